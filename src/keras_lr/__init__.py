@@ -1,0 +1,3 @@
+"""keras-lr finds, schedules, steers and explains the learning rate of any Keras 3 model."""
+
+__version__ = "0.1.0"
