@@ -1,0 +1,52 @@
+"""What a backend offers about the compiled training step of a model.
+
+The step is Keras' own `model.train_function`: a race and a `fit` use one compiled program, and the learning rate
+enters it as a value of the optimizer's variable, so that no rate ever compiles anything.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+Values = (
+    Any  # a private copy of all that decides the next step: weights, other variables, optimizer variables
+)
+Batch = Any  # one batch as the backend's `fit` would hand it to the compiled step
+
+
+class TrainingSteps(Protocol):
+    """The compiled training step of one built and compiled model, steered from outside."""
+
+    def batches(self, iterator_arguments: dict[str, Any], count: int) -> Sequence[Batch]:
+        """Take the first `count` batches that `fit` would make of this data, fewer when it ends before."""
+
+    def start(self) -> None:
+        """Take the model's values in hand for `step`; the variables of the model may go stale until `finish`."""
+
+    def finish(self) -> None:
+        """Put the values in hand back into the model's variables."""
+
+    def copy(self) -> Values:
+        """Copy all values that decide the next step: weights, seeds, statistics, the optimizer's slots and counters."""
+
+    def put(self, values: Values) -> None:
+        """Go back to a copy, which stays good for another time; metrics are left alone."""
+
+    def reset_metrics(self) -> None:
+        """Let the means that the logs report begin anew."""
+
+    def step(self, batch: Batch, learning_rate: float) -> Any:
+        """Train on one batch; returns its loss before the update, a scalar of the backend, not waited for."""
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Set the rate of the next step."""
+
+    def steer(self, before: Callable[[], None], after: Callable[[dict[str, Any]], None]) -> None:
+        """Have every step of a coming `fit` preceded by `before()` and followed by `after(logs)`."""
+
+    def release(self) -> None:
+        """End `steer`."""
+
+
+def unsteered(train_function: Any) -> Any:
+    """Return the compiled step itself, also where an interrupted `fit` left it steered."""
+    return getattr(train_function, "unsteered", train_function)

@@ -1,0 +1,112 @@
+"""The compiled training step on JAX: a pure function of a state that Keras carries from step to step."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax import tree_util
+from keras.src.backend.jax.trainer import JAXEpochIterator
+
+from keras_lr._backends.learning_rate_variable import learning_rate_variable
+from keras_lr._backends.steps_interface import unsteered
+
+
+class TrainingSteps:
+    """See `steps_interface.TrainingSteps`."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._state: Any = None
+        model.make_train_function()
+        self._train_function = unsteered(model.train_function)
+        rate = learning_rate_variable(model.optimizer)
+        self._rate_index = next(i for i, v in enumerate(model.optimizer.variables) if v is rate)
+        self._metrics_at_reset = _values_at_reset(model)
+
+    def batches(self, iterator_arguments: dict[str, Any], count: int) -> Sequence[Any]:
+        epoch = JAXEpochIterator(**iterator_arguments)
+        return list(islice(iter(epoch._get_iterator()), count))
+
+    def start(self) -> None:
+        self._state = (*_copied(self._model_state()[:3]), self._fresh_metrics())
+
+    def finish(self) -> None:
+        for variables, values in zip(self._variables(), self._state[:3], strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        self._state = None
+
+    def copy(self) -> Any:
+        return _copied((self._model_state() if self._state is None else self._state)[:3])
+
+    def put(self, values: Any) -> None:
+        if self._state is not None:
+            self._state = (*_copied(values), self._state[3])
+            return
+        for variables, copies in zip(self._variables(), values, strict=True):
+            for variable, value in zip(variables, copies, strict=True):
+                variable.assign(jnp.copy(value))
+
+    def reset_metrics(self) -> None:
+        if self._state is None:
+            self._model.reset_metrics()
+        else:
+            self._state = (*self._state[:3], self._fresh_metrics())
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        if self._state is None:
+            learning_rate_variable(self._model.optimizer).assign(np.float32(learning_rate))
+        else:
+            self._state[2][self._rate_index] = np.float32(learning_rate)
+
+    def step(self, batch: Any, learning_rate: float) -> Any:
+        self.set_learning_rate(learning_rate)
+        # Fresh metrics at every step make the reported mean loss the loss of this batch.
+        self.reset_metrics()
+        logs, self._state = self._train_function(self._state, iter((batch,)))
+        return logs["loss"]
+
+    def steer(self, before: Callable[[], None], after: Callable[[dict[str, Any]], None]) -> None:
+        def steered(state: Any, iterator: Iterable[Any]) -> tuple[dict[str, Any], Any]:
+            # The lists must stay lists: another container would be another program.
+            self._state = tuple(list(values) for values in state)
+            before()
+            logs, self._state = self._train_function(self._state, iterator)
+            after(logs)
+            stepped, self._state = self._state, None
+            return logs, stepped
+
+        steered.unsteered = self._train_function  # type: ignore[attr-defined]
+        self._model.train_function = steered
+
+    def release(self) -> None:
+        self._model.train_function = self._train_function
+        self._state = None
+
+    def _variables(self) -> tuple[list[keras.Variable], ...]:
+        model = self._model
+        return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
+
+    def _model_state(self) -> Any:
+        return tuple([v.value for v in variables] for variables in self._variables())
+
+    def _fresh_metrics(self) -> list[Any]:
+        # Inside `fit` the variables hold no values, so what a fresh metric holds is read beforehand.
+        return [value.copy() for value in self._metrics_at_reset]
+
+
+def _values_at_reset(model: keras.Model) -> list[np.ndarray]:
+    kept = [v.value for v in model.metrics_variables]
+    model.reset_metrics()
+    values = [np.asarray(v.value) for v in model.metrics_variables]
+    for variable, value in zip(model.metrics_variables, kept, strict=True):
+        variable.assign(value)
+    return values
+
+
+def _copied(state: Any) -> Any:
+    # A copy, because the compiled step takes over the memory of the state it is given.
+    return tuple(list(values) for values in tree_util.tree_map(jnp.copy, state))

@@ -1,0 +1,40 @@
+"""The loss of every batch, recovered from the running mean that Keras reports, without waiting for the device."""
+
+from typing import Any
+
+import numpy as np
+
+
+class BatchLosses:
+    """Collects the running means `m_n` of an epoch and gives back the losses `n m_n - (n - 1) m_{n-1}`.
+
+    The means stay where they are (on the device) until `read`, so collecting costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._means: list[tuple[int, Any]] = []  # (how many batches the mean is of, the mean)
+        self._count = 0
+        self._last = (0, 0.0)
+
+    def begin_mean(self) -> None:
+        """Say that Keras begins a new mean: an epoch begins, or the metrics were reset."""
+        self._count = 0
+
+    def add(self, mean: Any) -> None:
+        """Collect the mean reported after one more batch."""
+        self._count += 1
+        self._means.append((self._count, mean))
+
+    def __len__(self) -> int:
+        return len(self._means)
+
+    def read(self) -> np.ndarray:
+        """Return the losses collected since the last `read`, shape `(batches,)`."""
+        losses = []
+        for count, mean in self._means:
+            value = float(mean)
+            before, mean_before = self._last if count > 1 else (0, 0.0)
+            losses.append(count * value - before * mean_before)
+            self._last = (count, value)
+        self._means = []
+        return np.asarray(losses)

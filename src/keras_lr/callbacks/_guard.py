@@ -1,0 +1,221 @@
+"""A guard beside `fit`: it sees divergence, goes back to the last good state, lowers the rate and goes on."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr._backends.steps import TrainingSteps
+from keras_lr.callbacks._batch_losses import BatchLosses
+from keras_lr.callbacks._divergence import LossWatch, Trouble, typical_noise
+from keras_lr.callbacks._plan import own_plan, plan
+from keras_lr.training._borrow import steerable
+
+WARMUP_STEPS = 10
+MOST_RETURNS = 12
+_NEVER = -(10**9)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a training did besides following its plan.
+
+    Attributes:
+        step: the step of the run, counted from 0, at which it was noticed.
+        text: what happened and what was done about it.
+        factor: what the planned rate is multiplied by from here on.
+    """
+
+    step: int
+    text: str
+    factor: float
+
+    def __str__(self) -> str:
+        return f"step {self.step}: {self.text}"
+
+
+class Guard(keras.callbacks.Callback):
+    """Guard a training against divergence: go back to the last good state, lower the rate, go on.
+
+    The losses of the batches are read in windows. A window with a loss that is not finite, that rose far above where
+    training began, or that stays above the untrained model's is answered by a return to the last good weights and
+    optimizer state (at most two windows old), a lower rate, and ten steps over which the rate comes back. A loss that is
+    not finite, in a run without trouble so far, is first taken for a bad batch: it is stepped over without lowering
+    the rate.
+
+    A rate that is far too high need not diverge. So the first steps are on probation: one window of steps at the rate,
+    one from the same weights at a tenth of it. Where the tenth ends lower, the rate was too high, because short trials
+    favour high rates. The better one's steps are kept.
+
+    Args:
+        learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its
+            last rate holds). Default `None`: the optimizer's own number or schedule.
+        window_steps: how many losses are judged together. Default `None`: a twentieth of the run, 4 to 50 steps.
+        probation: whether the first rate is tried against a tenth of it.
+        verbose: whether events are printed as they happen.
+
+    Attributes:
+        events: what happened, a list of `Event`.
+        factor: what the planned rate is multiplied by now; 1 in a run without trouble.
+
+    Raises:
+        ValueError: `window_steps` is below 4.
+
+    Costs: two copies of the weights and the optimizer's slots (four during probation), one window of steps for the
+        probation, one wait for the device a window.
+
+    Example:
+    >>> import keras, numpy as np, keras_lr
+    >>> x = np.linspace(-1, 1, 256, dtype="float32")[:, None]
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer=keras.optimizers.SGD(100.0), loss="mse")  # without a guard this ends as NaN
+    >>> guard = keras_lr.callbacks.Guard()
+    >>> history = model.fit(x, 3 * x, epochs=20, verbose=0, callbacks=[guard])
+    >>> history.history["loss"][-1] < 0.5, len(guard.events) > 0
+    (True, True)
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = None,
+        *,
+        window_steps: int | None = None,
+        probation: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__()
+        if window_steps is not None and window_steps < 4:
+            raise ValueError(
+                f"window_steps={window_steps} is too few to judge a loss by; give 4 or more, or None."
+            )
+        self.learning_rate = learning_rate
+        self.window_steps = window_steps
+        self.probation = probation
+        self.verbose = verbose
+        self.events: list[Event] = []
+        self.factor = 1.0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Take the model's compiled step in hand."""
+        model = self.model
+        given = self.learning_rate
+        self._plan = own_plan(innermost(model.optimizer)) if given is None else plan(given)
+        self._stack = ExitStack()
+        self._stack.enter_context(steerable(model))
+        self._steps = TrainingSteps(model)
+        self._stack.callback(self._steps.release)
+        self._window = self.window_steps or _window_steps(self.params)
+        self._watch, self._losses = LossWatch(), BatchLosses()
+        self._step, self._returned_at, self._troubled_at = 0, _NEVER, _NEVER
+        self._good = self._recent = (0, self._steps.copy())
+        self._probation = _Probation() if self.probation else None
+        self.events, self.factor = [], 1.0
+        self._steps.steer(self._before, self._after)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Follow Keras, which begins a new mean of the loss."""
+        self._losses.begin_mean()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Give the model its own step and rate back."""
+        self.close()
+
+    def close(self) -> None:
+        """Give the model its own step and rate back, after a `fit` that an exception ended."""
+        self._stack.close()
+
+    def rate_at(self, step: int) -> float:
+        """Return the rate of a step of the run: the plan times what the guard made of it."""
+        return self._plan(step) * self.factor * min(1.0, (step - self._returned_at) / WARMUP_STEPS)
+
+    def go_back(self) -> int:
+        """Put the last good weights and optimizer state into the model; returns the step that they are of."""
+        step, values = self._good
+        self._steps.put(values)
+        self._steps.reset_metrics()
+        self._losses = BatchLosses()
+        return step
+
+    def _before(self) -> None:
+        self._steps.set_learning_rate(self.rate_at(self._step))
+
+    def _after(self, logs: dict[str, Any]) -> None:
+        self._losses.add(logs["loss"])
+        self._step += 1
+        if len(self._losses) < self._window:
+            return
+        losses = self._losses.read()
+        if self._probation is not None:
+            self._on_probation(self._probation, losses)
+        elif trouble := self._watch.judge(losses):
+            self._answer(trouble)
+        else:
+            self._good, self._recent = self._recent, (self._step, self._steps.copy())
+
+    def _on_probation(self, probation: "_Probation", losses: np.ndarray) -> None:
+        """Keep the better of two windows of steps from the same weights; a tenth that won is tried again."""
+        if probation.losses is not None and not _ends_lower(losses, probation.losses):
+            self._probation = None
+            self.factor *= 10.0
+            self._steps.put(probation.values)
+            self._watch.judge(probation.losses)
+            self._recent = (self._step, self._steps.copy())
+            return
+        if probation.losses is not None:
+            self._note(
+                f"{self.factor:.0e} of the planned rate did better from the same weights: it was too high"
+            )
+        probation.losses, probation.values = losses, self._steps.copy()
+        self.go_back()
+        self.factor /= 10.0
+
+    def _answer(self, trouble: Trouble) -> None:
+        first = self._step - self._troubled_at > 4 * self._window
+        self._troubled_at = self._step
+        perhaps_the_batch = trouble is Trouble.NOT_FINITE and first and self._good[0] > 0
+        if not perhaps_the_batch:
+            self.factor *= 0.5 if self._good[0] > 0 else 0.25
+        step = self.go_back()
+        self._recent = self._good
+        self._returned_at = self._step - 1
+        done = (
+            "taken for a bad batch, the rate is kept"
+            if perhaps_the_batch
+            else f"from here on the planned rate is multiplied by {self.factor:.3g}"
+        )
+        self._note(f"{trouble.value}; back to the weights of step {step}; {done}")
+        if len(self.events) >= MOST_RETURNS:
+            self._note(
+                f"training is stopped at the weights of step {step}: {MOST_RETURNS} returns did not help"
+            )
+            self._model.stop_training = True
+
+    def _note(self, text: str) -> None:
+        self.events.append(Event(self._step, text, self.factor))
+        if self.verbose:
+            print(self.events[-1])
+
+
+class _Probation:
+    """The best window of steps so far, while a tenth of its rate is being tried."""
+
+    losses: np.ndarray | None = None
+    values: Any = None
+
+
+def _ends_lower(losses: np.ndarray, than: np.ndarray) -> bool:
+    if not np.all(np.isfinite(losses)):
+        return False
+    if not np.all(np.isfinite(than)):
+        return True
+    half = len(losses) // 2
+    error = typical_noise(losses) * np.sqrt(2 / (len(losses) - half))
+    return bool(np.mean(losses[half:]) < np.mean(than[half:]) - error)
+
+
+def _window_steps(params: dict[str, Any]) -> int:
+    epochs, steps = params.get("epochs") or 1, params.get("steps")
+    return min(50, max(4, epochs * steps // 20)) if steps else 50

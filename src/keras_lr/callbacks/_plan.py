@@ -1,0 +1,53 @@
+"""The rate that a run is meant to have at each step, from whatever says so."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+_CHUNK_STEPS = 256
+
+
+def own_plan(optimizer: keras.optimizers.Optimizer) -> Callable[[int], float]:
+    """Return the optimizer's own rate as a function of the step: its number, its schedule or its function."""
+    rate = optimizer._learning_rate
+    if isinstance(rate, keras.Variable):
+        number = float(keras.ops.convert_to_numpy(rate))
+        return lambda step: number
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        begun = int(keras.ops.convert_to_numpy(optimizer._iterations))
+        follow = plan(rate)
+        return lambda step: follow(begun + step)
+    return lambda step: float(rate())
+
+
+def plan(learning_rate: Any) -> Callable[[int], float]:
+    """Return a rate, a schedule, a function of the step or one rate a step as a function of the step."""
+    if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+        return _ScheduleValues(learning_rate)
+    if callable(learning_rate):
+        return lambda step: float(learning_rate(step))
+    rates = np.atleast_1d(np.asarray(learning_rate, np.float64))
+    return lambda step: float(rates[min(step, len(rates) - 1)])
+
+
+class _ScheduleValues:
+    """Evaluates a schedule for many steps at once, for one call a step would cost more than the step."""
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule) -> None:
+        self._schedule = schedule
+        self._first = 0
+        self._values: Sequence[float] = ()
+
+    def __call__(self, step: int) -> float:
+        if not self._first <= step < self._first + len(self._values):
+            self._first = step
+            self._values = self._evaluated(step)
+        return float(self._values[step - self._first])
+
+    def _evaluated(self, first: int) -> Sequence[float]:
+        steps = range(first, first + _CHUNK_STEPS)
+        return [
+            float(keras.ops.convert_to_numpy(self._schedule(keras.ops.convert_to_tensor(s)))) for s in steps
+        ]

@@ -1,0 +1,102 @@
+"""Lend a model's compiled training step for an experiment, and give the model back as it was, bit for bit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr._backends.steps import TrainingSteps
+from keras_lr.training._random_state import kept_random_state
+
+
+@contextmanager
+def borrowed(model: keras.Model) -> Iterator[TrainingSteps]:
+    """Lend the compiled training step of a built model.
+
+    Weights, BatchNormalization statistics, optimizer slots and counters, metrics, seed generators, the process' random
+    generators, a schedule inside the optimizer and the compiled functions are afterwards what they were, also when an
+    exception or Ctrl-C ends the loan.
+
+    Args:
+        model: built and compiled (see `prepare`).
+
+    Costs: one copy of the weights and the optimizer's slots.
+    """
+    with kept_random_state(), steerable(model):
+        steps = TrainingSteps(model)
+        values = steps.copy()
+        metrics = [keras.ops.convert_to_numpy(v).copy() for v in model.metrics_variables]
+        steps.start()
+        try:
+            yield steps
+        finally:
+            steps.put(values)
+            steps.finish()
+            for variable, value in zip(model.metrics_variables, metrics, strict=True):
+                variable.assign(value)
+
+
+@contextmanager
+def steerable(model: keras.Model) -> Iterator[None]:
+    """Let the optimizer's rate be a variable for a while, also where a schedule or a function was compiled.
+
+    The step that was compiled with the schedule is put aside and comes back with it.
+    """
+    optimizer = innermost(model.optimizer)
+    rate = optimizer._learning_rate
+    if isinstance(rate, keras.Variable):
+        own = float(keras.ops.convert_to_numpy(rate))
+        try:
+            yield
+        finally:
+            rate.assign(own)
+        return
+    train_function = model.train_function
+    variable = _put_variable(optimizer)
+    model.train_function = None
+    try:
+        yield
+    finally:
+        optimizer._learning_rate = rate
+        optimizer._untrack_variable(variable)
+        model.train_function = train_function
+
+
+def prepare(model: keras.Model, batch: Any) -> None:
+    """Build the model, its optimizer and its metrics on one batch, as `fit` would.
+
+    Raises:
+        ValueError: the model is not compiled.
+    """
+    if not getattr(model, "compiled", False) or model.optimizer is None:
+        raise ValueError(
+            f"The model {model.name!r} is not compiled. Call model.compile(optimizer='adam', loss=...) first; "
+            "the optimizer's own learning rate will not be used."
+        )
+    model._symbolic_build(data_batch=batch)
+    if not model.trainable_variables:
+        raise ValueError(
+            f"The model {model.name!r} has no trainable weights, so no learning rate can do anything. "
+            "Set layer.trainable = True on what shall learn, and compile again."
+        )
+
+
+def _put_variable(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
+    # Keras keeps a numeric rate as the second variable, behind the step counter; checkpoints go by this order.
+    variable = keras.Variable(
+        0.0,
+        name="learning_rate",
+        dtype=keras.backend.floatx(),
+        trainable=False,
+        aggregation="only_first_replica",
+    )
+    locked = optimizer._tracker.locked
+    optimizer._tracker.unlock()
+    optimizer._learning_rate = variable  # tracked by assignment, as the last one
+    if locked:
+        optimizer._tracker.lock()
+    variables = optimizer._variables
+    variables[:] = [variables[0], variable, *(v for v in variables[1:] if v is not variable)]
+    return variable

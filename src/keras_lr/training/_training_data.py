@@ -1,0 +1,146 @@
+"""The data of a `fit`, seen from an experiment that runs before it: how many steps, and a few batches to try.
+
+Nothing that is drawn here changes what the coming `fit` will see.
+"""
+
+import itertools
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.trainers.data_adapters import array_slicing, get_data_adapter
+from keras.src.trainers.data_adapters.array_data_adapter import can_convert_arrays
+
+from keras_lr._backends.steps_interface import TrainingSteps
+from keras_lr.training._random_state import kept_random_state
+
+
+class TrainingData:
+    """What is handed to `fit` as training data.
+
+    Args:
+        x, y, sample_weight, class_weight, batch_size, steps_per_epoch, shuffle: as in `model.fit`.
+        validation_split: the last fraction of array data that `fit` keeps for validation, and that is not tried either.
+
+    Raises:
+        ValueError: the number of steps of an epoch cannot be known.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        batch_size: int | None = None,
+        steps_per_epoch: int | None = None,
+        shuffle: bool = True,
+        validation_split: float = 0.0,
+    ) -> None:
+        self.x, self.y, self.sample_weight = x, y, sample_weight
+        self._class_weight = class_weight
+        self._shuffle = shuffle
+        self._are_arrays = can_convert_arrays((x, y, sample_weight))
+        if self._are_arrays and validation_split:
+            (self._training, _) = array_slicing.train_validation_split(
+                (x, y, sample_weight), validation_split=validation_split
+            )
+        else:
+            self._training = (x, y, sample_weight)
+        if self._are_arrays:
+            rows = len(keras.tree.flatten(self._training)[0])
+            self._batch_size = batch_size or (-(-rows // steps_per_epoch) if steps_per_epoch else 32)
+        self.steps_per_epoch = steps_per_epoch or self._counted_steps()
+
+    def batches(self, steps: TrainingSteps, count: int, seed: int) -> list[Any]:
+        """Return up to `count` batches of full size, as `fit` would hand them to the compiled step.
+
+        Of arrays they are drawn at random without replacement; other data are read from their beginning.
+        """
+        if self._are_arrays:
+            return self._drawn(steps, count, seed)
+        x = self.x
+        if isinstance(x, types.GeneratorType):
+            x = self._peeked(count)
+        with kept_random_state():
+            arguments = self._iterator_arguments(x, None, None)
+            found = list(steps.batches(arguments, count))
+        return _of_full_size(found)
+
+    def example(self) -> Any:
+        """Return one batch on which a model can be built."""
+        if self._are_arrays:
+            rows = np.arange(min(self._batch_size, len(keras.tree.flatten(self._training)[0])))
+            return self._rows(rows)
+        x = self._peeked(1) if isinstance(self.x, types.GeneratorType) else self.x
+        with kept_random_state():
+            adapter = get_data_adapter(x=x, class_weight=self._class_weight)
+            return next(iter(adapter.get_numpy_iterator()))
+
+    def _counted_steps(self) -> int:
+        if self._are_arrays:
+            rows = len(keras.tree.flatten(self._training)[0])
+            return -(-rows // self._batch_size)
+        x = self.x
+        if not isinstance(x, types.GeneratorType):
+            known = get_data_adapter(x=x).num_batches
+            if known:
+                return int(known)
+            if not _is_endless(x):
+                with kept_random_state():
+                    return sum(1 for _ in x)
+        raise ValueError(
+            f"The number of steps of an epoch cannot be known from x={type(x).__name__}: it has no length. "
+            "Pass steps_per_epoch=..., the number of batches that make one epoch."
+        )
+
+    def _drawn(self, steps: TrainingSteps, count: int, seed: int) -> list[Any]:
+        rows = len(keras.tree.flatten(self._training)[0])
+        random = np.random.default_rng(seed)
+        per_pass = max(1, rows // self._batch_size)
+        found: list[Any] = []
+        if count <= per_pass:
+            order = random.permutation(rows)[: count * self._batch_size]
+            found = list(steps.batches(self._iterator_arguments(*self._rows(order)), count))
+        else:
+            order = random.permutation(rows)[: per_pass * self._batch_size]
+            found = list(steps.batches(self._iterator_arguments(*self._rows(order)), per_pass))
+        return found
+
+    def _rows(self, order: np.ndarray) -> tuple[Any, Any, Any]:
+        sliceables = array_slicing.convert_to_sliceable(self._training)
+        return keras.tree.map_structure(lambda s: None if s is None else s[order], sliceables)
+
+    def _iterator_arguments(self, x: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
+        arguments: dict[str, Any] = {"x": x, "class_weight": self._class_weight}
+        if self._are_arrays:
+            arguments |= {"y": y, "sample_weight": sample_weight, "batch_size": self._batch_size}
+        if isinstance(x, keras.utils.PyDataset):
+            arguments["shuffle"] = self._shuffle
+        return arguments
+
+    def _peeked(self, count: int) -> Iterator[Any]:
+        """Read the generator's beginning, and put it back in front of the rest."""
+        beginning = list(itertools.islice(self.x, count))
+        self.x = _chained(beginning, self.x)
+        return (batch for batch in beginning)
+
+
+def _chained(beginning: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
+    yield from beginning
+    yield from rest
+
+
+def _is_endless(x: Any) -> bool:
+    if isinstance(x, keras.utils.PyDataset):
+        return True
+    cardinality = getattr(x, "cardinality", None)
+    return cardinality is not None and int(cardinality()) == -1
+
+
+def _of_full_size(batches: list[Any]) -> list[Any]:
+    sizes = [keras.tree.flatten(batch)[0].shape[0] for batch in batches]
+    return [batch for batch, size in zip(batches, sizes, strict=True) if size == sizes[0]]
