@@ -7,6 +7,8 @@ enters it as a value of the optimizer's variable, so that no rate ever compiles 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 Values = (
     Any  # a private copy of all that decides the next step: weights, other variables, optimizer variables
 )
@@ -31,6 +33,9 @@ class TrainingSteps(Protocol):
     def put(self, values: Values) -> None:
         """Go back to a copy, which stays good for another time; metrics are left alone."""
 
+    def moved(self, values: Values) -> tuple[float, float]:
+        """Return the distance of all trainable weights from those of a copy, and the length of the copy's."""
+
     def reset_metrics(self) -> None:
         """Let the means that the logs report begin anew."""
 
@@ -50,3 +55,10 @@ class TrainingSteps(Protocol):
 def unsteered(train_function: Any) -> Any:
     """Return the compiled step itself, also where an interrupted `fit` left it steered."""
     return getattr(train_function, "unsteered", train_function)
+
+
+def distance_and_length(weights: Sequence[np.ndarray], start: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return `|weights - start|` and `|start|` over all arrays, in float64."""
+    pairs = [(np.asarray(w, np.float64), np.asarray(s, np.float64)) for w, s in zip(weights, start, strict=True)]
+    distance = sum(float(np.sum((w - s) ** 2)) for w, s in pairs)
+    return distance**0.5, sum(float(np.sum(s**2)) for _, s in pairs) ** 0.5

@@ -11,7 +11,7 @@ from jax import tree_util
 from keras.src.backend.jax.trainer import JAXEpochIterator
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
-from keras_lr._backends.steps_interface import unsteered
+from keras_lr._backends.steps_interface import distance_and_length, unsteered
 
 
 class TrainingSteps:
@@ -49,6 +49,9 @@ class TrainingSteps:
         for variables, copies in zip(self._variables(), values, strict=True):
             for variable, value in zip(variables, copies, strict=True):
                 variable.assign(jnp.copy(value))
+
+    def moved(self, values: Any) -> tuple[float, float]:
+        return distance_and_length([np.asarray(v) for v in self._state[0]], [np.asarray(v) for v in values[0]])
 
     def reset_metrics(self) -> None:
         if self._state is None:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras.src.backend.tensorflow.trainer import TFEpochIterator
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
-from keras_lr._backends.steps_interface import unsteered
+from keras_lr._backends.steps_interface import distance_and_length, unsteered
 
 
 class TrainingSteps:
@@ -20,12 +20,15 @@ class TrainingSteps:
         self._train_function = unsteered(model.train_function)
         self._rate = learning_rate_variable(model.optimizer)
         self._element_spec: Any = None
+        self._batch: Any = None
 
     def batches(self, iterator_arguments: dict[str, Any], count: int) -> Sequence[Any]:
         epoch = TFEpochIterator(distribute_strategy=self._model.distribute_strategy, **iterator_arguments)
         dataset = epoch.data_adapter.get_tf_dataset()
         # The same element specification as in `fit`, or the step would be traced again.
         self._element_spec = dataset.element_spec
+        # One endless iterator for all steps: making one a step would cost more than many a step.
+        self._feed = self._fed(lambda: iter(lambda: self._batch, None))
         return list(dataset.take(count))
 
     def start(self) -> None:
@@ -41,6 +44,12 @@ class TrainingSteps:
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
 
+    def moved(self, values: Any) -> tuple[float, float]:
+        start = {id(v): value for v, value in zip(self._variables(), values, strict=True)}
+        weights = self._model.trainable_variables
+        to_numpy = keras.ops.convert_to_numpy
+        return distance_and_length([to_numpy(v) for v in weights], [to_numpy(start[id(v)]) for v in weights])
+
     def reset_metrics(self) -> None:
         self._model.reset_metrics()
 
@@ -51,8 +60,9 @@ class TrainingSteps:
         self.set_learning_rate(learning_rate)
         # A fresh loss metric at every step makes the reported mean the loss of this batch.
         self._model._loss_tracker.reset_state()
-        one_batch = tf.data.Dataset.from_generator(lambda: (batch,), output_signature=self._element_spec)
-        return self._train_function(iter(one_batch))["loss"]
+        self._batch = batch
+        iterator = self._feed if self._model.steps_per_execution == 1 else self._fed(lambda: (batch,))
+        return self._train_function(iterator)["loss"]
 
     def steer(self, before: Callable[[], None], after: Callable[[dict[str, Any]], None]) -> None:
         def steered(iterator: Any) -> dict[str, Any]:
@@ -66,6 +76,9 @@ class TrainingSteps:
 
     def release(self) -> None:
         self._model.train_function = self._train_function
+
+    def _fed(self, generator: Callable[[], Any]) -> Any:
+        return iter(tf.data.Dataset.from_generator(generator, output_signature=self._element_spec))
 
     def _variables(self) -> list[keras.Variable]:
         return [*self._model.variables, *self._model.optimizer.variables]

@@ -9,7 +9,7 @@ import torch
 from keras.src.backend.torch.trainer import TorchEpochIterator
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
-from keras_lr._backends.steps_interface import unsteered
+from keras_lr._backends.steps_interface import distance_and_length, unsteered
 
 
 class TrainingSteps:
@@ -45,6 +45,12 @@ class TrainingSteps:
         torch.set_rng_state(cpu)
         if accelerators:
             torch.cuda.set_rng_state_all(accelerators)
+
+    def moved(self, values: Any) -> tuple[float, float]:
+        start = {id(v): value for v, value in zip(self._variables(), values[0], strict=True)}
+        weights = self._model.trainable_variables
+        to_numpy = keras.ops.convert_to_numpy
+        return distance_and_length([to_numpy(v) for v in weights], [to_numpy(start[id(v)]) for v in weights])
 
     def reset_metrics(self) -> None:
         self._model.reset_metrics()

@@ -8,11 +8,12 @@ import numpy as np
 class BatchLosses:
     """Collects the running means `m_n` of an epoch and gives back the losses `n m_n - (n - 1) m_{n-1}`.
 
-    The means stay where they are (on the device) until `read`, so collecting costs nothing.
+    The means stay where they are (on the device) until `read`, so collecting costs nothing. Where Keras reports once in
+    several steps (`steps_per_execution`), what is recovered is the mean loss of those.
     """
 
     def __init__(self) -> None:
-        self._means: list[tuple[int, Any]] = []  # (how many batches the mean is of, the mean)
+        self._means: list[tuple[int, Any]] = []  # (how many reports the mean is of, the mean)
         self._count = 0
         self._last = (0, 0.0)
 

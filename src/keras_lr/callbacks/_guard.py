@@ -107,7 +107,8 @@ class Guard(keras.callbacks.Callback):
         self._stack.enter_context(steerable(model))
         self._steps = TrainingSteps(model)
         self._stack.callback(self._steps.release)
-        self._window = self.window_steps or _window_steps(self.params)
+        self._stride = getattr(model, "steps_per_execution", 1) or 1
+        self._window = max(4, (self.window_steps or _window_steps(self.params)) // self._stride)
         self._watch, self._losses = LossWatch(), BatchLosses()
         self._step, self._returned_at, self._troubled_at = 0, _NEVER, _NEVER
         self._good = self._recent = (0, self._steps.copy())
@@ -140,11 +141,12 @@ class Guard(keras.callbacks.Callback):
         return step
 
     def _before(self) -> None:
-        self._steps.set_learning_rate(self.rate_at(self._step))
+        # Steps that Keras executes together share one rate: that of their middle.
+        self._steps.set_learning_rate(self.rate_at(self._step + (self._stride - 1) // 2))
 
     def _after(self, logs: dict[str, Any]) -> None:
         self._losses.add(logs["loss"])
-        self._step += 1
+        self._step += self._stride
         if len(self._losses) < self._window:
             return
         losses = self._losses.read()
@@ -173,7 +175,7 @@ class Guard(keras.callbacks.Callback):
         self.factor /= 10.0
 
     def _answer(self, trouble: Trouble) -> None:
-        first = self._step - self._troubled_at > 4 * self._window
+        first = self._step - self._troubled_at > 4 * self._window * self._stride
         self._troubled_at = self._step
         perhaps_the_batch = trouble is Trouble.NOT_FINITE and first and self._good[0] > 0
         if not perhaps_the_batch:

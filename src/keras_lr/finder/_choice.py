@@ -1,0 +1,111 @@
+"""From the losses of a few short lanes to one rate, an interval, and the reason in a sentence: pure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Beyond this horizon the best peak falls with the length of the run, for the noise of the gradients adds up.
+SHORT_HORIZON_STEPS = 250
+HORIZON_EXPONENT = 0.6
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the lanes say.
+
+    Attributes:
+        rate: the peak at which a schedule as short as a lane does best.
+        low, high: the peaks between which the lanes cannot tell.
+        scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged.
+        best: the index of the best lane.
+    """
+
+    rate: float
+    low: float
+    high: float
+    scores: np.ndarray
+    best: int
+
+
+def choose(rates: np.ndarray, losses: np.ndarray) -> Choice:
+    """Choose between lanes that saw the same batches.
+
+    A lane's score is the mean of its batch losses, each measured before the update, so on a batch that was not trained
+    on; the first, which all lanes share, is left out. The peak is the vertex of the parabola through the best lane and
+    its neighbours. The interval holds the peaks whose parabola stays within one standard error of the best, where the
+    error is that of the differences between lanes on the same batches.
+
+    Args:
+        rates: the peaks of the lanes, ascending, shape `(lanes,)`.
+        losses: the batch losses, shape `(lanes, steps)`.
+    """
+    scores = lane_scores(losses)
+    best = int(np.argmin(scores))
+    logs = np.log10(rates)
+    vertex, curvature = _vertex(logs, scores, best)
+    error = _error_of_differences(losses, best)
+    reach = float(np.clip(np.sqrt(error / curvature), 0.1, 0.5)) if curvature > 0 else 0.5
+    return Choice(10**vertex, 10 ** (vertex - reach), 10 ** (vertex + reach), scores, best)
+
+
+def lane_scores(losses: np.ndarray) -> np.ndarray:
+    """Return the mean loss of each lane but for the first batch; infinite where a loss is not finite."""
+    finite = np.all(np.isfinite(losses), axis=1)
+    return np.where(finite, np.mean(np.where(finite[:, None], losses, 0.0)[:, 1:], axis=1), np.inf)
+
+
+def unraced(centre: float) -> Choice:
+    """Return the choice for a run with no room for lanes: the centre of the ladder that was not raced."""
+    return Choice(centre, centre / 10**0.5, centre * 10**0.5, np.empty(0), -1)
+
+
+def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int) -> str:
+    """Return in a sentence or two why this peak."""
+    if not len(rates):
+        return (
+            f"A run of {horizon_steps} steps has no room for a race; {choice.rate:.2g} moves the weights by a third of "
+            "their length in four steps, which is near the best peak of short runs."
+        )
+    diverged = int(np.sum(~np.isfinite(choice.scores)))
+    parts = [
+        f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g}, {rates[choice.best]:.2g} had the lowest loss in "
+        f"a short complete schedule"
+        + (f" ({diverged} diverged)" if diverged else "")
+        + f", and the parabola through it and its neighbours has its vertex at {choice.rate:.2g}."
+    ]
+    if choice.best in (0, len(rates) - 1):
+        parts.append("It is the end of the ladder: the loss still fell there, so the best rate may lie beyond.")
+    if factor < 1:
+        parts.append(f"For a run of {horizon_steps} steps the peak is {factor:.2g} of that.")
+    return " ".join(parts)
+
+
+def horizon_factor(horizon_steps: int) -> float:
+    """Return by what the best peak of a lane is multiplied for a run of `horizon_steps`: `min(1, (250 / T)^0.6)`.
+
+    Reference: the exponent is measured on eight workloads (`benchmarks/`); convex theory has 1/2 (arXiv 2501.18965).
+    """
+    return min(1.0, (SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT)
+
+
+def _vertex(x: np.ndarray, y: np.ndarray, best: int) -> tuple[float, float]:
+    """Return where the parabola through the best point and its neighbours is lowest, and its curvature."""
+    if best in (0, len(x) - 1):
+        return float(x[best]), 0.0
+    window = y[best - 1 : best + 2].copy()
+    # A diverged neighbour counts as far above: as high again as the other one stands above the best, twice.
+    finite = window[np.isfinite(window)]
+    window[~np.isfinite(window)] = finite.min() + 3 * max(finite.max() - finite.min(), abs(finite.min()) * 1e-3)
+    a, b, _ = np.polyfit(x[best - 1 : best + 2] - x[best], window, 2)
+    if a <= 0:
+        return float(x[best]), 0.0
+    half = (x[best + 1] - x[best - 1]) / 4
+    return float(x[best] + np.clip(-b / (2 * a), -half, half)), float(a)
+
+
+def _error_of_differences(losses: np.ndarray, best: int) -> float:
+    neighbours = [i for i in (best - 1, best + 1) if 0 <= i < len(losses) and np.all(np.isfinite(losses[i]))]
+    differences = [losses[i, 1:] - losses[best, 1:] for i in neighbours]
+    if not differences or losses.shape[1] < 3:
+        return 0.0
+    return float(np.mean([np.std(d, ddof=1) / np.sqrt(len(d)) for d in differences]))

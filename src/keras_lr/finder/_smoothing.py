@@ -1,0 +1,27 @@
+"""Averages of noisy losses: those that other libraries' rules look at, and the moving median of our own."""
+
+import numpy as np
+
+
+def debiased_average(losses: np.ndarray, keep: float = 0.98) -> np.ndarray:
+    """Exponential average `a <- keep * a + (1 - keep) * loss`, divided by `1 - keep^(k+1)` at step `k`."""
+    return _exponential(losses, keep, 0.0) / (1 - keep ** np.arange(1, len(losses) + 1))
+
+
+def lightning_average(losses: np.ndarray, keep: float = 0.98) -> np.ndarray:
+    """Lightning's average: as `debiased_average`, but divided by `1 - keep^(k+2)`: the first is half of the loss."""
+    return _exponential(losses, keep, 0.0) / (1 - keep ** np.arange(2, len(losses) + 2))
+
+
+def anchored_average(losses: np.ndarray, weight: float = 0.05) -> np.ndarray:
+    """Exponential average that starts at the first loss."""
+    return _exponential(losses, 1 - weight, losses[0])
+
+
+def _exponential(losses: np.ndarray, keep: float, start: float) -> np.ndarray:
+    averages = np.empty(len(losses))
+    average = start
+    for step, loss in enumerate(losses):
+        average = keep * average + (1 - keep) * loss
+        averages[step] = average
+    return averages
