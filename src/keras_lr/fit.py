@@ -1,43 +1,20 @@
 """The main job: train a model without giving a learning rate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
+from keras_lr import schedules
+from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr.callbacks._guard import Event, Guard
-from keras_lr.finder import _ladder
-from keras_lr.finder._race import Progress, RaceResult, run_race
+from keras_lr.finder._race import Progress, run_race
+from keras_lr.fit_result import FitResult
 from keras_lr.training._borrow import prepare
 from keras_lr.training._training_data import TrainingData
 
 WARMUP_FRACTION = 0.05
-HOLD_FRACTION = 0.7
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What a training without a given learning rate did.
-
-    Attributes:
-        history: what each epoch reported, as `model.fit(...).history`, and `learning_rate`, the rate of its last step.
-        learning_rate: the peak that was chosen.
-        rates: the rate of every step of the run, shape `(horizon_steps,)`.
-        race: how the peak was found.
-        events: what happened besides the plan: a schedule replaced, a return to good weights, an interruption.
-        total_steps: all optimizer steps, the race's included.
-        completed: whether the run came to its end.
-    """
-
-    history: dict[str, list[float]]
-    learning_rate: float
-    rates: np.ndarray
-    race: RaceResult
-    events: tuple[Event, ...]
-    total_steps: int
-    completed: bool
+DECAY_FRACTION = 0.3
 
 
 def fit(
@@ -62,7 +39,43 @@ def fit(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> FitResult:
-    """Find the rate, schedule it, guard it, train, and show why."""
+    """Train a compiled model without being told a learning rate.
+
+    Race, schedule, guard, train: short complete schedules of a few rates are tried from the model's own weights, the
+    best peak is corrected for the length of the run, and `model.fit` runs once, with 5 % of warm-up, a hold until 70 % of
+    the steps and a linear decay to zero, under a guard that goes back to good weights and lowers the rate when the loss
+    diverges.
+
+    Args:
+        model: compiled with any Keras optimizer. Its kind and its other arguments are kept; its own rate is not used,
+            and is back in the optimizer afterwards.
+        x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
+            sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq:
+            as in `model.fit`.
+        seed: of the batches that are raced on.
+        progress: called as `progress(done, total, text)` during the race.
+
+    Returns:
+        A `FitResult`: `.history`, `.learning_rate`, `.schedule`, `.race`, `.events`, `.total_steps`; it prints as a table,
+        plots with `.plot()` and saves as a page with `.save("report.html")`. Ctrl-C during the run ends it early: the
+        model keeps what it has learnt, and `.completed` is False.
+
+    Raises:
+        ValueError: the model is not compiled, or has no trainable weights; the number of steps cannot be known; the loss
+            is not finite before any update.
+
+    Costs: 44 to 100 steps for the race (less than 0.3 of the run in runs below 330 steps), two copies of weights and
+        optimizer slots. No rate is compiled: race and run share the compiled step of `model.fit`.
+
+    Example:
+    >>> import keras, numpy as np, keras_lr
+    >>> x = np.random.default_rng(0).normal(size=(512, 4)).astype("float32")
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer="sgd", loss="mse")
+    >>> result = keras_lr.fit(model, x, x.sum(1, keepdims=True), epochs=20, verbose=0)
+    >>> result.history["loss"][-1] < 1e-3, result.completed
+    (True, True)
+    """
     data = TrainingData(
         x,
         y,
@@ -75,12 +88,16 @@ def fit(
     )
     prepare(model, data.example())
     horizon = (epochs - initial_epoch) * data.steps_per_epoch
+    if horizon < 1:
+        raise ValueError(f"epochs={epochs} from initial_epoch={initial_epoch} leaves nothing to train; raise epochs.")
+    events = _set_aside(model.optimizer)
     race = run_race(model, data, horizon, seed=seed, progress=progress)
-    rates = race.learning_rate * _ladder.shape(horizon, WARMUP_FRACTION, HOLD_FRACTION)
-    guard = Guard(rates, probation=False)
-    completed = True
+    accumulation = model.optimizer.gradient_accumulation_steps or 1
+    schedule = run_schedule(race.learning_rate, max(1, horizon // accumulation))
+    guard = Guard(schedule, probation=False)
+    completed = False
     try:
-        history = model.fit(
+        model.fit(
             data.x,
             data.y,
             batch_size=batch_size,
@@ -98,17 +115,32 @@ def fit(
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
         )
+        completed = True
     except KeyboardInterrupt:
-        completed = False
-        history = model.history
+        events.append(Event(guard.step, f"interrupted after {guard.step} of {horizon} steps", guard.factor))
     finally:
         guard.close()
     return FitResult(
-        history=history.history,
+        history={name: [float(v) for v in values] for name, values in model.history.history.items()},
         learning_rate=race.learning_rate,
-        rates=rates,
+        schedule=schedule,
         race=race,
-        events=tuple(guard.events),
-        total_steps=race.total_steps + horizon,
+        events=(*events, *guard.events),
+        steps=guard.step,
         completed=completed,
     )
+
+
+def run_schedule(peak: float, steps: int) -> schedules.Schedule:
+    """Return the schedule of a run: 5 % of warm-up, a hold until 70 % of the steps, a linear decay to zero."""
+    warmup, decay = max(1, round(WARMUP_FRACTION * steps)), steps - round((1 - DECAY_FRACTION) * steps)
+    if warmup + decay > steps:
+        return schedules.Constant(peak)
+    return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=decay, decay=schedules.shapes.Linear())
+
+
+def _set_aside(optimizer: keras.optimizers.Optimizer) -> list[Event]:
+    rate = innermost(optimizer)._learning_rate
+    if isinstance(rate, keras.Variable):
+        return []
+    return [Event(0, f"the {type(rate).__name__} in the optimizer is set aside during this fit", 1.0)]

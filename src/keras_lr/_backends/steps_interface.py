@@ -9,9 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-Values = (
-    Any  # a private copy of all that decides the next step: weights, other variables, optimizer variables
-)
+Values = Any  # a private copy of all that decides the next step: weights, other variables, optimizer variables
 Batch = Any  # one batch as the backend's `fit` would hand it to the compiled step
 
 
@@ -32,6 +30,9 @@ class TrainingSteps(Protocol):
 
     def put(self, values: Values) -> None:
         """Go back to a copy, which stays good for another time; metrics are left alone."""
+
+    def whole(self) -> bool:
+        """Return whether the model's variables hold values: an exception inside a step can leave them without."""
 
     def moved(self, values: Values) -> tuple[float, float]:
         """Return the distance of all trainable weights from those of a copy, and the length of the copy's."""

@@ -50,6 +50,10 @@ class TrainingSteps:
             for variable, value in zip(variables, copies, strict=True):
                 variable.assign(jnp.copy(value))
 
+    def whole(self) -> bool:
+        values = [v._value for variables in self._variables() for v in variables]
+        return all(value is not None and not value.is_deleted() for value in values)
+
     def moved(self, values: Any) -> tuple[float, float]:
         return distance_and_length([np.asarray(v) for v in self._state[0]], [np.asarray(v) for v in values[0]])
 

@@ -44,6 +44,9 @@ class TrainingSteps:
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
 
+    def whole(self) -> bool:
+        return True
+
     def moved(self, values: Any) -> tuple[float, float]:
         start = {id(v): value for v, value in zip(self._variables(), values, strict=True)}
         weights = self._model.trainable_variables

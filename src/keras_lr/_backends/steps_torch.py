@@ -46,6 +46,9 @@ class TrainingSteps:
         if accelerators:
             torch.cuda.set_rng_state_all(accelerators)
 
+    def whole(self) -> bool:
+        return True
+
     def moved(self, values: Any) -> tuple[float, float]:
         start = {id(v): value for v, value in zip(self._variables(), values[0], strict=True)}
         weights = self._model.trainable_variables

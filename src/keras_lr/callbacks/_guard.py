@@ -60,6 +60,7 @@ class Guard(keras.callbacks.Callback):
     Attributes:
         events: what happened, a list of `Event`.
         factor: what the planned rate is multiplied by now; 1 in a run without trouble.
+        step: how many steps the run has made.
 
     Raises:
         ValueError: `window_steps` is below 4.
@@ -88,21 +89,21 @@ class Guard(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         if window_steps is not None and window_steps < 4:
-            raise ValueError(
-                f"window_steps={window_steps} is too few to judge a loss by; give 4 or more, or None."
-            )
+            raise ValueError(f"window_steps={window_steps} is too few to judge a loss by; give 4 or more, or None.")
         self.learning_rate = learning_rate
         self.window_steps = window_steps
         self.probation = probation
         self.verbose = verbose
         self.events: list[Event] = []
         self.factor = 1.0
+        self.step = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the model's compiled step in hand."""
         model = self.model
         given = self.learning_rate
-        self._plan = own_plan(innermost(model.optimizer)) if given is None else plan(given)
+        optimizer = innermost(model.optimizer)
+        self._plan = own_plan(optimizer) if given is None else plan(given, optimizer.gradient_accumulation_steps or 1)
         self._stack = ExitStack()
         self._stack.enter_context(steerable(model))
         self._steps = TrainingSteps(model)
@@ -110,7 +111,8 @@ class Guard(keras.callbacks.Callback):
         self._stride = getattr(model, "steps_per_execution", 1) or 1
         self._window = max(4, (self.window_steps or _window_steps(self.params)) // self._stride)
         self._watch, self._losses = LossWatch(), BatchLosses()
-        self._step, self._returned_at, self._troubled_at = 0, _NEVER, _NEVER
+        self.step, self._returned_at, self._troubled_at = 0, _NEVER, _NEVER
+        self._window_losses = np.empty(0)
         self._good = self._recent = (0, self._steps.copy())
         self._probation = _Probation() if self.probation else None
         self.events, self.factor = [], 1.0
@@ -120,12 +122,22 @@ class Guard(keras.callbacks.Callback):
         """Follow Keras, which begins a new mean of the loss."""
         self._losses.begin_mean()
 
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report the rate of the epoch's last step as `learning_rate`."""
+        if logs is not None:
+            logs["learning_rate"] = self._rate
+
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Give the model its own step and rate back."""
+        """See that the model ends with finite weights, and give it its own step and rate back."""
+        self._read()
+        if not (np.all(np.isfinite(self._window_losses)) and _finite(self._model)):
+            self._answer(Trouble.NOT_FINITE)
         self.close()
 
     def close(self) -> None:
-        """Give the model its own step and rate back, after a `fit` that an exception ended."""
+        """Give the model its own step and rate back, and good weights if an exception left it without."""
+        if not self._steps.whole():
+            self._steps.put(self._good[1])
         self._stack.close()
 
     def rate_at(self, step: int) -> float:
@@ -137,25 +149,36 @@ class Guard(keras.callbacks.Callback):
         step, values = self._good
         self._steps.put(values)
         self._steps.reset_metrics()
-        self._losses = BatchLosses()
+        self._losses.begin_mean()
         return step
 
     def _before(self) -> None:
         # Steps that Keras executes together share one rate: that of their middle.
-        self._steps.set_learning_rate(self.rate_at(self._step + (self._stride - 1) // 2))
+        self._rate = self.rate_at(self.step + (self._stride - 1) // 2)
+        self._steps.set_learning_rate(self._rate)
 
     def _after(self, logs: dict[str, Any]) -> None:
         self._losses.add(logs["loss"])
-        self._step += self._stride
-        if len(self._losses) < self._window:
+        self.step += self._stride
+        if self._ends_epoch():
+            self._read()  # before a validation would see weights that are no good
+        if len(self._window_losses) + len(self._losses) < self._window and np.all(np.isfinite(self._window_losses)):
             return
-        losses = self._losses.read()
+        self._read()
+        losses, self._window_losses = self._window_losses, np.empty(0)
         if self._probation is not None:
             self._on_probation(self._probation, losses)
         elif trouble := self._watch.judge(losses):
             self._answer(trouble)
         else:
-            self._good, self._recent = self._recent, (self._step, self._steps.copy())
+            self._good, self._recent = self._recent, (self.step, self._steps.copy())
+
+    def _read(self) -> None:
+        self._window_losses = np.concatenate([self._window_losses, self._losses.read()])
+
+    def _ends_epoch(self) -> bool:
+        steps = self.params.get("steps")
+        return bool(steps) and self.step % steps < self._stride
 
     def _on_probation(self, probation: "_Probation", losses: np.ndarray) -> None:
         """Keep the better of two windows of steps from the same weights; a tenth that won is tried again."""
@@ -164,25 +187,23 @@ class Guard(keras.callbacks.Callback):
             self.factor *= 10.0
             self._steps.put(probation.values)
             self._watch.judge(probation.losses)
-            self._recent = (self._step, self._steps.copy())
+            self._recent = (self.step, self._steps.copy())
             return
         if probation.losses is not None:
-            self._note(
-                f"{self.factor:.0e} of the planned rate did better from the same weights: it was too high"
-            )
+            self._note(f"{self.factor:.0e} of the planned rate did better from the same weights: it was too high")
         probation.losses, probation.values = losses, self._steps.copy()
         self.go_back()
         self.factor /= 10.0
 
     def _answer(self, trouble: Trouble) -> None:
-        first = self._step - self._troubled_at > 4 * self._window * self._stride
-        self._troubled_at = self._step
+        first = self.step - self._troubled_at > 4 * self._window * self._stride
+        self._troubled_at = self.step
         perhaps_the_batch = trouble is Trouble.NOT_FINITE and first and self._good[0] > 0
         if not perhaps_the_batch:
             self.factor *= 0.5 if self._good[0] > 0 else 0.25
         step = self.go_back()
         self._recent = self._good
-        self._returned_at = self._step - 1
+        self._returned_at = self.step - 1
         done = (
             "taken for a bad batch, the rate is kept"
             if perhaps_the_batch
@@ -190,13 +211,11 @@ class Guard(keras.callbacks.Callback):
         )
         self._note(f"{trouble.value}; back to the weights of step {step}; {done}")
         if len(self.events) >= MOST_RETURNS:
-            self._note(
-                f"training is stopped at the weights of step {step}: {MOST_RETURNS} returns did not help"
-            )
+            self._note(f"training is stopped at the weights of step {step}: {MOST_RETURNS} returns did not help")
             self._model.stop_training = True
 
     def _note(self, text: str) -> None:
-        self.events.append(Event(self._step, text, self.factor))
+        self.events.append(Event(self.step, text, self.factor))
         if self.verbose:
             print(self.events[-1])
 
@@ -221,3 +240,7 @@ def _ends_lower(losses: np.ndarray, than: np.ndarray) -> bool:
 def _window_steps(params: dict[str, Any]) -> int:
     epochs, steps = params.get("epochs") or 1, params.get("steps")
     return min(50, max(4, epochs * steps // 20)) if steps else 50
+
+
+def _finite(model: keras.Model) -> bool:
+    return all(bool(keras.ops.all(keras.ops.isfinite(v))) for v in model.trainable_variables)

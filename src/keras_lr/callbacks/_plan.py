@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr.schedules import Schedule
+
 _CHUNK_STEPS = 256
 
 
@@ -17,13 +19,18 @@ def own_plan(optimizer: keras.optimizers.Optimizer) -> Callable[[int], float]:
         return lambda step: number
     if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         begun = int(keras.ops.convert_to_numpy(optimizer._iterations))
-        follow = plan(rate)
+        follow = plan(rate, optimizer.gradient_accumulation_steps or 1)
         return lambda step: follow(begun + step)
     return lambda step: float(rate())
 
 
-def plan(learning_rate: Any) -> Callable[[int], float]:
-    """Return a rate, a schedule, a function of the step or one rate a step as a function of the step."""
+def plan(learning_rate: Any, accumulation: int = 1) -> Callable[[int], float]:
+    """Return a rate, a schedule, a function of the step or one rate a step as a function of the step.
+
+    Our schedules count updates, of which there is one in `accumulation` steps; all else counts steps, as Keras does.
+    """
+    if isinstance(learning_rate, Schedule):
+        return lambda step: float(learning_rate.values(step // accumulation))
     if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         return _ScheduleValues(learning_rate)
     if callable(learning_rate):
@@ -48,6 +55,4 @@ class _ScheduleValues:
 
     def _evaluated(self, first: int) -> Sequence[float]:
         steps = range(first, first + _CHUNK_STEPS)
-        return [
-            float(keras.ops.convert_to_numpy(self._schedule(keras.ops.convert_to_tensor(s)))) for s in steps
-        ]
+        return [float(keras.ops.convert_to_numpy(self._schedule(keras.ops.convert_to_tensor(s)))) for s in steps]

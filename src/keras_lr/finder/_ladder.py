@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_lr import schedules
+
 PROBE_STEPS = 4
 TYPICAL_MOVEMENT = 10**-0.45
 RUNG = 10**0.5
@@ -57,17 +59,18 @@ def lane_steps(horizon_steps: int) -> int:
     Lanes of 8 steps rank rates as well as longer ones do, also for runs of thousands of steps. Shorter runs have shorter
     lanes, so that probe and ladder stay below 0.3 of the run.
     """
-    steps = int((0.3 * horizon_steps - PROBE_STEPS) // (LANES + 1))
+    steps = int((0.3 * horizon_steps - 2 * PROBE_STEPS) // LANES)
     return min(LANE_STEPS, steps) if steps >= 3 else 0
 
 
-def shape(steps: int, warmup_fraction: float, hold_fraction: float) -> np.ndarray:
-    """Return the factor of each step of a complete schedule: warm-up to 1, a hold, a linear decay towards 0.
+def most_lanes(horizon_steps: int) -> int:
+    """Return how many lanes a race may have when the best one is at an end of the ladder."""
+    length = lane_steps(horizon_steps)
+    room = max(0.1 * horizon_steps, min(0.3 * horizon_steps, 100)) - 2 * PROBE_STEPS
+    return max(LANES, min(3 * LANES, int(room // length))) if length else 0
 
-    With `w` steps of warm-up and the decay beginning at step `h`, step `k` has the factor
-    `min((k + 1) / (w + 1), 1, (T - k) / (T - h))`.
-    """
-    warmup = max(1, round(warmup_fraction * steps))
-    decay = max(warmup, round(hold_fraction * steps))
-    step = np.arange(steps)
-    return np.minimum(np.minimum((step + 1) / (warmup + 1), 1.0), (steps - step) / max(1, steps - decay))
+
+def lane_schedule(peak: float, steps: int) -> schedules.WSD:
+    """Return the complete schedule of a lane: a tenth of warm-up, then linear decay to zero."""
+    warmup = max(1, round(0.1 * steps))
+    return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=steps - warmup, decay=schedules.shapes.Linear())

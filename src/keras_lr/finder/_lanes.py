@@ -1,0 +1,71 @@
+"""Short trainings from the same weights over the same batches, on a borrowed model."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_lr._backends.steps_interface import TrainingSteps
+from keras_lr.finder._ladder import PROBE_STEPS
+from keras_lr.schedules import Schedule
+
+
+class Lanes:
+    """Trains the borrowed model again and again from where it stood.
+
+    Args:
+        steps: the borrowed training step, as `borrowed(model)` lends it.
+        batches: what every lane is trained on, in this order, again from the first when they are used up.
+        accumulation: batches whose gradients make one update.
+
+    Attributes:
+        steps_run: the steps that have been run in all.
+    """
+
+    def __init__(self, steps: TrainingSteps, batches: list[Any], accumulation: int) -> None:
+        self._steps = steps
+        self._batches = batches
+        self._accumulation = accumulation
+        self._start = steps.copy()
+        self.steps_run = 0
+
+    def leave_out_bad_batches(self) -> None:
+        """Keep the batches whose loss is finite while the weights are untouched.
+
+        Raises:
+            ValueError: no batch has a finite loss.
+        """
+        losses = self.train(np.zeros(1))
+        if np.isfinite(losses[0]):
+            return
+        first = losses[0]
+        sound = [batch for batch in self._batches[1:] if np.isfinite(self._loss(batch))]
+        if not sound:
+            raise ValueError(
+                f"The loss is {first} on the first {len(self._batches)} batches before any update, so no learning rate can "
+                "help. Check data and labels for NaN and infinity, labels for values outside the range of the loss, and "
+                "the loss for logarithms of zero. The model's weights are as they were."
+            )
+        self._batches = sound
+
+    def movement(self, rate: float) -> float:
+        """Return `|w - w_0| / |w_0|` after `PROBE_STEPS` updates at a constant rate."""
+        self.train(np.full(PROBE_STEPS * self._accumulation, rate))
+        distance, length = self._steps.moved(self._start)
+        return distance / length if length else np.inf
+
+    def run(self, schedule: Schedule) -> np.ndarray:
+        """Train over one complete schedule; returns the batch losses before each update, shape `(steps,)`."""
+        rates = schedule.values(np.arange(int(schedule.end_step or 0)))
+        return self.train(np.repeat(rates, self._accumulation))
+
+    def train(self, rates: np.ndarray) -> np.ndarray:
+        """Train from the start with one rate a step; returns the batch losses, shape `(steps,)`."""
+        self._steps.put(self._start)
+        losses = [self._steps.step(self._batches[k % len(self._batches)], float(rate)) for k, rate in enumerate(rates)]
+        self.steps_run += len(rates)
+        return np.array([float(loss) for loss in losses])
+
+    def _loss(self, batch: Any) -> float:
+        self._steps.put(self._start)
+        self.steps_run += 1
+        return float(self._steps.step(batch, 0.0))

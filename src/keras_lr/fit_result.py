@@ -1,0 +1,69 @@
+"""What a training without a given learning rate did."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_lr import schedules
+from keras_lr.callbacks._guard import Event
+from keras_lr.finder._race_result import RaceResult
+from keras_lr.report import Chart, Facts, Line, Mark, Part, Report, Shown, Table
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FitResult(Shown):
+    """What `keras_lr.fit` did; prints as a table, plots, and saves as a page or as JSON.
+
+    Attributes:
+        history: what every epoch reported, as `model.fit(...).history`, with `learning_rate`, the rate of its last step.
+        learning_rate: the peak that was chosen.
+        schedule: the plan, a function of the optimizer update.
+        race: how the peak was found.
+        events: what happened besides the plan: a schedule set aside, a return to good weights, an interruption.
+        steps: the steps of the run.
+        completed: whether the run came to its end.
+    """
+
+    history: dict[str, list[float]]
+    learning_rate: float
+    schedule: schedules.Schedule
+    race: RaceResult
+    events: tuple[Event, ...]
+    steps: int
+    completed: bool
+
+    @property
+    def total_steps(self) -> int:
+        """All optimizer steps that were spent, the race's included."""
+        return self.steps + self.race.total_steps
+
+    def report(self) -> Report:
+        """Describe race, schedule, loss and events in facts, tables and charts."""
+        facts = {
+            "learning rate (peak)": self.learning_rate,
+            "interval": f"{self.race.low:.2g} to {self.race.high:.2g}",
+            "optimizer": self.race.optimizer,
+            "steps": self.steps,
+            "steps of the race": self.race.total_steps,
+            **{name: values[-1] for name, values in self.history.items() if values and name != "learning_rate"},
+        }
+        if not self.completed:
+            facts["completed"] = "no"
+        parts: list[Part] = [Facts(facts)]
+        if self.events:
+            rows = [(event.step, event.text, event.factor) for event in self.events]
+            parts.append(Table("Events", ("step", "what happened", "rate times"), rows))
+        parts += [self._loss_chart(), self._schedule_chart()]
+        parts += self.race.report().parts[1:]
+        return Report("Training without a given learning rate", parts)
+
+    def _loss_chart(self) -> Chart:
+        losses = {name: values for name, values in self.history.items() if name in ("loss", "val_loss")}
+        lines = [Line(name, np.arange(1, len(values) + 1), values) for name, values in losses.items()]
+        return Chart("Loss", "epoch", "loss", lines=lines)
+
+    def _schedule_chart(self) -> Chart:
+        updates = np.unique(np.linspace(0, max(1, self.schedule.end_step or self.steps) - 1, 400).astype(int))
+        line = Line("plan", updates, self.schedule.values(updates))
+        marks = [Mark(f"rate times {e.factor:.2g}", e.step) for e in self.events if e.factor < 1]
+        return Chart("Schedule", "optimizer update", "learning rate", lines=[line], marks=marks)

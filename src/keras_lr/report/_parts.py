@@ -1,0 +1,181 @@
+"""What a result can say: text, facts, tables and charts, as plain values that know nothing of how they are drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Single values, each with its name; the first is the one that matters most.
+
+    Args:
+        items: pairs of a name (with its unit) and a value.
+        title: a heading, or nothing.
+
+    Example:
+    >>> from keras_lr.report import Facts
+    >>> Facts({"peak learning rate": 0.003, "steps": 1200}).items
+    (('peak learning rate', 0.003), ('steps', 1200))
+    """
+
+    items: Sequence[tuple[str, Cell]]
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        pairs = self.items.items() if isinstance(self.items, dict) else self.items
+        object.__setattr__(self, "items", tuple((name, _plain(value)) for name, value in pairs))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under named columns.
+
+    Args:
+        title: a heading.
+        columns: the names of the columns, with their units.
+        rows: a cell is a text, a number or None. Numbers are shown with four digits; NaN and infinity are allowed.
+        note: a sentence below the table.
+
+    Raises:
+        ValueError: a row has more or fewer cells than there are columns.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(self.columns))
+        object.__setattr__(self, "rows", tuple(tuple(_plain(cell) for cell in row) for row in self.rows))
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"Table {self.title!r}: the row {row} has {len(row)} cells, but there are "
+                    f"{len(self.columns)} columns {self.columns}; give one cell a column, None where there is none."
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """Values joined in their order, shapes `(n,)`; one that is not finite makes a gap, with a cross above it."""
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+
+    def __post_init__(self) -> None:
+        _keep_numbers(self, "x", "y")
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Values each on its own, shapes `(n,)`; one that is not finite becomes a cross on the upper edge."""
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+
+    def __post_init__(self) -> None:
+        _keep_numbers(self, "x", "y")
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """The area between `low` and `high`, shapes `(n,)`, in the colour of the line of the same name."""
+
+    name: str
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def __post_init__(self) -> None:
+        _keep_numbers(self, "x", "low", "high")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place on the horizontal axis: the pick."""
+
+    name: str
+    x: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x", float(self.x))
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of the horizontal axis: the interval around a pick."""
+
+    name: str
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low", float(self.low))
+        object.__setattr__(self, "high", float(self.high))
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """One pair of axes and what is drawn on it.
+
+    Args:
+        title: what the chart shows.
+        x_label, y_label: the names of the axes, with units.
+        lines, points, bands, marks, spans: what is drawn.
+        log_x, log_y: whether the axes are logarithmic; what is not positive is then left out.
+        ordered: the lines are a family in an order (rates from low to high), so their colours run along one scale.
+        note: a sentence below the chart.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: Sequence[Line] = ()
+    points: Sequence[Points] = ()
+    bands: Sequence[Band] = ()
+    marks: Sequence[Mark] = ()
+    spans: Sequence[Span] = ()
+    log_x: bool = False
+    log_y: bool = False
+    ordered: bool = False
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("lines", "points", "bands", "marks", "spans"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+
+Part = Text | Facts | Table | Chart
+
+
+def _keep_numbers(part: Any, *names: str) -> None:
+    for name in names:
+        value = np.array(getattr(part, name), dtype=np.float64)
+        value.setflags(write=False)
+        object.__setattr__(part, name, value)
+    shapes = {name: getattr(part, name).shape for name in names}
+    if any(len(shape) != 1 for shape in shapes.values()) or len(set(shapes.values())) > 1:
+        kind = type(part).__name__
+        raise ValueError(f"{kind} {part.name!r} has the shapes {shapes}; give sequences of numbers of one length.")
+
+
+def _plain(cell: Any) -> Cell:
+    """Return Python's own number for a number of NumPy or of a framework."""
+    if cell is None or isinstance(cell, str | int | float):
+        return cell
+    return np.asarray(cell).item()

@@ -1,0 +1,215 @@
+"""The schedules that define the field: constant, time-based, step-based, exponential, and the inverse-time curve."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ._schedule import Schedule
+from ._units import Length
+from ._value import NotNegative, Positive, Rate, Share, value
+
+
+@value
+class Constant(Schedule):
+    """One rate for ever.
+
+    Args:
+        learning_rate: the rate.
+    """
+
+    learning_rate: Rate
+
+    @property
+    def end_step(self) -> float | None:
+        """The rate never changes."""
+        return 0
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return self.learning_rate + 0 * step
+
+
+@value
+class TimeBased(Schedule):
+    """Divide the last rate by ``1 + d n`` at every step: the recursive time-based decay.
+
+    ``eta_{n+1} = eta_n / (1 + d n)``, so ``eta_n = eta_0 / prod_{k<n} (1 + d k) = eta_0 Gamma(1/d) / (d^n Gamma(n + 1/d))``.
+    It falls faster than any exponential, because every step divides what the step before it left. Keras'
+    `InverseTimeDecay`, and the `decay` argument of old Keras optimizers, is another curve, `InverseTime`: at n = 100
+    with d = 0.001 the factors are 0.0083 (this one) and 0.909.
+
+    There is no loop and no counter of our own: the logarithm of the product comes from Stirling's series of the
+    log-gamma function with its cancelling parts taken together, in float64, exact to 1e-12 for a million steps.
+
+    Args:
+        initial_learning_rate: `eta_0`, the rate of the first two updates.
+        decay: `d`, at least 0; 0 keeps the rate constant.
+
+    Reference: Wikipedia, "Learning rate", section "Learning rate schedule" (time-based learning schedules).
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.TimeBased(1.0, decay=0.5).values(range(5)).round(12).tolist()
+    [1.0, 1.0, 0.666666666667, 0.333333333333, 0.133333333333]
+    """
+
+    source: ClassVar[str] = "the recursion eta_{n+1} = eta_n / (1 + d n), time-based learning schedule"
+    initial_learning_rate: Rate
+    decay: NotNegative
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        if self.decay == 0:
+            return self.initial_learning_rate + 0 * step
+        return self.initial_learning_rate * xp.exp(-_log_product(step, self.decay, xp))
+
+
+@value
+class InverseTime(Schedule):
+    """Divide the initial rate by ``1 + d t``: ``eta_0 / (1 + d t)^power``, the closed form.
+
+    What Keras calls `InverseTimeDecay` and what the `decay` argument of old Keras optimizers did. The recursive form is
+    `TimeBased`.
+
+    Args:
+        initial_learning_rate: `eta_0`, the rate at step 0.
+        decay: `d`, at least 0, a step. Keras' ``decay_rate / decay_steps``.
+        power: above 0. Default 1; 0.5 gives the rate of the classical convergence proofs.
+
+    Reference: Robbins, Monro, A stochastic approximation method (1951); Keras `InverseTimeDecay`.
+    """
+
+    source: ClassVar[str] = "Robbins & Monro (1951); Keras InverseTimeDecay"
+    initial_learning_rate: Rate
+    decay: NotNegative
+    power: Positive = 1.0
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return self.initial_learning_rate * (1 + self.decay * step) ** -self.power
+
+
+@value
+class StepBased(Schedule):
+    """Drop the rate by a factor every so many steps: ``eta_0 d^floor((1 + n) / r)``.
+
+    The first drop comes at n = r - 1, one step before that of PyTorch's `StepLR`, which is
+    ``eta_0 d^floor(n / r)`` (here ``MultiStep`` or ``Staircase``).
+
+    Args:
+        initial_learning_rate: `eta_0`; with r = 1 step 0 runs at `eta_0 d` already.
+        drop: `d`, between 0 and 1; 0.5 halves the rate.
+        steps_per_drop: `r`, at least 1.
+
+    Reference: Wikipedia, "Learning rate", section "Learning rate schedule" (step-based learning schedules).
+    """
+
+    source: ClassVar[str] = "eta_0 d^floor((1 + n) / r), step-based learning schedule"
+    initial_learning_rate: Rate
+    drop: Share
+    steps_per_drop: Length
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return self.initial_learning_rate * self.drop ** xp.floor((1 + step) / self.steps_per_drop)
+
+
+@value
+class Staircase(Schedule):
+    """Drop the rate by a factor after every so many steps: ``eta_0 d^floor(t / r)``.
+
+    PyTorch's `StepLR` and Keras' ``ExponentialDecay(staircase=True)``; the form of the literature is `StepBased`.
+
+    Args:
+        initial_learning_rate: `eta_0`, the rate of the first r steps.
+        drop: `d`, between 0 and 1. Default 0.1, as in PyTorch.
+        steps_per_drop: `r`, at least 1.
+    """
+
+    source: ClassVar[str] = "PyTorch StepLR"
+    initial_learning_rate: Rate
+    drop: Share
+    steps_per_drop: Length
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return self.initial_learning_rate * self.drop ** xp.floor(step / self.steps_per_drop)
+
+
+@value
+class Exponential(Schedule):
+    """Fall exponentially: ``eta_0 e^{-d n}``.
+
+    PyTorch's `ExponentialLR` has ``gamma = e^-d``, Keras' `ExponentialDecay` ``decay_rate = e^{-d decay_steps}``.
+
+    Args:
+        initial_learning_rate: `eta_0`, the rate at step 0.
+        decay: `d`, at least 0; the rate halves every ``0.693 / d`` steps.
+
+    Reference: Wikipedia, "Learning rate", section "Learning rate schedule" (exponential learning schedules).
+    """
+
+    source: ClassVar[str] = "eta_0 e^{-d n}, exponential learning schedule"
+    initial_learning_rate: Rate
+    decay: NotNegative
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return self.initial_learning_rate * xp.exp(-self.decay * step)
+
+
+_STIRLING_FROM = 10
+_SERIES_TERMS = 28
+
+
+def _log_product(n: Any, d: float, xp: Any) -> Any:
+    """Return ``sum_{k<n} log(1 + d k)``.
+
+    Stirling's series needs 1/d >= 10. For a larger d the first few factors are multiplied out, and the rest is
+    ``(1 + d m)^(n-m)`` times a product of the same kind with the smaller ``d' = d / (1 + d m)``.
+    """
+    multiplied_out = max(0, math.ceil(_STIRLING_FROM - 1 / d))
+    if multiplied_out == 0:
+        return _log_product_stirling(n, d, xp)
+    first = np.cumsum([0.0] + [math.log1p(d * k) for k in range(multiplied_out)])
+    scale = 1 + d * multiplied_out
+    rest = xp.maximum(n - multiplied_out, 0.0)
+    beyond = rest * math.log(scale) + _log_product_stirling(rest, d / scale, xp)
+    return lookup(first, xp.minimum(n, float(multiplied_out)), xp) + beyond
+
+
+def lookup(table: Any, index: Any, xp: Any) -> Any:
+    """Return the entries of a table of float64 at whole numbers that are held as float64."""
+    whole = index.astype("int64") if hasattr(index, "astype") else index
+    return xp.take(xp.asarray(table), whole)
+
+
+def _log_product_stirling(n: Any, d: float, xp: Any) -> Any:
+    """Return ``log Gamma(a + n) - log Gamma(a) - n log a`` with ``a = 1/d >= 10`` and ``t = d n``.
+
+    With Stirling's formula that is ``a ((1 + t) log(1 + t) - t) - log(1 + t) / 2 + r(a + n) - r(a)``: the terms of size
+    ``a log a``, whose difference would cost all digits, are gone.
+    """
+    t = d * n
+    a = 1 / d
+    log_product = a * _entropy(t, xp) - xp.log1p(t) / 2 + _stirling_rest(a + n) - _stirling_rest(a)
+    return xp.where(n < 2, 0.0, log_product)
+
+
+def _entropy(t: Any, xp: Any) -> Any:
+    """Return ``(1 + t) log(1 + t) - t``, for a small t by its series ``sum_{k>=2} (-t)^k / (k (k - 1))``."""
+    small = xp.minimum(t, 0.25)
+    series = 0.0
+    for k in range(_SERIES_TERMS, 1, -1):
+        series = 1 / (k * (k - 1)) - small * series
+    return xp.where(t < 0.25, small * small * series, (1 + t) * xp.log1p(t) - t)
+
+
+def _stirling_rest(z: Any) -> Any:
+    """Return what Stirling's formula leaves of log Gamma(z), to 1e-16 for z >= 10."""
+    w = 1 / (z * z)
+    series = 1 / 1188 - w * (691 / 360360 - w / 156)
+    return (1 / 12 - w * (1 / 360 - w * (1 / 1260 - w * (1 / 1680 - w * series)))) / z

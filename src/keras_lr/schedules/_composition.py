@@ -1,0 +1,225 @@
+"""Schedules made of schedules: product, sum, minimum, maximum, sequence, delay, repetition.
+
+Each part keeps its own formula and is evaluated in double precision with the rest, so a composition is as exact as its
+parts, and it saves, prints and compares like them. A number stands for a constant rate.
+"""
+
+from __future__ import annotations
+
+import functools
+import numbers
+from typing import Any, TypeAlias
+
+import keras
+
+from ._classics import Constant
+from ._schedule import Schedule
+from ._units import Length, LengthOrZero, Lengths
+from ._value import CHECKS, value
+
+Schedules: TypeAlias = tuple[Schedule, ...]
+
+
+def as_schedule(given: Any, called: str) -> Schedule:
+    """Return a schedule: itself, a number as a constant, a schedule of Keras or a function of the step wrapped."""
+    from ._exchange import Lambda
+
+    if isinstance(given, Schedule):
+        return given
+    if isinstance(given, numbers.Real) and not isinstance(given, bool):
+        return Constant(float(given))
+    if isinstance(given, keras.optimizers.schedules.LearningRateSchedule) or callable(given):
+        return Lambda(given)
+    raise TypeError(f"{called} must be a schedule, a number or a function of the step. Received: {given!r}.")
+
+
+def _schedules(given: Any, called: str) -> tuple[Schedule, ...]:
+    parts = tuple(as_schedule(one, called) for one in given)
+    if not parts:
+        raise ValueError(f"{called} must hold at least one schedule. Received: {given!r}.")
+    return parts
+
+
+CHECKS["Schedule"] = as_schedule
+CHECKS["Schedules"] = _schedules
+
+
+class _Pointwise(Schedule):
+    """Combines the rates of several schedules at the same step."""
+
+    schedules: Schedules
+
+    @property
+    def end_step(self) -> float | None:
+        """The step from which no part changes."""
+        ends = [part.end_step for part in self.schedules]
+        return None if None in ends else max(end for end in ends if end is not None)
+
+    @property
+    def ramp_steps(self) -> float:
+        """The longest warm-up of a part."""
+        return max(part.ramp_steps for part in self.schedules)
+
+    def _rates(self, step: Any, xp: Any) -> list[Any]:
+        return [part.formula(step, xp) for part in self.schedules]
+
+
+@value
+class Product(_Pointwise):
+    """Multiply schedules: ``a(t) b(t) ...``; written ``a * b``.
+
+    Args:
+        schedules: schedules, numbers or functions of the step.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> (schedules.Linear(1.0, 4) * 0.5).values([0, 2]).tolist()
+    [0.5, 0.25]
+    """
+
+    schedules: Schedules
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return functools.reduce(lambda a, b: a * b, self._rates(step, xp))
+
+
+@value
+class Sum(_Pointwise):
+    """Add schedules: ``a(t) + b(t) + ...``; written ``a + b``.
+
+    Args:
+        schedules: schedules, numbers or functions of the step.
+    """
+
+    schedules: Schedules
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return functools.reduce(lambda a, b: a + b, self._rates(step, xp))
+
+
+@value
+class Minimum(_Pointwise):
+    """Take the smallest of several schedules at each step; written ``a.at_most(b)``.
+
+    Args:
+        schedules: schedules, numbers or functions of the step.
+    """
+
+    schedules: Schedules
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return functools.reduce(xp.minimum, self._rates(step, xp))
+
+
+@value
+class Maximum(_Pointwise):
+    """Take the largest of several schedules at each step; written ``a.at_least(b)``.
+
+    Args:
+        schedules: schedules, numbers or functions of the step.
+    """
+
+    schedules: Schedules
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return functools.reduce(xp.maximum, self._rates(step, xp))
+
+
+@value
+class Chain(Schedule):
+    """Follow one schedule after another; the clock of each starts at 0 where it begins.
+
+    At a boundary the new schedule holds already, as in PyTorch and optax. Chains are associative: chaining chains is
+    the same as one chain of all parts.
+
+    Args:
+        schedules: the parts, in order.
+        boundaries: the steps at which the second, third, ... part begins; one fewer than parts.
+
+    Raises:
+        ValueError: the number of boundaries does not fit the number of parts.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Chain((schedules.Constant(1.0), schedules.Linear(0.5, 2)), (2,)).values(range(5)).tolist()
+    [1.0, 1.0, 0.5, 0.25, 0.0]
+    """
+
+    schedules: Schedules
+    boundaries: Lengths
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.schedules) != len(self.boundaries) + 1:
+            raise ValueError(
+                f"Chain: {len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries, one where each but the "
+                f"first begins. Received: boundaries={self.boundaries!r}."
+            )
+
+    @property
+    def end_step(self) -> float | None:
+        """Where the last part ends."""
+        last = self.schedules[-1].end_step
+        return None if last is None else self.boundaries[-1] + last  # type: ignore[operator,return-value]
+
+    @property
+    def ramp_steps(self) -> float:
+        """The warm-up of the first part."""
+        return self.schedules[0].ramp_steps
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        rate = self.schedules[0].formula(step, xp)
+        for begins, part in zip(self.boundaries, self.schedules[1:], strict=True):
+            rate = xp.where(step >= begins, part.formula(xp.maximum(step - begins, 0.0), xp), rate)
+        return rate
+
+
+@value
+class Delayed(Schedule):
+    """Wait at the first rate, then begin: ``a(max(t - w, 0))``; written ``a.delayed(w)``.
+
+    Args:
+        schedule: what begins later.
+        delay_steps: how much later.
+    """
+
+    schedule: Schedule
+    delay_steps: LengthOrZero
+
+    @property
+    def end_step(self) -> float | None:
+        """Where the delayed schedule ends."""
+        end = self.schedule.end_step
+        return None if end is None else end + self.delay_steps  # type: ignore[operator]
+
+    @property
+    def ramp_steps(self) -> float:
+        """The delay and the warm-up after it."""
+        ramp = self.schedule.ramp_steps
+        return ramp + self.delay_steps if ramp else 0  # type: ignore[operator]
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return self.schedule.formula(xp.maximum(step - self.delay_steps, 0.0), xp)
+
+
+@value
+class Repeated(Schedule):
+    """Begin again every so many steps: ``a(t mod n)``; written ``a.repeated(n)``.
+
+    Args:
+        schedule: what is repeated.
+        every_steps: after how many steps it begins again.
+    """
+
+    schedule: Schedule
+    every_steps: Length
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return self.schedule.formula(step - self.every_steps * xp.floor(step / self.every_steps), xp)

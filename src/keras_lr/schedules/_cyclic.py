@@ -1,0 +1,295 @@
+"""Cycles: cosine restarts, triangles and sines."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from . import shapes
+from ._decay import ShapeLike, between
+from ._schedule import Schedule
+from ._units import Length, LengthOrNone
+from ._value import Positive, Rate, Share, value
+
+
+@value
+class CosineRestarts(Schedule):
+    """Fall along a cosine again and again (SGDR): cycle i has length ``T_0 m^i`` and peak ``eta_0 a^i``.
+
+    At a restart the rate is exactly that cycle's peak. Which cycle a step is in comes from a logarithm that is put right
+    by comparing with the neighbouring restarts, so rounding cannot move a restart.
+
+    Args:
+        initial_learning_rate: `eta_0`, the first peak.
+        first_cycle_steps: `T_0`.
+        cycle_multiplier: `m`, at least 1: how much longer each cycle is. Default 1 (Keras' default is 2).
+        amplitude_multiplier: `a`, between 0 and 1. Default 1.
+        end_learning_rate: the rate that each cycle falls towards. Default 0.
+
+    Reference: Loshchilov, Hutter, SGDR, arXiv 1608.03983, equation 5.
+    """
+
+    source: ClassVar[str] = "Loshchilov & Hutter, SGDR (2017), arXiv 1608.03983, eq. 5"
+    initial_learning_rate: Rate
+    first_cycle_steps: Length
+    cycle_multiplier: Positive = 1.0
+    amplitude_multiplier: Share = 1.0
+    end_learning_rate: Rate = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cycle_multiplier < 1:
+            raise ValueError(
+                "CosineRestarts: the argument `cycle_multiplier` must be at least 1: shorter and shorter cycles come to an "
+                f"end. Received: {self.cycle_multiplier!r}."
+            )
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        cycle, p = self._cycle(step / self.first_cycle_steps, xp)
+        peak = self.end_learning_rate + (
+            (self.initial_learning_rate - self.end_learning_rate) * self.amplitude_multiplier**cycle
+        )
+        fraction = shapes.Cosine()(p, xp)
+        return peak * fraction + self.end_learning_rate * (1 - fraction)
+
+    def _cycle(self, t: Any, xp: Any) -> tuple[Any, Any]:
+        """Return which cycle the time t (in first cycles) is in, and how far into it."""
+        m = self.cycle_multiplier
+        if m == 1:
+            cycle = xp.floor(t)
+            return cycle, t - cycle
+
+        def start(i: Any) -> Any:
+            return (m**i - 1) / (m - 1) * (1 - 1e-12)
+
+        guess = xp.maximum(xp.floor(xp.log1p(t * (m - 1)) / math.log(m)), 0.0)
+        guess = xp.where(t >= start(guess + 1), guess + 1, guess)
+        cycle = xp.where(t < start(guess), guess - 1, guess)
+        length = m**cycle
+        into = (t - (length - 1) / (m - 1)) / length
+        return cycle, xp.where(into < 1e-11, 0.0, xp.minimum(into, 1.0))
+
+
+class _Triangles(Schedule):
+    """Climb from the base to the maximum and back, again and again: ``eta_min + (eta_max - eta_min) x g``."""
+
+    base_learning_rate: Rate
+    max_learning_rate: Rate
+    up_steps: Length
+    down_steps: LengthOrNone
+
+    @property
+    def period(self) -> float:
+        """The steps of one cycle."""
+        return self.up_steps + (self.up_steps if self.down_steps is None else self.down_steps)  # type: ignore[operator]
+
+    def wave(self, x: Any, xp: Any) -> Any:
+        """Return how high a straight line of height x stands; a sine bends it."""
+        return x
+
+    def scale(self, cycle: Any, step: Any, xp: Any) -> Any:
+        """Return the height of the triangle; `cycle` counts from 0."""
+        raise NotImplementedError
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        cycle = xp.floor(step / self.period)
+        into = step - cycle * self.period
+        down = self.period - self.up_steps  # type: ignore[operator]
+        x = xp.where(into <= self.up_steps, into / self.up_steps, (self.period - into) / down)
+        height = self.wave(x, xp) * self.scale(cycle, step, xp)
+        return between(self.max_learning_rate, self.base_learning_rate, height)
+
+
+@value
+class Triangular(_Triangles):
+    """Climb and fall in straight lines between two rates.
+
+    Args:
+        base_learning_rate: the lower rate, where it starts.
+        max_learning_rate: the upper rate.
+        up_steps: the steps of the climb.
+        down_steps: the steps of the fall. Default `None`: as many.
+
+    Reference: Smith, Cyclical learning rates, arXiv 1506.01186, section 3.1.
+    """
+
+    source: ClassVar[str] = "Smith (2017), arXiv 1506.01186, section 3.1"
+    base_learning_rate: Rate
+    max_learning_rate: Rate
+    up_steps: Length
+    down_steps: LengthOrNone = None
+
+    def scale(self, cycle: Any, step: Any, xp: Any) -> Any:
+        """Return 1."""
+        return 1.0
+
+
+@value
+class Triangular2(_Triangles):
+    """Triangles whose height halves with each cycle.
+
+    Args:
+        base_learning_rate: the lower rate, where it starts.
+        max_learning_rate: the upper rate of the first cycle.
+        up_steps: the steps of the climb.
+        down_steps: the steps of the fall. Default `None`: as many.
+
+    Reference: Smith, Cyclical learning rates, arXiv 1506.01186, section 3.1.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Triangular2(0.1, 1.0, 2).values(range(7)).round(12).tolist()
+    [0.1, 0.55, 1.0, 0.55, 0.1, 0.325, 0.55]
+    """
+
+    source: ClassVar[str] = "Smith (2017), arXiv 1506.01186, section 3.1"
+    base_learning_rate: Rate
+    max_learning_rate: Rate
+    up_steps: Length
+    down_steps: LengthOrNone = None
+
+    def scale(self, cycle: Any, step: Any, xp: Any) -> Any:
+        """Return 2^-cycle."""
+        return 0.5**cycle
+
+
+@value
+class ExpRange(_Triangles):
+    """Triangles whose height shrinks by a factor with each step.
+
+    Args:
+        base_learning_rate: the lower rate, where it starts.
+        max_learning_rate: the upper rate at step 0.
+        up_steps: the steps of the climb.
+        gamma: the factor a step, between 0 and 1.
+        down_steps: the steps of the fall. Default `None`: as many.
+
+    Reference: Smith, Cyclical learning rates, arXiv 1506.01186, section 3.1.
+    """
+
+    source: ClassVar[str] = "Smith (2017), arXiv 1506.01186, section 3.1"
+    base_learning_rate: Rate
+    max_learning_rate: Rate
+    up_steps: Length
+    gamma: Share
+    down_steps: LengthOrNone = None
+
+    def scale(self, cycle: Any, step: Any, xp: Any) -> Any:
+        """Return gamma^step."""
+        return self.gamma**step
+
+
+@value
+class Cyclical(_Triangles):
+    """Triangles with a height of your own.
+
+    Args:
+        base_learning_rate: the lower rate, where it starts.
+        max_learning_rate: the upper rate where the height is 1.
+        up_steps: the steps of the climb.
+        height: a function of the cycle, counted from 0. To be saved it must be registered with Keras.
+        down_steps: the steps of the fall. Default `None`: as many.
+
+    Reference: PyTorch `CyclicLR` with `scale_fn`, whose cycles count from 1.
+    """
+
+    source: ClassVar[str] = "PyTorch CyclicLR, scale_fn"
+    base_learning_rate: Rate
+    max_learning_rate: Rate
+    up_steps: Length
+    height: ShapeLike
+    down_steps: LengthOrNone = None
+
+    def scale(self, cycle: Any, step: Any, xp: Any) -> Any:
+        """Return the height of a cycle."""
+        return self.height(cycle)
+
+
+class _Sines(_Triangles):
+    """Half waves of a sine instead of triangles: ``|sin(pi t / 2 l)|``."""
+
+    def wave(self, x: Any, xp: Any) -> Any:
+        """Bend the line into a sine."""
+        return xp.sin(math.pi / 2 * x)
+
+
+@value
+class Sine(_Sines):
+    """Half waves of a sine between two rates.
+
+    ``eta_min + (eta_max - eta_min) |sin(pi t / 2 l)| g``, the height `g` as in `Triangular`.
+
+    Args:
+        base_learning_rate: the lower rate, where it starts.
+        max_learning_rate: the upper rate.
+        up_steps: `l`, the steps of the climb.
+        down_steps: the steps of the fall. Default `None`: as many.
+
+    Reference: Wu et al., Demystifying learning rate policies (LRBench), arXiv 1908.06477, table 1.
+    """
+
+    source: ClassVar[str] = "Wu et al., LRBench (2019), arXiv 1908.06477, table 1"
+    base_learning_rate: Rate
+    max_learning_rate: Rate
+    up_steps: Length
+    down_steps: LengthOrNone = None
+
+    def scale(self, cycle: Any, step: Any, xp: Any) -> Any:
+        """Return the height."""
+        return 1.0
+
+
+@value
+class Sine2(_Sines):
+    """Half waves of a sine whose height halves with each.
+
+    ``eta_min + (eta_max - eta_min) |sin(pi t / 2 l)| g``, the height `g` as in `Triangular2`.
+
+    Args:
+        base_learning_rate: the lower rate, where it starts.
+        max_learning_rate: the upper rate.
+        up_steps: `l`, the steps of the climb.
+        down_steps: the steps of the fall. Default `None`: as many.
+
+    Reference: Wu et al., Demystifying learning rate policies (LRBench), arXiv 1908.06477, table 1.
+    """
+
+    source: ClassVar[str] = "Wu et al., LRBench (2019), arXiv 1908.06477, table 1"
+    base_learning_rate: Rate
+    max_learning_rate: Rate
+    up_steps: Length
+    down_steps: LengthOrNone = None
+
+    def scale(self, cycle: Any, step: Any, xp: Any) -> Any:
+        """Return the height."""
+        return 0.5**cycle
+
+
+@value
+class SineExp(_Sines):
+    """Half waves of a sine whose height shrinks by a factor with each step.
+
+    ``eta_min + (eta_max - eta_min) |sin(pi t / 2 l)| g``, the height `g` as in `ExpRange`.
+
+    Args:
+        base_learning_rate: the lower rate, where it starts.
+        max_learning_rate: the upper rate.
+        up_steps: `l`, the steps of the climb.
+        gamma: the factor a step, between 0 and 1.
+        down_steps: the steps of the fall. Default `None`: as many.
+
+    Reference: Wu et al., Demystifying learning rate policies (LRBench), arXiv 1908.06477, table 1.
+    """
+
+    source: ClassVar[str] = "Wu et al., LRBench (2019), arXiv 1908.06477, table 1"
+    base_learning_rate: Rate
+    max_learning_rate: Rate
+    up_steps: Length
+    gamma: Share
+    down_steps: LengthOrNone = None
+
+    def scale(self, cycle: Any, step: Any, xp: Any) -> Any:
+        """Return the height."""
+        return self.gamma**step

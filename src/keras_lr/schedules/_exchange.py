@@ -1,0 +1,160 @@
+"""Schedules from elsewhere and to elsewhere: functions, tables, optax, PyTorch, JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+
+from ._classics import lookup
+from ._schedule import Schedule
+from ._value import CHECKS, value
+
+Function: TypeAlias = Callable[[Any], Any]
+Encoded: TypeAlias = str
+
+
+def _function(given: Any, called: str) -> Any:
+    if not callable(given) or isinstance(given, type):
+        raise TypeError(f"{called} must be a function of the step that returns the rate. Received: {given!r}.")
+    return given
+
+
+CHECKS["Function"] = _function
+
+
+@value
+class Lambda(Schedule):
+    """Take the rate from a function of the step, or from a schedule of Keras.
+
+    The function runs inside the compiled step: write it with arithmetic and `keras.ops`. It gets the step in double
+    precision; what it does in float32 stays so.
+
+    Args:
+        function: ``f(step)`` returns the rate. To be saved it must be registered with Keras; a lambda cannot be saved.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Lambda(lambda step: 1 / (1 + step)).values(range(4)).round(3).tolist()
+    [1.0, 0.5, 0.333, 0.25]
+    """
+
+    function: Function
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        rate = self.function(step)
+        if xp is np and keras.ops.is_tensor(rate):
+            rate = keras.ops.convert_to_numpy(rate)
+        return xp.asarray(rate)
+
+
+@value
+class Table(Schedule):
+    """Take the rate of each step from a table; the last one holds.
+
+    Make one with `from_values`; the argument is the table as text, so that it saves, prints and compares exactly.
+
+    Args:
+        encoded: little-endian float64 numbers in base 64.
+    """
+
+    encoded: Encoded
+
+    def __post_init__(self) -> None:
+        table = self.table
+        if not len(table) or not np.all(np.isfinite(table)) or np.any(table < 0):
+            raise ValueError(
+                f"Table: every rate must be finite and at least 0, and there must be one. Received: {table}."
+            )
+
+    @classmethod
+    def from_values(cls, learning_rates: Any) -> Table:
+        """Make the schedule that has these rates at steps 0, 1, 2, ...
+
+        Example:
+        >>> from keras_lr import schedules
+        >>> schedules.Table.from_values([0.1, 0.3, 0.2]).values([1, 2, 9]).tolist()
+        [0.3, 0.2, 0.2]
+        """
+        rates = np.atleast_1d(np.asarray(learning_rates, "<f8"))
+        return cls(base64.b64encode(rates.tobytes()).decode("ascii"))
+
+    @property
+    def table(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The rates."""
+        return np.frombuffer(base64.b64decode(self.encoded), "<f8").astype(np.float64)
+
+    @property
+    def end_step(self) -> float | None:
+        """The last entry."""
+        return len(self.table) - 1
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        table = self.table
+        return lookup(table, xp.minimum(xp.floor(step), float(len(table) - 1)), xp)
+
+
+def from_optax(schedule: Callable[[int], Any], *, total_steps: int) -> Table:
+    """Make a schedule of an optax schedule, or of any other function of the step, for a run of so many steps.
+
+    The rates are asked for once, here, so the result works on every backend and saves; after the last step it holds.
+
+    Args:
+        schedule: ``f(count)`` returns the rate.
+        total_steps: for how many steps; 8 bytes each.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.from_optax(lambda count: 0.5**count, total_steps=3).values(range(4)).tolist()
+    [1.0, 0.5, 0.25, 0.25]
+    """
+    _check_total(total_steps, "from_optax")
+    return Table.from_values([float(schedule(step)) for step in range(total_steps)])
+
+
+def from_torch(factory: Callable[[], Any], *, total_steps: int) -> Table:
+    """Make a schedule of a scheduler of PyTorch, for a run of so many steps, by letting it run once.
+
+    Args:
+        factory: takes no argument and returns a new ``torch.optim.lr_scheduler`` on an optimizer of its own, whose first
+            parameter group counts.
+        total_steps: for how many steps; 8 bytes each.
+    """
+    _check_total(total_steps, "from_torch")
+    scheduler, rates = factory(), []
+    for step in range(total_steps):
+        rates.append(float(scheduler.optimizer.param_groups[0]["lr"]))
+        if step < total_steps - 1:
+            scheduler.optimizer.step()
+            scheduler.step()
+    return Table.from_values(rates)
+
+
+def _check_total(total_steps: int, name: str) -> None:
+    if total_steps < 1:
+        raise ValueError(f"{name}: the argument `total_steps` must be at least 1. Received: {total_steps!r}.")
+
+
+def to_json(schedule: Schedule) -> str:
+    """Return a schedule as JSON, from which `from_json` makes it again."""
+    return json.dumps(keras.saving.serialize_keras_object(schedule))
+
+
+def from_json(text: str) -> Schedule:
+    """Make a schedule from the JSON of `Schedule.to_json`.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.from_json(schedules.Cosine(0.1, 100).to_json())
+    Cosine(initial_learning_rate=0.1, decay_steps=100)
+    """
+    restored = keras.saving.deserialize_keras_object(json.loads(text))
+    if not isinstance(restored, Schedule):
+        raise ValueError(f"from_json: this is no schedule of keras_lr. Received: {restored!r}.")
+    return restored

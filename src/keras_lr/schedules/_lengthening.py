@@ -1,0 +1,105 @@
+"""A running schedule is made longer, and it is said what that does to the rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ._composition import Schedule
+from ._units import Length
+from ._value import value
+
+
+@value
+class Slowed(Schedule):
+    """Follow a schedule up to a step, and from there more slowly, so that it ends later; the rate does not jump.
+
+    Args:
+        schedule: the schedule, which has an end.
+        at_step: from where it is slowed.
+        total_steps: where it ends now.
+    """
+
+    schedule: Schedule
+    at_step: Length
+    total_steps: Length
+
+    @property
+    def end_step(self) -> float | None:
+        """The new end."""
+        return self.total_steps  # type: ignore[return-value]
+
+    @property
+    def ramp_steps(self) -> float:
+        """The warm-up of the schedule."""
+        return self.schedule.ramp_steps
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        at, total, end = self.at_step, self.total_steps, self.schedule.end_step
+        slower = (end - at) / (total - at)  # type: ignore[operator]
+        return self.schedule.formula(xp.minimum(step, float(at)) + xp.maximum(step - at, 0.0) * slower, xp)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Lengthening:
+    """Two ways to go on with a longer run, and what each does to the rate; print it.
+
+    Attributes:
+        replanned: the schedule as if it had been the longer one from the start: the rate may jump.
+        continued: the same rates from here on, only more slowly: the rate does not jump.
+        at_step: the step of the change.
+        rate_before: the rate of the old schedule there.
+        rate_replanned: the rate of the replanned schedule there.
+    """
+
+    replanned: Schedule
+    continued: Schedule
+    at_step: float
+    rate_before: float
+    rate_replanned: float
+
+    def __str__(self) -> str:
+        jump = self.rate_replanned / self.rate_before if self.rate_before else float("inf")
+        return (
+            f"At step {self.at_step:g} the rate is {self.rate_before:.3g}. Replanned, it jumps to "
+            f"{self.rate_replanned:.3g} (x{jump:.3g}) and then follows the longer schedule. Continued, it stays, and "
+            f"what was left of the schedule is spread over the steps to {self.continued.end_step:g}."
+        )
+
+
+def lengthened(schedule: Schedule, *, at_step: float, total_steps: float) -> Lengthening:
+    """Make a running schedule longer, and say what that does to the rate.
+
+    Give `replanned` or `continued` of the result to `keras_lr.set_learning_rate`.
+
+    Args:
+        schedule: the schedule that runs, with an end and all lengths in steps.
+        at_step: how many updates were made, before its end.
+        total_steps: where it shall end now.
+
+    Raises:
+        ValueError: the schedule has no end, or has ended, or the new end is before `at_step`.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> print(schedules.lengthened(schedules.Linear(1.0, 100), at_step=50, total_steps=200))
+    At step 50 the rate is 0.5. Replanned, it jumps to 0.75 (x1.5) and then follows the longer schedule. \
+Continued, it stays, and what was left of the schedule is spread over the steps to 200.
+    """
+    schedule.check_resolved()
+    end = schedule.end_step
+    if end is None:
+        raise ValueError(f"lengthened: the argument `schedule` has no end to move. Received: {schedule!r}.")
+    if not 0 < at_step < end:
+        raise ValueError(f"lengthened: `at_step` must lie before the end, step {end:g}. Received: {at_step!r}.")
+    if total_steps <= at_step:
+        raise ValueError(f"lengthened: `total_steps` must be after at_step={at_step!r}. Received: {total_steps!r}.")
+    replanned = schedule.stretched(total_steps / end)
+    return Lengthening(
+        replanned=replanned,
+        continued=Slowed(schedule, at_step, total_steps),
+        at_step=at_step,
+        rate_before=float(schedule.values(at_step)),
+        rate_replanned=float(replanned.values(at_step)),
+    )

@@ -1,0 +1,231 @@
+"""A schedule is a pure function of the step; this base gives every one of them its values, its picture and its algebra."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from keras_lr._backends.arithmetic import evaluate
+
+from ._asking_optimizer import updates
+from ._units import Epochs, Fraction, Length, in_steps
+from ._value import CHECKS, Value
+
+_LENGTHS = ("Length", "LengthOrZero", "LengthOrNone", "Lengths")
+
+
+class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
+    """The base of all schedules: subclass it, decorate with `value`, and write `formula`.
+
+    A schedule goes wherever Keras takes a learning rate. It is evaluated in double precision on every backend and
+    rounded once, so it is exact for steps to 10^9, compiled or not. Steps count updates of the weights: with
+    ``gradient_accumulation_steps=4`` four batches are one step.
+
+    Operators: ``a * b`` and ``a * 0.5`` (product), ``a + b`` (sum), and the methods below. Each gives a schedule
+    again, which prints, saves and compares like any other.
+    """
+
+    source: ClassVar[str] = ""
+    """Where the schedule was published."""
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step, in double precision.
+
+        Args:
+            step: a float64 number, array or tensor that holds whole numbers.
+            xp: the namespace to compute with; it has NumPy's names.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `formula(step, xp)`.")
+
+    @property
+    def end_step(self) -> float | None:
+        """The step from which the rate no longer changes; None for a schedule without an end."""
+        return None
+
+    @property
+    def ramp_steps(self) -> float:
+        """For how many steps the rate is still being warmed up."""
+        return 0
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate at a step, as a tensor: what the optimizer calls.
+
+        Raises:
+            ValueError: a length is in epochs or a fraction of the run and has not been resolved.
+        """
+        self.check_resolved()
+        step = float(step) if isinstance(step, int | float) else updates(self, step)
+        dtype = keras.config.floatx()
+        return evaluate(self.formula, step, "float32" if dtype in ("float16", "bfloat16") else dtype)
+
+    def values(self, steps: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return the rates at these steps in float64, without a backend.
+
+        Args:
+            steps: a step, or an array or range of steps.
+
+        Example:
+        >>> from keras_lr import schedules
+        >>> schedules.StepBased(0.1, drop=0.5, steps_per_drop=2).values(range(5)).tolist()
+        [0.1, 0.05, 0.05, 0.025, 0.025]
+        """
+        self.check_resolved()
+        given = np.asarray(steps, np.float64)
+        with np.errstate(all="ignore"):
+            return np.asarray(np.broadcast_to(self.formula(given, np), given.shape), np.float64)
+
+    def _mapped(self, change: Callable[[Length, str], Length]) -> Self:
+        """Return the schedule with every length changed, also in the schedules that it is made of."""
+        changes: dict[str, Any] = {}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            held, called = getattr(self, field.name), self._called(field.name)
+            if field.type == "Lengths":
+                changes[field.name] = tuple(change(one, called) for one in held)
+            elif field.type in _LENGTHS and held is not None:
+                changes[field.name] = change(held, called)
+            elif isinstance(held, Schedule):
+                changes[field.name] = held._mapped(change)
+            elif field.type == "Schedules":
+                changes[field.name] = tuple(one._mapped(change) for one in held)
+        return dataclasses.replace(self, **changes) if changes else self  # type: ignore[type-var]
+
+    def resolved(self, *, steps_per_epoch: float | None = None, total_steps: float | None = None) -> Self:
+        """Return the schedule with epochs and fractions turned into steps.
+
+        Args:
+            steps_per_epoch: updates in one pass over the data; needed where a length is in `Epochs`.
+            total_steps: updates in the whole run; needed where a length is a `Fraction`.
+
+        Raises:
+            ValueError: a number that is needed was not given.
+        """
+        return self._mapped(lambda given, called: in_steps(given, steps_per_epoch, total_steps, called))
+
+    def is_resolved(self) -> bool:
+        """Return whether all lengths are in steps."""
+        return self._first_unresolved is None
+
+    def check_resolved(self) -> None:
+        """Refuse a schedule that speaks of epochs or fractions which nobody turned into steps."""
+        if self._first_unresolved is not None:
+            called, given = self._first_unresolved
+            raise ValueError(
+                f"{called} is {given!r}, and nobody said yet how many steps that is. Train with keras_lr.fit or with "
+                "callbacks=[keras_lr.callbacks.Horizon()], or call `.resolved(steps_per_epoch=..., "
+                "total_steps=...)` yourself."
+            )
+
+    @functools.cached_property
+    def _first_unresolved(self) -> tuple[str, Length] | None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            held = getattr(self, field.name)
+            for one in held if isinstance(held, tuple) else (held,):
+                if isinstance(one, Epochs | Fraction):
+                    return self._called(field.name), one
+                if isinstance(one, Schedule) and one._first_unresolved is not None:
+                    return one._first_unresolved
+        return None
+
+    def stretched(self, factor: float) -> Self:
+        """Return the schedule with all its times multiplied: one knob for a shorter or longer run.
+
+        ``schedule.stretched(0.1)`` is the same curve for a trial of a tenth of the length. Fractions of the run are left
+        alone: the run says how long they are.
+
+        Args:
+            factor: above 0; 2 makes everything last twice as long.
+        """
+        ratio = CHECKS["Positive"](factor, "stretched: the argument `factor`")
+
+        def stretch(given: Length, called: str) -> Length:
+            match given:
+                case Epochs(epochs):
+                    return Epochs(epochs * ratio)
+                case Fraction():
+                    return given
+                case _:
+                    return given * ratio
+
+        return self._mapped(stretch)
+
+    # The algebra. The nouns live in `_composition.py` and `_cooldown.py`, which are built on this class.
+
+    def __mul__(self, other: Any) -> "Schedule":
+        """Return the product with another schedule or a number."""
+        from ._composition import Product
+
+        return Product((self, other))
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Any) -> "Schedule":
+        """Return the sum with another schedule or a number."""
+        from ._composition import Sum
+
+        return Sum((self, other))
+
+    __radd__ = __add__
+
+    def then(self, following: Any, *, at_step: Length) -> "Schedule":
+        """Return this schedule up to a step, and from there another one, whose clock starts at 0."""
+        from ._composition import Chain
+
+        return Chain((self, following), (at_step,))
+
+    def at_most(self, other: Any) -> "Schedule":
+        """Return the smaller of this rate and another schedule or number."""
+        from ._composition import Minimum
+
+        return Minimum((self, other))
+
+    def at_least(self, other: Any) -> "Schedule":
+        """Return the larger of this rate and another schedule or number."""
+        from ._composition import Maximum
+
+        return Maximum((self, other))
+
+    def delayed(self, delay_steps: Length) -> "Schedule":
+        """Return the schedule that waits at its first rate and starts later."""
+        from ._composition import Delayed
+
+        return Delayed(self, delay_steps)
+
+    def repeated(self, every_steps: Length) -> "Schedule":
+        """Return the schedule that starts again every so many steps."""
+        from ._composition import Repeated
+
+        return Repeated(self, every_steps)
+
+    def warmed_up(self, warmup_steps: Length, **how: Any) -> "Schedule":
+        """Return the schedule with a warm-up before it; see `WarmUp` for the keywords."""
+        from ._warmup import WarmUp
+
+        return WarmUp(self, warmup_steps, **how)
+
+    def cooled_down(self, at_step: Length, cooldown_steps: Length, **how: Any) -> "Schedule":
+        """Return the schedule that is brought down on demand; see `Cooldown` for the keywords."""
+        from ._cooldown import Cooldown
+
+        return Cooldown(self, at_step, cooldown_steps, **how)
+
+    def plot(self, steps: int | None = None, **how: Any) -> Any:
+        """Draw the rate, with a momentum beside it if given; see `plot` for the keywords. Needs Matplotlib."""
+        from ._plot import plot
+
+        return plot(self, steps, **how)
+
+    def to_csv(self, steps: npt.ArrayLike) -> str:
+        """Return the lines ``step,learning_rate`` of these steps, in full precision."""
+        taken = np.atleast_1d(np.asarray(steps))
+        rows = zip(taken.tolist(), self.values(taken).tolist(), strict=True)
+        return "step,learning_rate\n" + "".join(f"{step},{rate!r}\n" for step, rate in rows)
+
+    def to_json(self) -> str:
+        """Return the schedule as JSON; `from_json` reads it."""
+        from ._exchange import to_json
+
+        return to_json(self)

@@ -1,0 +1,97 @@
+"""How long: in steps (a plain number), in epochs, or as a fraction of the run.
+
+A step is one update of the weights. `Epochs` and `Fraction` become steps when the numbers are known: in
+`Schedule.resolved`, which `keras_lr.fit` and `callbacks.Horizon` call when `fit` knows them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from ._value import CHECKS, Positive, Value, real, value
+
+
+@value
+class Epochs(Value):
+    """A length in epochs: ``Epochs(5)``, ``Epochs(0.5)``.
+
+    Args:
+        epochs: How many passes over the training data, above 0.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Cosine(0.1, schedules.Epochs(30)).resolved(steps_per_epoch=100)
+    Cosine(initial_learning_rate=0.1, decay_steps=3000)
+    """
+
+    epochs: Positive
+
+
+@value
+class Fraction(Value):
+    """A length as a fraction of the whole run: ``Fraction(1)`` is the run, ``Fraction(0.1)`` its first tenth.
+
+    Args:
+        fraction: Above 0; 1 is the whole run.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Cosine(0.1, schedules.Fraction(1)).resolved(total_steps=5000)
+    Cosine(initial_learning_rate=0.1, decay_steps=5000)
+    """
+
+    fraction: Positive
+
+
+Length: TypeAlias = float | Epochs | Fraction
+"""Steps (a number above 0), `Epochs` or `Fraction`."""
+LengthOrNone: TypeAlias = float | Epochs | Fraction | None
+LengthOrZero: TypeAlias = float | Epochs | Fraction
+Lengths: TypeAlias = tuple[float | Epochs | Fraction, ...]
+
+
+def _length_or_zero(given: Any, called: str) -> Length:
+    if isinstance(given, Epochs | Fraction):
+        return given
+    if isinstance(given, str):
+        raise TypeError(f"{called} must be a number of steps, Epochs(n) or Fraction(f). Received: {given!r}.")
+    number = real(given, called)
+    if number < 0:
+        raise ValueError(f"{called} must be at least 0 steps. Received: {given!r}.")
+    return int(number) if number == int(number) else number
+
+
+def length(given: Any, called: str) -> Length:
+    """Return a length above 0: steps, `Epochs` or `Fraction`."""
+    checked = _length_or_zero(given, called)
+    if checked == 0:
+        raise ValueError(f"{called} must be at least one step. Received: {given!r}.")
+    return checked
+
+
+def _lengths(given: Any, called: str) -> tuple[Length, ...]:
+    checked = tuple(length(one, called) for one in given)
+    steps = [one for one in checked if not isinstance(one, Epochs | Fraction)]
+    if not checked or any(b <= a for a, b in zip(steps, steps[1:], strict=False)):
+        raise ValueError(f"{called} must be one or more lengths, each above the one before. Received: {given!r}.")
+    return checked
+
+
+CHECKS["Length"] = length
+CHECKS["LengthOrZero"] = _length_or_zero
+CHECKS["LengthOrNone"] = lambda given, called: None if given is None else length(given, called)
+CHECKS["Lengths"] = _lengths
+
+
+def in_steps(given: Length, steps_per_epoch: float | None, total_steps: float | None, called: str) -> Length:
+    """Return a length in steps; fails with the name of the number that is missing."""
+    match given:
+        case Epochs(epochs):
+            known, name, amount = steps_per_epoch, "steps_per_epoch", epochs
+        case Fraction(fraction):
+            known, name, amount = total_steps, "total_steps", fraction
+        case _:
+            return given
+    if known is None:
+        raise ValueError(f"{called} is {given!r}; to turn it into steps, pass `{name}`. Received: {name}=None.")
+    return max(1, round(amount * known))

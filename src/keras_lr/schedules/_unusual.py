@@ -1,0 +1,227 @@
+"""Schedules with a purpose of their own: horizon-independent, logistic, fractal, noisy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ._classics import lookup
+from ._composition import Schedule
+from ._units import Length, LengthOrNone, LengthOrZero
+from ._value import Count, NotNegative, Positive, Rate, value
+
+
+class _Hyperbola(Schedule):
+    """The base of the two: how far down the hyperbola with a fixed far end the step is."""
+
+    decay_steps: Length
+    far_steps: Length
+
+    @property
+    def end_step(self) -> float | None:
+        """The end of the decay."""
+        return self.decay_steps  # type: ignore[return-value]
+
+    def _fallen(self, step: Any, xp: Any) -> Any:
+        """Return ``f(0) - f(t)`` with ``f(t) = sqrt((T - t) / U (2 - (T + t) / U))``."""
+        total: Any = self.decay_steps
+        far: Any = self.far_steps
+        t = xp.minimum(step, float(total))
+        first = math.sqrt(total / far * (2 - total / far))
+        return first - xp.sqrt(xp.maximum((total - t) / far * (2 - (total + t) / far), 0.0))
+
+
+@value
+class Hyperbolic(_Hyperbola):
+    """Fall along a hyperbola whose start does not depend on the horizon, so that runs of different length compare.
+
+    ``eta_0 - (eta_0 - eta_inf)(f(0) - f(t))`` with ``f(t) = sqrt((T - t)/U (2 - (T + t)/U))``.
+
+    Args:
+        initial_learning_rate: `eta_0`.
+        decay_steps: `T`; held afterwards.
+        far_steps: `U`, at least T: the horizon that all runs to compare share.
+        infimum: `eta_inf`, the rate that only a run of U steps would come down to. Default 0.
+
+    Reference: Kim, HyperbolicLR, arXiv 2407.15200.
+    """
+
+    source: ClassVar[str] = "Kim, HyperbolicLR (2024), arXiv 2407.15200"
+    initial_learning_rate: Rate
+    decay_steps: Length
+    far_steps: Length
+    infimum: Rate = 0.0
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return self.initial_learning_rate - (self.initial_learning_rate - self.infimum) * self._fallen(step, xp)
+
+
+@value
+class ExpHyperbolic(_Hyperbola):
+    """The hyperbola of `Hyperbolic` on a logarithmic axis: ``eta_0 (eta_inf / eta_0)^(f(0) - f(t))``.
+
+    Args:
+        initial_learning_rate: `eta_0`, above 0.
+        decay_steps: `T`; held afterwards.
+        far_steps: `U`, at least T: the horizon that all runs to compare share.
+        infimum: `eta_inf`, above 0.
+
+    Reference: Kim, HyperbolicLR, arXiv 2407.15200.
+    """
+
+    source: ClassVar[str] = "Kim, HyperbolicLR (2024), arXiv 2407.15200"
+    initial_learning_rate: Positive
+    decay_steps: Length
+    far_steps: Length
+    infimum: Positive
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        ratio = self.infimum / self.initial_learning_rate
+        return self.initial_learning_rate * ratio ** self._fallen(step, xp)
+
+
+@value
+class Logistic(Schedule):
+    """Fall along the logistic curve: ``eta_0 / (1 + e^{gamma (t - l)})``.
+
+    Args:
+        initial_learning_rate: `eta_0`, the rate long before the middle.
+        middle_steps: `l`, where the rate is half of it.
+        steepness: `gamma` a step, at least 0.
+
+    Reference: Wu et al., LRBench, arXiv 1908.06477, table 1 (SIGMOID); Caffe's "sigmoid" policy.
+    """
+
+    source: ClassVar[str] = "Wu et al., LRBench (2019), arXiv 1908.06477, table 1"
+    initial_learning_rate: Rate
+    middle_steps: Length
+    steepness: NotNegative
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        return self.initial_learning_rate * (1 - xp.tanh(self.steepness * (step - self.middle_steps) / 2)) / 2
+
+
+@value
+class Chebyshev(Schedule):
+    """Take the steps of Chebyshev iteration in the fractal order that keeps them stable, again and again.
+
+    ``1 / (c - r cos((j + 1/2) pi / T))`` with `c`, `r` half the sum and difference of the curvatures ``1 / eta_min`` and
+    ``1 / eta_max``, and `j` a fractal permutation. On a quadratic whose curvatures lie between them, T steps without
+    momentum shrink the error like momentum does, though single steps diverge. In the order of the nodes, as some ship
+    it, the schedule would be monotone and unstable.
+
+    Args:
+        min_learning_rate: one over the largest curvature, above 0.
+        max_learning_rate: one over the smallest curvature.
+        period_steps: `T`, a power of two, at most 2^20.
+
+    Raises:
+        ValueError: the period is no power of two, or the rates are not in order.
+
+    Reference: Agarwal, Goel, Zhang, Acceleration via fractal learning rate schedules, arXiv 2103.01338, section 3.
+    """
+
+    source: ClassVar[str] = "Agarwal, Goel & Zhang (2021), arXiv 2103.01338"
+    min_learning_rate: Positive
+    max_learning_rate: Positive
+    period_steps: Count
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        period = self.period_steps
+        if period < 1 or period & (period - 1) or period > 2**20:
+            near = 2 ** min(20, max(0, round(math.log2(max(period, 1)))))
+            raise ValueError(
+                f"Chebyshev: the argument `period_steps` must be a power of two up to 2^20, for example {near}. "
+                f"Received: {period!r}."
+            )
+        if self.max_learning_rate < self.min_learning_rate:
+            raise ValueError(
+                "Chebyshev: the argument `max_learning_rate` must be at least `min_learning_rate`. Received: "
+                f"{self.max_learning_rate!r} and {self.min_learning_rate!r}."
+            )
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        period = self.period_steps
+        order = np.array([0])
+        while len(order) < period:
+            order = np.stack([order, 2 * len(order) - 1 - order], axis=1).ravel()
+        sharp, flat = 1 / self.min_learning_rate, 1 / self.max_learning_rate
+        curvatures = (sharp + flat) / 2 - (sharp - flat) / 2 * np.cos((order + 0.5) * math.pi / period)
+        return lookup(1 / curvatures, step - period * xp.floor(step / period), xp)
+
+
+@value
+class Noise(Schedule):
+    """Shake a schedule: ``a(t) (1 + e)`` with `e` drawn anew at each step, from the step and a seed alone.
+
+    Args:
+        schedule: what is shaken.
+        amplitude: the largest `e` in size, below 1. Default 0.67, as in timm.
+        standard_deviation: 0 (the default) draws `e` uniformly, else normally, and clips it.
+        seed: another seed, other noise.
+        from_step: where the noise begins. Default 0.
+        until_step: where it ends. Default `None`: never.
+
+    Reference: timm, `Scheduler`, arguments `noise_range_t`, `noise_pct`, `noise_std`.
+    """
+
+    source: ClassVar[str] = "timm, Scheduler, noise_range_t"
+    schedule: Schedule
+    amplitude: NotNegative = 0.67
+    standard_deviation: NotNegative = 0.0
+    seed: Count = 42
+    from_step: LengthOrZero = 0
+    until_step: LengthOrNone = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.amplitude >= 1:
+            raise ValueError(
+                "Noise: the argument `amplitude` must be below 1, else a rate could be negative. Received: "
+                f"{self.amplitude!r}."
+            )
+
+    @property
+    def ramp_steps(self) -> float:
+        """The warm-up of what is shaken."""
+        return self.schedule.ramp_steps
+
+    def formula(self, step: Any, xp: Any) -> Any:
+        """Return the rate at a step."""
+        first = _uniform(step, self.seed, 1, xp)
+        if self.standard_deviation:
+            angle = 2 * math.pi * _uniform(step, self.seed, 2, xp)
+            normal = xp.sqrt(-2 * xp.log(first)) * xp.cos(angle) * self.standard_deviation
+            noise = xp.minimum(xp.maximum(normal, -self.amplitude), self.amplitude)
+        else:
+            noise = self.amplitude * (2 * first - 1)
+        rate = self.schedule.formula(step, xp)
+        shaken = xp.where(step >= self.from_step, rate * (1 + noise), rate)
+        return shaken if self.until_step is None else xp.where(step < self.until_step, shaken, rate)
+
+
+_PRIME = 67108859  # the largest prime below 2^26: products of two remainders are exact in float64
+
+
+def _uniform(step: Any, seed: int, stream: int, xp: Any) -> Any:
+    """Return a number in (0, 1) that depends on the step, the seed and the stream alone: a hash in exact arithmetic."""
+    high = xp.floor(step / 2**24)
+    state = 0 * step + float((seed * 7919 + stream * 104729) % _PRIME)
+    for word in (step - high * 2**24, high, 12345.0, 6789.0):
+        state = _remainder((state + word) * 48271.0 + 11.0, xp)
+        state = _remainder(state * state + state, xp)
+        state = _remainder((state + 1234567.0) * 30269821.0, xp)
+    return (state + 0.5) / _PRIME
+
+
+def _remainder(x: Any, xp: Any) -> Any:
+    rest = x - _PRIME * xp.floor(x / _PRIME)
+    rest = xp.where(rest < 0, rest + _PRIME, rest)
+    return xp.where(rest >= _PRIME, rest - _PRIME, rest)
