@@ -106,7 +106,7 @@ def fit(
             callbacks=[guard, *(callbacks or ())],
             validation_split=validation_split,
             validation_data=validation_data,
-            shuffle=shuffle,
+            shuffle=data.shuffle,
             class_weight=class_weight,
             sample_weight=sample_weight,
             initial_epoch=initial_epoch,
@@ -134,7 +134,7 @@ def fit(
 def run_schedule(peak: float, steps: int) -> schedules.Schedule:
     """Return the schedule of a run: 5 % of warm-up, a hold until 70 % of the steps, a linear decay to zero."""
     warmup, decay = max(1, round(WARMUP_FRACTION * steps)), steps - round((1 - DECAY_FRACTION) * steps)
-    if warmup + decay > steps:
+    if decay < 1 or warmup + decay > steps:
         return schedules.Constant(peak)
     return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=decay, decay=schedules.shapes.Linear())
 

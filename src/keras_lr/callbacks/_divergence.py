@@ -9,18 +9,19 @@ import numpy as np
 class Trouble(enum.Enum):
     """What is wrong with a window of batch losses."""
 
-    NOT_FINITE = "the loss is not finite"
+    BAD_BATCH = "the loss of one batch is not finite"
+    NOT_FINITE = "the loss grew until it was not finite"
     EXPLODED = "the loss rose far above where training began"
-    LOST = "the loss stays above that of the untrained model"
+    LOST = "the loss lost most of what training had won"
 
 
 @dataclass
 class LossWatch:
     """Judges one window of batch losses after another.
 
-    All limits are in units of what was seen: `start`, the loss of the first batch before any update; the best window
-    mean `best`; and the noise, the typical difference of neighbouring batch losses. So a loss may be scaled, and may be
-    negative.
+    All limits are in units of what was seen: `start`, the loss of the first batch before any update; `best`, the lowest
+    window median; and `noise`, the standard deviation of batch losses around their trend in the calmest window. So a
+    loss may have any scale and any sign.
     """
 
     start: float | None = None
@@ -30,22 +31,29 @@ class LossWatch:
 
     def judge(self, losses: np.ndarray) -> Trouble | None:
         """Return what is wrong with the losses of a window, shape `(steps,)`, or None."""
-        if not np.all(np.isfinite(losses)):
-            return Trouble.NOT_FINITE
+        finite = np.isfinite(losses)
+        if not finite.all():
+            before = losses[: int(np.argmin(finite))]
+            return Trouble.NOT_FINITE if self._grew(before) else Trouble.BAD_BATCH
         if self.start is None:
             self.start = float(losses[0])
         noise = min(self.noise, typical_noise(losses))
-        end = float(np.median(losses[len(losses) // 2 :]))
-        risen = end - self.start
+        middle, end = float(np.median(losses)), float(np.median(losses[len(losses) // 2 :]))
         progress = max(self.start - min(self.best, self.start), 0.0)
-        if risen > 10 * max(progress, 3 * noise, abs(self.start) / 4):
+        if end - self.start > 10 * max(progress, 3 * noise, abs(self.start) / 4):
             return Trouble.EXPLODED
-        if self._windows >= 2 and float(np.median(losses)) - self.start > max(2 * noise, progress):
+        if self._windows >= 2 and middle - min(self.best, self.start) > max(progress / 2, 3 * noise):
             return Trouble.LOST
         self._windows += 1
-        self.noise = noise
-        self.best = min(self.best, float(np.mean(losses)))
+        self.noise, self.best = noise, min(self.best, middle)
         return None
+
+    def _grew(self, losses: np.ndarray) -> bool:
+        """Return whether losses, the last ones before a loss that is not finite, were on their way up."""
+        if self.start is None or not len(losses):
+            return self.start is not None and self._windows < 1
+        usual = self.start if self._windows < 1 else self.best
+        return bool(np.max(losses[-3:]) - usual > max(10 * self.noise, abs(self.start - usual)))
 
 
 def typical_noise(losses: np.ndarray) -> float:

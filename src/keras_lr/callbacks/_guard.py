@@ -15,7 +15,8 @@ from keras_lr.callbacks._plan import own_plan, plan
 from keras_lr.training._borrow import steerable
 
 WARMUP_STEPS = 10
-MOST_RETURNS = 12
+MOST_RETURNS = 12  # without a good window between them
+MOST_LOST = 4  # a loss that stays high whatever the rate has another cause, such as data in an order
 _NEVER = -(10**9)
 
 
@@ -40,21 +41,21 @@ class Event:
 class Guard(keras.callbacks.Callback):
     """Guard a training against divergence: go back to the last good state, lower the rate, go on.
 
-    The losses of the batches are read in windows. A window with a loss that is not finite, that rose far above where
-    training began, or that stays above the untrained model's is answered by a return to the last good weights and
+    The losses of the batches are read in windows. A window whose losses grow until they are not finite, rise far above
+    where training began, or lose half of what training had won is answered by a return to the last good weights and
     optimizer state (at most two windows old), a lower rate, and ten steps over which the rate comes back. A loss that is
-    not finite, in a run without trouble so far, is first taken for a bad batch: it is stepped over without lowering
-    the rate.
+    not finite out of a calm stretch is a bad batch: it is stepped over, and the rate is kept.
 
-    A rate that is far too high need not diverge. So the first steps are on probation: one window of steps at the rate,
-    one from the same weights at a tenth of it. Where the tenth ends lower, the rate was too high, because short trials
-    favour high rates. The better one's steps are kept.
+    A rate that is far too high need not diverge. So the rate is on probation twice, at the start and halfway through the
+    run: one window of steps at the rate, one from the same weights at a tenth of it. Where the tenth ends lower, it is
+    tried again and stays. At the start that means that the rate is too high, because short trials favour high rates; late
+    in the run it takes out the noise that a high rate leaves in the weights. The better window's steps are kept.
 
     Args:
         learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its
             last rate holds). Default `None`: the optimizer's own number or schedule.
         window_steps: how many losses are judged together. Default `None`: a twentieth of the run, 4 to 50 steps.
-        probation: whether the first rate is tried against a tenth of it.
+        probation: whether the rate is tried against a tenth of it. Switch it off where a schedule lowers the rate.
         verbose: whether events are printed as they happen.
 
     Attributes:
@@ -65,7 +66,7 @@ class Guard(keras.callbacks.Callback):
     Raises:
         ValueError: `window_steps` is below 4.
 
-    Costs: two copies of the weights and the optimizer's slots (four during probation), one window of steps for the
+    Costs: two copies of the weights and the optimizer's slots (four during probation), one window of steps for each
         probation, one wait for the device a window.
 
     Example:
@@ -97,6 +98,7 @@ class Guard(keras.callbacks.Callback):
         self.events: list[Event] = []
         self.factor = 1.0
         self.step = 0
+        self._stack: ExitStack | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the model's compiled step in hand."""
@@ -111,10 +113,11 @@ class Guard(keras.callbacks.Callback):
         self._stride = getattr(model, "steps_per_execution", 1) or 1
         self._window = max(4, (self.window_steps or _window_steps(self.params)) // self._stride)
         self._watch, self._losses = LossWatch(), BatchLosses()
-        self.step, self._returned_at, self._troubled_at = 0, _NEVER, _NEVER
-        self._window_losses = np.empty(0)
+        self.step, self._returned_at, self._returns = 0, _NEVER, 0
+        self._window_losses, self._window_start_loss = np.empty(0), np.nan
         self._good = self._recent = (0, self._steps.copy())
         self._probation = _Probation() if self.probation else None
+        self._late_probation = _late_probation_step(self.params) if self.probation else None
         self.events, self.factor = [], 1.0
         self._steps.steer(self._before, self._after)
 
@@ -131,14 +134,17 @@ class Guard(keras.callbacks.Callback):
         """See that the model ends with finite weights, and give it its own step and rate back."""
         self._read()
         if not (np.all(np.isfinite(self._window_losses)) and _finite(self._model)):
-            self._answer(Trouble.NOT_FINITE)
+            self._answer(Trouble.BAD_BATCH)
         self.close()
 
     def close(self) -> None:
         """Give the model its own step and rate back, and good weights if an exception left it without."""
+        if self._stack is None:
+            return  # the training never began
         if not self._steps.whole():
             self._steps.put(self._good[1])
         self._stack.close()
+        self._stack = None
 
     def rate_at(self, step: int) -> float:
         """Return the rate of a step of the run: the plan times what the guard made of it."""
@@ -168,10 +174,18 @@ class Guard(keras.callbacks.Callback):
         losses, self._window_losses = self._window_losses, np.empty(0)
         if self._probation is not None:
             self._on_probation(self._probation, losses)
-        elif trouble := self._watch.judge(losses):
-            self._answer(trouble)
-        else:
+            return
+        if self._late_probation is not None and self.step >= self._late_probation:
+            self._probation, self._late_probation = _Probation(), None
+            self._good = self._recent = (self.step, self._steps.copy())
+            return
+        trouble = self._watch.judge(losses)
+        self._window_start_loss = losses[0]
+        if trouble is None or (trouble is Trouble.LOST and self._returns >= MOST_LOST):
+            self._returns = 0 if trouble is None else self._returns
             self._good, self._recent = self._recent, (self.step, self._steps.copy())
+        else:
+            self._answer(trouble)
 
     def _read(self) -> None:
         self._window_losses = np.concatenate([self._window_losses, self._losses.read()])
@@ -190,27 +204,27 @@ class Guard(keras.callbacks.Callback):
             self._recent = (self.step, self._steps.copy())
             return
         if probation.losses is not None:
-            self._note(f"{self.factor:.0e} of the planned rate did better from the same weights: it was too high")
+            self._note(f"{self.factor:.0e} of the planned rate did better from the same weights and is kept")
         probation.losses, probation.values = losses, self._steps.copy()
         self.go_back()
         self.factor /= 10.0
 
     def _answer(self, trouble: Trouble) -> None:
-        first = self.step - self._troubled_at > 4 * self._window * self._stride
-        self._troubled_at = self.step
-        perhaps_the_batch = trouble is Trouble.NOT_FINITE and first and self._good[0] > 0
-        if not perhaps_the_batch:
+        """Go back; lower the rate unless a batch was bad in a calm stretch."""
+        self._returns += 1
+        keep_rate = trouble is Trouble.BAD_BATCH and self._returns == 1
+        if not keep_rate:
             self.factor *= 0.5 if self._good[0] > 0 else 0.25
+        if trouble is Trouble.BAD_BATCH and np.isfinite(self._window_start_loss):
+            self._good = self._recent  # its first loss was finite, so its weights were
         step = self.go_back()
         self._recent = self._good
         self._returned_at = self.step - 1
-        done = (
-            "taken for a bad batch, the rate is kept"
-            if perhaps_the_batch
-            else f"from here on the planned rate is multiplied by {self.factor:.3g}"
+        self._note(
+            f"{trouble.value}; back to the weights of step {step}; "
+            + ("the rate is kept" if keep_rate else f"from here on the planned rate is multiplied by {self.factor:.3g}")
         )
-        self._note(f"{trouble.value}; back to the weights of step {step}; {done}")
-        if len(self.events) >= MOST_RETURNS:
+        if self._returns >= MOST_RETURNS:
             self._note(f"training is stopped at the weights of step {step}: {MOST_RETURNS} returns did not help")
             self._model.stop_training = True
 
@@ -240,6 +254,11 @@ def _ends_lower(losses: np.ndarray, than: np.ndarray) -> bool:
 def _window_steps(params: dict[str, Any]) -> int:
     epochs, steps = params.get("epochs") or 1, params.get("steps")
     return min(50, max(4, epochs * steps // 20)) if steps else 50
+
+
+def _late_probation_step(params: dict[str, Any]) -> int | None:
+    epochs, steps = params.get("epochs") or 1, params.get("steps")
+    return round(0.5 * epochs * steps) if steps else None
 
 
 def _finite(model: keras.Model) -> bool:

@@ -10,7 +10,7 @@ PROBE_STEPS = 4
 TYPICAL_MOVEMENT = 10**-0.45
 RUNG = 10**0.5
 LANES = 5
-LANE_STEPS = 8
+LANE_STEPS = 12
 
 # The relative movement within which a probe is both linear in the rate and well above the rounding of float32.
 _LEAST_MOVEMENT, _MOST_MOVEMENT = 1e-5, 2e-2
@@ -56,7 +56,7 @@ def rungs(centre: float, lanes: int = LANES) -> np.ndarray:
 def lane_steps(horizon_steps: int) -> int:
     """Return how many steps one lane may have for a run of `horizon_steps`; 0 where there is no room for a race.
 
-    Lanes of 8 steps rank rates as well as longer ones do, also for runs of thousands of steps. Shorter runs have shorter
+    Lanes of 8 to 20 steps rank rates as well as longer ones do, also for runs of thousands of steps. Shorter runs have shorter
     lanes, so that probe and ladder stay below 0.3 of the run.
     """
     steps = int((0.3 * horizon_steps - 2 * PROBE_STEPS) // LANES)

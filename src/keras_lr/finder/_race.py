@@ -30,7 +30,7 @@ def run_race(
         centre = _ladder.centre(lanes.movement)
         raced = _raced(lanes, centre, length, _ladder.most_lanes(updates), progress) if length else {}
     rates = np.array(sorted(raced))
-    losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), -1)
+    losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
     choice = _choice.choose(rates, losses) if raced else _choice.unraced(centre)
     factor = _choice.horizon_factor(updates)
     return RaceResult(

@@ -6,17 +6,23 @@ from contextlib import contextmanager
 
 import keras
 import numpy as np
-from keras.src.random.seed_generator import global_seed_generator
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
 
 @contextmanager
 def kept_random_state() -> Iterator[None]:
     """Leave the process' random generators as they were, whatever is drawn inside."""
-    seeds = global_seed_generator().state
-    states = (random.getstate(), np.random.get_state(), keras.ops.convert_to_numpy(seeds).copy())
+    python, numpy = random.getstate(), np.random.get_state()
+    # Keras makes its generator when it is first needed, with a seed from Python's: where there is none yet, none stays.
+    generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    seeds = None if generator is None else keras.ops.convert_to_numpy(generator.state).copy()
     try:
         yield
     finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        seeds.assign(states[2])
+        random.setstate(python)
+        np.random.set_state(numpy)
+        if generator is None:
+            global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, None)
+        else:
+            generator.state.assign(seeds)

@@ -42,8 +42,9 @@ class TrainingData:
     ) -> None:
         self.x, self.y, self.sample_weight = x, y, sample_weight
         self._class_weight = class_weight
-        self._shuffle = shuffle
         self._are_arrays = can_convert_arrays((x, y, sample_weight))
+        # Keras warns where it is told to shuffle what it cannot, as its own default does.
+        self.shuffle = shuffle and (self._are_arrays or isinstance(x, keras.utils.PyDataset))
         if self._are_arrays and validation_split:
             (self._training, _) = array_slicing.train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split
@@ -119,7 +120,7 @@ class TrainingData:
         if self._are_arrays:
             arguments |= {"y": y, "sample_weight": sample_weight, "batch_size": self._batch_size}
         if isinstance(x, keras.utils.PyDataset):
-            arguments["shuffle"] = self._shuffle
+            arguments["shuffle"] = self.shuffle
         return arguments
 
     def _peeked(self, count: int) -> Iterator[Any]:

@@ -1,0 +1,196 @@
+"""What a range test found: the losses of its sweeps over the rate, and what every rule makes of them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_lr.finder import _own_rule
+from keras_lr.finder._own_rule import Kind, Use
+from keras_lr.finder._smoothing import moving_quantiles
+from keras_lr.finder._suggest import RULES, NoAnswer, Rule
+from keras_lr.report import Band, Chart, Facts, Line, Mark, Report, Shown, Span, Table, Text
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A learning rate, how sure it is, and why.
+
+    Attributes:
+        rate: the learning rate, or None where there is no answer.
+        low, high: the interval around it, or None.
+        reason: a sentence: how the rate came about, or why there is none.
+    """
+
+    rate: float | None
+    low: float | None
+    high: float | None
+    reason: str
+
+    def __float__(self) -> float:
+        if self.rate is None:
+            raise ValueError(f"The range test has no answer: {self.reason}")
+        return self.rate
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RangeTestResult(Shown):
+    """The curve of a range test.
+
+    Attributes:
+        rates: learning rate of each step, shape `(steps,)`.
+        sweeps: loss at each step of each sweep, shape `(sweeps, steps)`; NaN after the divergence.
+        kind: how the optimizer's best rate lies to the edge of the curve.
+        optimizer: name of its class.
+        horizon_steps: optimizer updates of the run to come, or None.
+        is_validation: whether the losses are of validation data instead of the training batches.
+    """
+
+    rates: np.ndarray
+    sweeps: np.ndarray
+    kind: Kind = field(default=_own_rule.ADAPTIVE)
+    optimizer: str = "Adam"
+    horizon_steps: int | None = None
+    is_validation: bool = False
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The pooled curve: median over all sweeps and the neighbouring rates, infinite beyond divergence; `(steps,)`."""
+        return self._quantiles(0.5)[0]
+
+    @property
+    def band(self) -> tuple[np.ndarray, np.ndarray]:
+        """The losses between which the middle two thirds lie, each of shape `(steps,)`."""
+        low, high = self._quantiles(1 / 6, 5 / 6)
+        return low, high
+
+    def suggest(self, rule: str | Rule | None = None, *, use: Use = Use.CONSTANT) -> Suggestion:
+        """Suggest a learning rate.
+
+        Args:
+            rule: the name of another library's rule, one of `keras_lr.finder.RULES`, which is applied to every sweep;
+                the answer is the median, the interval the extremes. Default: our own rule.
+            use: what the rate is for, a constant rate or the peak of a schedule to come; only our rule asks.
+
+        Returns:
+            A rate with an interval and a reason, or no rate and the reason.
+
+        Raises:
+            ValueError: there is no rule of this name.
+
+        Example:
+        >>> import numpy as np
+        >>> from keras_lr.finder import RangeTestResult
+        >>> rates = np.geomspace(1e-6, 100, 100)
+        >>> losses = 2 - 1.5 / (1 + (0.01 / rates) ** 2) + (rates / 0.3) ** 4
+        >>> test = RangeTestResult(rates, losses[None])
+        >>> f"{test.suggest().rate:.2g}, {test.suggest('valley').rate:.2g}"
+        '0.013, 0.0034'
+        """
+        if rule is None:
+            return self._own_suggestion(use)
+        if isinstance(rule, str):
+            if rule not in RULES:
+                raise ValueError(f"rule={rule!r} is not known; there are {', '.join(RULES)}.")
+            rule = RULES[rule]
+        return self._peer_suggestion(rule)
+
+    def _own_suggestion(self, use: Use) -> Suggestion:
+        try:
+            edge = _own_rule.find_edge(self.rates, self.sweeps)
+        except NoAnswer as why:
+            return Suggestion(None, None, None, str(why))
+        decades = _own_rule.distance(edge, self.kind, use, self.horizon_steps)
+        log_rate = edge.log_rate - decades
+        spread = np.hypot(_own_rule.SPREAD, self._spread_of_edges())
+        back = "" if edge.level == 1 else " half of the way"
+        reason = (
+            f"The loss is back{back} at its start at the rate {10**edge.log_rate:.2g}; with {self.kind.name} the best "
+            f"rate as {use.value} lies a factor of {10**decades:.3g} below."
+        )
+        return Suggestion(
+            float(10**log_rate), float(10 ** (log_rate - spread)), float(10 ** (log_rate + spread)), reason
+        )
+
+    def _peer_suggestion(self, rule: Rule) -> Suggestion:
+        answers: list[float] = []
+        reason = ""
+        for losses in self.sweeps:
+            taken = len(losses) - int(np.argmax(np.isfinite(losses[::-1]))) if np.isfinite(losses).any() else 0
+            try:
+                answers.append(rule(self.rates[:taken], losses[:taken], len(losses)))
+            except NoAnswer as why:
+                reason = str(why)
+        if not answers:
+            return Suggestion(None, None, None, reason)
+        many = f"the median of {len(answers)} sweeps" if len(answers) > 1 else "from one sweep"
+        return Suggestion(
+            float(np.exp(np.median(np.log(answers)))),
+            min(answers),
+            max(answers),
+            f"{rule.library}'s rule '{rule.pick.__name__}', {many}.",
+        )
+
+    def _spread_of_edges(self) -> float:
+        """Return the standard error of the edge in decades, from the sweeps one by one."""
+        edges = []
+        for losses in self.sweeps:
+            try:
+                edges.append(_own_rule.find_edge(self.rates, losses[None]).log_rate)
+            except NoAnswer:
+                continue
+        return float(np.std(edges, ddof=1) / np.sqrt(len(edges))) if len(edges) > 1 else 0.0
+
+    def _quantiles(self, *quantiles: float) -> np.ndarray:
+        losses = np.where(np.isfinite(self.sweeps), self.sweeps, np.inf)
+        return moving_quantiles(np.log10(self.rates), losses, quantiles)
+
+    def report(self) -> Report:
+        """Describe the curve and the suggestions in facts, a table and a chart."""
+        constant, peak = (self.suggest(use=use) for use in Use)
+        steps = int(np.isfinite(self.sweeps).sum())
+        facts: dict[str, str | int | float | None] = {
+            "learning rate, constant": constant.rate if constant.rate else "no answer",
+            "interval": _interval(constant),
+            "learning rate, peak of a schedule": peak.rate if peak.rate else "no answer",
+            "interval of the peak": _interval(peak),
+            "optimizer": self.optimizer,
+            "training steps": steps,
+        }
+        rules = {"keras-lr, constant": constant, "keras-lr, peak": peak} | {name: self.suggest(name) for name in RULES}
+        rows = [(name, s.rate, s.low, s.high) for name, s in rules.items()]
+        return Report(
+            "Learning rate range test",
+            [
+                Facts(facts),
+                Text(constant.reason),
+                Table("Suggestions", ("rule", "learning rate", "low", "high"), rows, note=_TABLE_NOTE),
+                self._chart(constant),
+            ],
+        )
+
+    def _chart(self, suggestion: Suggestion) -> Chart:
+        low, high = self.band
+        start = float(self.losses[0])
+        # Beyond divergence the losses grow without bound and would press the rest of the curve flat.
+        ceiling = start + 1.5 * max(start - float(np.min(self.losses)), float(high[0] - low[0]), 1e-6 * abs(start))
+        shown = self.losses <= ceiling
+        return Chart(
+            "Loss over the learning rate",
+            "learning rate",
+            "validation loss" if self.is_validation else "loss of the batch",
+            lines=[Line("pooled loss", self.rates[shown], self.losses[shown])],
+            bands=[Band("pooled loss", self.rates[shown], low[shown], np.minimum(high[shown], ceiling))],
+            marks=[Mark("suggested", suggestion.rate)] if suggestion.rate else [],
+            spans=[Span("interval", suggestion.low, suggestion.high)] if suggestion.low and suggestion.high else [],
+            log_x=True,
+            note=f"{len(self.sweeps)} sweeps pooled; the band holds the middle two thirds of the losses.",
+        )
+
+
+_TABLE_NOTE = "The interval of ours is calibrated on tuned runs; that of another rule is the extremes of the sweeps."
+
+
+def _interval(suggestion: Suggestion) -> str:
+    if suggestion.low is None or suggestion.high is None:
+        return "none"
+    return f"{suggestion.low:.2g} to {suggestion.high:.2g}"

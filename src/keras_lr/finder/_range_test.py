@@ -1,0 +1,231 @@
+"""The learning-rate range test: train a few steps while the rate rises, watch the loss, and leave no trace.
+
+After Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv 1506.01186, section 3.3. Here several sweeps
+over different batches start from the same weights and are pooled, so that the curve has a band.
+"""
+
+import enum
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr._backends.steps_interface import TrainingSteps
+from keras_lr.finder._curve import RangeTestResult
+from keras_lr.finder._own_rule import kind_of
+from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._training_data import TrainingData
+
+Progress = Callable[[int, int, str], None]
+READ_EVERY = 10  # losses are fetched in groups, so that an asynchronous backend is not held up at every step
+
+
+class Spacing(enum.Enum):
+    """How the rates of a sweep lie."""
+
+    EXPONENTIAL = "a constant factor from step to step"
+    LINEAR = "a constant difference from step to step"
+
+
+def range_test(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    low: float = 1e-6,
+    high: float = 100.0,
+    steps: int = 100,
+    sweeps: int = 3,
+    spacing: Spacing = Spacing.EXPONENTIAL,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    steps_per_epoch: int | None = None,
+    validation_split: float = 0.0,
+    validation_data: tuple[Any, ...] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> RangeTestResult:
+    """Train a few steps while the learning rate rises, and give the model back as it was, bit for bit.
+
+    Args:
+        model: compiled; it may have been trained before. A schedule that was compiled stays and is not used.
+        x, y, batch_size, sample_weight, class_weight, steps_per_epoch: as in `model.fit`. A Python generator cannot be
+            rewound: the batches that the test read are gone from it.
+        low, high: the first and the last learning rate. The defaults hold every sensible rate of every optimizer that
+            we know; a sweep ends at divergence, so a high end costs nothing.
+        steps: optimizer updates of one sweep. Default 100.
+        sweeps: how often the sweep is repeated from the same weights with other batches. The default of 3 gives the
+            curve a band; a single one is the test of other libraries.
+        spacing: exponential by default. A linear sweep makes sense within one decade only.
+        epochs: of the run to come, where it is known: the best constant rate of Adam and its kin falls with it.
+        validation_split: the last fraction of the rows, which `fit` will keep for validation, is not tried.
+        validation_data: `(x, y)` or `(x, y, sample_weight)`, evaluated whole after every step. The curve is then the
+            validation loss. Default: the loss of the training batch before its update.
+        seed: of the order of the batches. The process' own random generators are left as they were.
+        progress: called now and then with the steps done, the steps planned at most, and a text.
+
+    Returns:
+        The curve: `.rates`, `.losses`, `.band`, `.suggest()`; printed, it is a table, and `.plot()` draws it.
+
+    Raises:
+        ValueError: the model is not compiled, has no trainable weights, or an argument is out of its range.
+
+    Costs: at most `steps * sweeps` training steps, about two thirds of them in practice, one copy of the weights and of
+    the optimizer's slots, and the batches of one sweep in memory.
+
+    Example:
+    >>> import keras, keras_lr, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(512, 4)).astype("float32")
+    >>> y = x @ np.ones((4, 1), "float32")
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer=keras.optimizers.SGD(), loss="mse")
+    >>> test = keras_lr.range_test(model, x, y)
+    >>> 0.01 < test.suggest().rate < 1
+    True
+    """
+    _check(low, high, steps, sweeps, validation_data)
+    data = TrainingData(
+        x,
+        y,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        batch_size=batch_size,
+        steps_per_epoch=steps_per_epoch,
+        validation_split=validation_split,
+    )
+    rates = _rates(low, high, steps, spacing)
+    watch = _ValidationLoss(model, validation_data) if validation_data else None
+    with _first_fit_unspent(model):
+        prepare(model, data.example())
+        accumulation = model.optimizer.gradient_accumulation_steps or 1
+        with borrowed(model) as training:
+            losses = _sweeps(training, data, rates, sweeps, accumulation, watch, seed, progress)
+    return RangeTestResult(
+        rates=rates,
+        sweeps=losses,
+        kind=kind_of(innermost(model.optimizer)),
+        optimizer=type(innermost(model.optimizer)).__name__,
+        horizon_steps=epochs * data.steps_per_epoch // accumulation if epochs else None,
+        is_validation=watch is not None,
+    )
+
+
+@contextmanager
+def _first_fit_unspent(model: keras.Model) -> Iterator[None]:
+    """Let the first `fit` of a new model still be its first.
+
+    On JAX and PyTorch it looks at a batch before it begins, to build the loss, and that moves the generator that shuffles.
+    """
+    loss = getattr(model, "_compile_loss", None)
+    is_first = loss is not None and not loss.built and keras.backend.backend() != "tensorflow"
+    yield
+    if is_first:
+        loss.metrics.clear()  # building adds one mean for each of several outputs
+        loss.built = False
+
+
+class _ValidationLoss:
+    """The loss of held-out data under the weights that the steps have in hand."""
+
+    def __init__(self, model: keras.Model, data: tuple[Any, ...]) -> None:
+        self._model, self._data = model, data
+
+    def __call__(self, training: TrainingSteps) -> float:
+        training.finish()
+        loss = self._model.test_on_batch(*self._data, return_dict=True)["loss"]
+        self._model.reset_metrics()
+        training.start()
+        return float(loss)
+
+
+def _sweeps(
+    training: TrainingSteps,
+    data: TrainingData,
+    rates: np.ndarray,
+    sweeps: int,
+    accumulation: int,
+    watch: _ValidationLoss | None,
+    seed: int,
+    progress: Progress | None,
+) -> np.ndarray:
+    start = training.copy()
+    losses = np.full((sweeps, len(rates)), np.nan)
+    for sweep in range(sweeps):
+        training.put(start)
+        batches = _endless(data.batches(training, len(rates) * accumulation, seed + sweep), seed + sweep)
+        taken = _sweep(training, batches, rates, accumulation, watch)
+        losses[sweep, : len(taken)] = taken
+        if progress:
+            text = f"sweep {sweep + 1} of {sweeps} ended at the rate {rates[len(taken) - 1]:.2g}"
+            progress((sweep + 1) * len(rates), sweeps * len(rates), text)
+    return losses
+
+
+def _sweep(
+    training: TrainingSteps,
+    batches: Iterator[Any],
+    rates: np.ndarray,
+    accumulation: int,
+    watch: _ValidationLoss | None,
+) -> list[float]:
+    """Return the loss at each rate, up to the divergence."""
+    losses: list[float] = []
+    waiting: list[list[Any]] = []
+    for step, rate in enumerate(rates):
+        parts = [training.step(next(batches), float(rate)) for _ in range(accumulation)]
+        waiting.append([watch(training)] if watch else parts)
+        if len(waiting) == READ_EVERY or step == len(rates) - 1:
+            losses += [float(np.mean([keras.ops.convert_to_numpy(part) for part in parts])) for parts in waiting]
+            waiting = []
+            if has_diverged(np.array(losses), len(rates)):
+                break
+    return losses
+
+
+def has_diverged(losses: np.ndarray, planned_steps: int) -> bool:
+    """Say whether a sweep is over: a loss that is not finite, or one far above its start.
+
+    Far is ten times the descent so far or ten times the noise of the first losses, whichever is more: a difference, so
+    that it works for losses that are negative or near zero.
+    """
+    if not np.all(np.isfinite(losses)):
+        return True
+    first = losses[: max(2, planned_steps // 8)]
+    if len(losses) < len(first) + 3:
+        return False
+    start = np.median(first)
+    noise = np.median(np.abs(first - start))
+    smallest = min(np.median(losses[i : i + 3]) for i in range(len(losses) - 2))
+    return bool(np.median(losses[-3:]) - start > 10 * max(start - smallest, noise, 1e-3 * abs(start)))
+
+
+def _endless(batches: list[Any], seed: int) -> Iterator[Any]:
+    """Give the batches again and again, each time in another order."""
+    random = np.random.default_rng(seed)
+    return (batches[i] for _ in itertools.count() for i in random.permutation(len(batches)))
+
+
+def _rates(low: float, high: float, steps: int, spacing: Spacing) -> np.ndarray:
+    if spacing is Spacing.LINEAR:
+        return np.linspace(low, high, steps)
+    return np.geomspace(low, high, steps)
+
+
+def _check(low: float, high: float, steps: int, sweeps: int, validation_data: Any) -> None:
+    if not 0 < low < high < np.inf:
+        raise ValueError(f"low={low!r} and high={high!r}: give two rates with 0 < low < high.")
+    if steps < 10:
+        raise ValueError(f"steps={steps!r}: a curve needs at least 10 steps; the default is 100.")
+    if sweeps < 1:
+        raise ValueError(f"sweeps={sweeps!r}: give at least 1; 3 show how sure the curve is.")
+    if validation_data is not None and not (isinstance(validation_data, tuple) and len(validation_data) in (2, 3)):
+        raise ValueError(
+            f"validation_data={type(validation_data).__name__}: give arrays or tensors as a tuple (x, y) or "
+            "(x, y, sample_weight); all of it is evaluated after every step, so a few hundred rows are enough."
+        )

@@ -1,0 +1,176 @@
+"""The guard saves a training from a rate that is too high, from bad batches, and never touches a healthy one."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from sklearn.datasets import load_digits
+
+import keras_lr
+from keras_lr.callbacks._batch_losses import BatchLosses
+from keras_lr.callbacks._divergence import LossWatch, Trouble
+
+IMAGES, LABELS = (load_digits().data / 16).astype("float32"), load_digits().target
+X, Y = IMAGES[:800], LABELS[:800]
+
+
+def a_model(optimizer):
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(32, activation="relu"), layers.Dense(10)])
+    model.compile(optimizer=optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def final_loss(optimizer, callbacks=(), epochs=12, x=X):
+    keras.utils.set_random_seed(1)
+    model = a_model(optimizer)
+    model.fit(x, Y, batch_size=32, epochs=epochs, verbose=0, callbacks=list(callbacks))
+    return model.evaluate(IMAGES[800:], LABELS[800:], verbose=0, batch_size=997)
+
+
+@pytest.mark.parametrize(
+    ("make", "good"),
+    [
+        (lambda rate: keras.optimizers.SGD(rate, momentum=0.9), 0.1),
+        (lambda rate: keras.optimizers.Adam(rate), 0.003),
+    ],
+    ids=["momentum", "Adam"],
+)
+@pytest.mark.parametrize("factor", [10.0, 100.0])
+def test_a_rate_far_too_high_ends_near_the_good_loss(make, good, factor):
+    limit = 1.2 * final_loss(make(good), epochs=24)
+    guard = keras_lr.callbacks.Guard()
+    assert final_loss(make(good * factor), [guard], epochs=24) < limit
+    assert guard.factor <= 0.1
+    assert guard.events
+
+
+def test_a_healthy_training_is_left_alone():
+    losses = []
+    for callbacks in ((), (keras_lr.callbacks.Guard(probation=False),)):
+        keras.utils.set_random_seed(1)
+        model = a_model(keras.optimizers.Adam(0.003))
+        losses.append(model.fit(X, Y, epochs=3, verbose=0, callbacks=list(callbacks)).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_a_bad_batch_in_the_middle_is_stepped_over():
+    x = X.copy()
+    x[400:410] = np.nan
+    guard = keras_lr.callbacks.Guard(probation=False)
+    keras.utils.set_random_seed(1)
+    model = a_model(keras.optimizers.Adam(0.003))
+    model.fit(x, Y, batch_size=32, epochs=8, shuffle=False, verbose=0, callbacks=[guard])
+    assert np.isfinite(model.evaluate(X, Y, verbose=0))
+    assert model.evaluate(X, Y, verbose=0) < 1.0
+    assert any("one batch is not finite" in event.text for event in guard.events)
+
+
+def test_losses_that_are_never_finite_leave_the_weights_as_they_were():
+    model = a_model(keras.optimizers.Adam(0.003))
+    before = [w.copy() for w in model.get_weights()]
+    model.fit(np.full_like(X, np.nan), Y, epochs=2, verbose=0, callbacks=[keras_lr.callbacks.Guard()])
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_last_steps_of_a_run_are_guarded_too():
+    x = X.copy()
+    x[-1] = np.nan
+    model = a_model(keras.optimizers.Adam(0.003))
+    model.fit(x, Y, epochs=1, shuffle=False, verbose=0, callbacks=[keras_lr.callbacks.Guard(probation=False)])
+    assert all(np.all(np.isfinite(w)) for w in model.get_weights())
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.5),
+        keras_lr.schedules.Exponential(0.01, 0.1),
+    ],
+    ids=["Keras' schedule", "our schedule"],
+)
+def test_a_compiled_schedule_is_followed_and_given_back(rate):
+    guard = keras_lr.callbacks.Guard(probation=False)
+    model = a_model(keras.optimizers.SGD(rate))
+    history = model.fit(X, Y, batch_size=80, epochs=2, verbose=0, callbacks=[guard]).history
+    assert model.optimizer._learning_rate is rate
+    expected = [float(keras.ops.convert_to_numpy(rate(step))) for step in (9, 19)]
+    np.testing.assert_allclose(history["learning_rate"], expected, rtol=1e-5)
+
+
+def test_the_plan_is_what_the_weights_follow():
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(optimizer=keras.optimizers.SGD(123.0), loss=lambda y, prediction: prediction)
+    ones = np.ones((6, 1), "float32")
+    rates = [0.5, 0.25, 0.125, 0.0, 1.0, 2.0]
+    guard = keras_lr.callbacks.Guard(rates, probation=False)
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(float(self.model.get_weights()[0][0, 0]))
+
+    model.fit(ones, ones, batch_size=1, shuffle=False, verbose=0, callbacks=[guard, Watch()])
+    np.testing.assert_allclose(-np.diff([0.0, *seen]), rates, rtol=1e-6)
+    assert float(model.optimizer.learning_rate) == 123.0
+
+
+def test_steps_executed_together_share_the_rate_of_their_middle(backend):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss=lambda y, prediction: prediction, steps_per_execution=3)
+    ones = np.ones((6, 1), "float32")
+    guard = keras_lr.callbacks.Guard([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], probation=False)
+    model.fit(ones, ones, batch_size=1, shuffle=False, verbose=0, callbacks=[guard])
+    assert float(model.get_weights()[0][0, 0]) == pytest.approx(-(3 * 2 + 3 * 5))
+
+
+def test_a_window_too_short_is_refused():
+    with pytest.raises(ValueError, match="window_steps=3"):
+        keras_lr.callbacks.Guard(window_steps=3)
+
+
+def test_batch_losses_are_recovered_from_running_means():
+    losses = np.random.default_rng(0).normal(size=20)
+    collected = BatchLosses()
+    found = []
+    for epoch in (losses[:7], losses[7:]):
+        collected.begin_mean()
+        for k in range(len(epoch)):
+            collected.add(np.mean(epoch[: k + 1]))
+            if k % 3 == 1:
+                found.extend(collected.read())
+    found.extend(collected.read())
+    np.testing.assert_allclose(found, losses, rtol=1e-9)
+
+
+def windows(*means, noise=0.1, seed=0):
+    random = np.random.default_rng(seed)
+    return [mean + noise * random.normal(size=20) for mean in means]
+
+
+def test_growth_before_the_end_tells_divergence_from_a_bad_batch():
+    calm, growing = windows(2.3, 1.5), np.array([1.5, 1.6, 4.0, 30.0, 1e4, np.inf, np.nan])
+    watch = LossWatch()
+    assert [watch.judge(losses) for losses in calm] == [None, None]
+    assert watch.judge(growing) is Trouble.NOT_FINITE
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+@pytest.mark.parametrize(
+    ("means", "verdicts"),
+    [
+        ((2.3, 1.5, 1.0, 0.8, 0.7), [None] * 5),
+        ((2.3, 2.3, 2.3, 2.3), [None] * 4),
+        ((2.3, 1.5, 1.0, 40.0), [None, None, None, Trouble.EXPLODED]),
+        ((2.3, 2.2, 2.3, 4.0), [None, None, None, Trouble.LOST]),
+        ((2.5, 1.5, 0.5, 2.3), [None, None, None, Trouble.LOST]),
+        ((-1.0, -2.0, -3.0, -3.5), [None] * 4),
+        ((2.3, 1.5, np.nan), [None, None, Trouble.BAD_BATCH]),
+    ],
+    ids=["falls", "plateau", "explodes", "worse than untrained", "collapsed", "negative", "bad batch"],
+)
+def test_windows_of_losses_are_judged(means, verdicts, scale):
+    watch = LossWatch()
+    assert [watch.judge(scale * losses) for losses in windows(*means)] == verdicts

@@ -1,0 +1,71 @@
+"""The choice between lanes, on losses whose best rate is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_lr.finder import _choice, _ladder
+
+
+def bowl(rates, best, steps=8, noise=0.0, seed=0):
+    """Losses of lanes whose mean is a parabola in the logarithm of the rate, with noise that all lanes share."""
+    batch = np.random.default_rng(seed).normal(size=steps) * noise
+    return (1 + (np.log10(rates) - np.log10(best)) ** 2)[:, None] + batch
+
+
+@given(st.floats(-0.7, 0.7), st.floats(-6, 3))
+def test_the_vertex_is_found(offset, centre):
+    rates = _ladder.rungs(10**centre)
+    choice = _choice.choose(rates, bowl(rates, 10 ** (centre + offset)))
+    assert np.log10(choice.rate) == pytest.approx(centre + offset, abs=1e-3)
+    assert choice.low <= choice.rate <= choice.high
+
+
+@given(st.floats(1e-6, 1e6), st.floats(-10, 10))
+def test_a_loss_may_be_scaled_and_shifted(scale, shift):
+    rates = _ladder.rungs(0.1)
+    losses = bowl(rates, 0.2, noise=0.3)
+    one, other = _choice.choose(rates, losses), _choice.choose(rates, scale * (losses + shift))
+    assert other.rate == pytest.approx(one.rate, rel=1e-3)
+    assert other.low == pytest.approx(one.low, rel=1e-2)
+
+
+def test_a_diverged_neighbour_pushes_the_pick_away():
+    rates = _ladder.rungs(0.1)
+    losses = bowl(rates, 0.1)
+    losses[3, 5:] = np.inf
+    losses[4, 2:] = np.nan
+    choice = _choice.choose(rates, losses)
+    assert choice.rate < 0.1
+    assert np.isinf(choice.scores[3:]).all()
+
+
+def test_the_first_batch_does_not_count():
+    rates = _ladder.rungs(0.1)
+    losses = bowl(rates, 0.1)
+    losses[0, 0] = -100.0
+    assert _choice.choose(rates, losses).best == 2
+
+
+@pytest.mark.parametrize(("horizon", "factor"), [(10, 1.0), (250, 1.0), (500, 0.6598), (1000, 0.4353), (30_000, 0.4)])
+def test_long_runs_take_a_lower_peak(horizon, factor):
+    assert _choice.horizon_factor(horizon) == pytest.approx(factor, rel=1e-3)
+
+
+@pytest.mark.parametrize("exponent", [-6, -3, 0, 3, 6])
+def test_the_centre_follows_the_unit_of_the_rate(exponent):
+    assert _ladder.centre(lambda rate: 3.0 * rate / 10.0**exponent) == pytest.approx(10.0**exponent * 10**-0.45 / 3.0)
+
+
+def test_rates_that_never_move_the_weights_are_an_error():
+    with pytest.raises(ValueError, match="gradients are zero"):
+        _ladder.centre(lambda rate: 0.0)
+
+
+@given(st.integers(1, 100_000))
+def test_the_race_keeps_to_its_budget(horizon):
+    lanes = _ladder.most_lanes(horizon) * _ladder.lane_steps(horizon)
+    assert lanes + 2 * _ladder.PROBE_STEPS <= max(0.3 * horizon, 2 * _ladder.PROBE_STEPS)
+    if horizon >= 1000:
+        assert lanes + 2 * _ladder.PROBE_STEPS <= 0.1 * horizon + 1

@@ -1,0 +1,111 @@
+"""The race on small models: what it finds, what it costs, what it refuses."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_lr
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(512, 10)).astype("float32")
+Y = (X @ RANDOM.normal(size=(10, 1)) + 0.1 * RANDOM.normal(size=(512, 1))).astype("float32")
+
+
+def a_model(optimizer, loss="mse"):
+    model = keras.Sequential([keras.Input((10,)), layers.Dense(16, activation="tanh"), layers.Dense(1)])
+    model.compile(optimizer=optimizer, loss=loss)
+    return model
+
+
+OPTIMIZERS = {
+    "SGD": lambda rate: keras.optimizers.SGD(rate),
+    "momentum": lambda rate: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
+    "RMSprop": lambda rate: keras.optimizers.RMSprop(rate),
+    "Adam": lambda rate: keras.optimizers.Adam(rate),
+    "AdamW": lambda rate: keras.optimizers.AdamW(rate),
+    "Nadam": lambda rate: keras.optimizers.Nadam(rate),
+    "Lion": lambda rate: keras.optimizers.Lion(rate),
+    "Adagrad": lambda rate: keras.optimizers.Adagrad(rate),
+    "Adadelta": lambda rate: keras.optimizers.Adadelta(rate),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_learns_at_the_rate_that_won(name):
+    model = a_model(OPTIMIZERS[name](1e-3))
+    result = keras_lr.race(model, X, Y, epochs=15, batch_size=32)
+    assert result.total_steps <= 0.3 * result.horizon_steps
+    model.optimizer.learning_rate = result.learning_rate
+    start = model.evaluate(X, Y, verbose=0)
+    assert trained(model).evaluate(X, Y, verbose=0) < 0.2 * start
+
+
+def trained(model):
+    model.fit(X, Y, epochs=15, batch_size=32, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("rate", [1e-7, 1e-3, 10.0])
+def test_the_optimizers_own_rate_is_not_used(rate):
+    keras.utils.set_random_seed(0)
+    ours = keras_lr.race(a_model(keras.optimizers.Adam(rate)), X, Y, epochs=15).learning_rate
+    keras.utils.set_random_seed(0)
+    assert ours == keras_lr.race(a_model(keras.optimizers.Adam(0.5)), X, Y, epochs=15).learning_rate
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+@pytest.mark.parametrize("name", ["Adam", "momentum"])
+def test_the_scale_of_the_loss_changes_nothing_but_the_unit(scale, name):
+    def scaled(y, prediction):
+        return scale * keras.ops.mean((y - prediction) ** 2, axis=-1)
+
+    rates = []
+    for loss in ("mse", scaled):
+        keras.utils.set_random_seed(0)
+        optimizer = keras.optimizers.Adam(epsilon=1e-12) if name == "Adam" else OPTIMIZERS[name](0.1)
+        rates.append(keras_lr.race(a_model(optimizer, loss), X, Y, epochs=15).learning_rate)
+    assert rates[1] == pytest.approx(rates[0] * (1 if name == "Adam" else 1 / scale), rel=0.05)
+
+
+def test_a_pretrained_model_gets_a_rate_that_does_not_undo_it():
+    model = trained(a_model(keras.optimizers.Adam(0.01)))
+    good = model.evaluate(X, Y, verbose=0)
+    result = keras_lr.fit(model, X, Y, epochs=10, batch_size=32, verbose=0)
+    assert result.history["loss"][-1] < 1.2 * good
+
+
+def test_a_loss_that_is_never_finite_is_an_error_and_leaves_the_weights():
+    def logarithm(y, prediction):
+        return keras.ops.log(-keras.ops.abs(prediction) - 1.0)
+
+    model = a_model("adam", logarithm)
+    before = [w.copy() for w in model.get_weights()]
+    with pytest.raises(ValueError, match="before any update"):
+        keras_lr.race(model, X, Y, epochs=15)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_bad_batch_is_not_held_against_the_rates():
+    x = X.copy()
+    x[:16] = np.nan
+    result = keras_lr.race(a_model("adam"), x, Y, epochs=15, batch_size=32, seed=1)
+    assert np.isfinite(result.learning_rate)
+
+
+def test_a_run_with_no_room_for_a_race_takes_the_centre():
+    result = keras_lr.race(a_model("adam"), X[:64], Y[:64], epochs=3, batch_size=16)
+    assert len(result.rates) == 0
+    assert "no room" in result.reason
+    assert result.total_steps <= 9
+    assert str(result)
+
+
+def test_the_result_says_why_and_saves(tmp_path):
+    result = keras_lr.race(a_model("adam"), X, Y, epochs=15, batch_size=32)
+    assert f"{result.rates[np.argmin(result.scores)]:.2g}" in result.reason
+    assert "learning rate" in str(result)
+    result.save(tmp_path / "race.html")
+    result.save(tmp_path / "race.json")
+    assert (tmp_path / "race.html").stat().st_size > 10_000

@@ -1,0 +1,228 @@
+"""The main job, end to end: a training without a learning rate, on real data and in the hard cases."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from sklearn.datasets import load_digits
+
+import keras_lr
+
+IMAGES = (load_digits().images / 16).astype("float32")[..., None]
+LABELS = load_digits().target
+TRAIN, TEST = slice(0, 1400), slice(1400, None)
+
+
+def a_model(optimizer="adam", **compile_arguments):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(8, 3, strides=2),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Flatten(),
+            layers.Dropout(0.1),
+            layers.Dense(10),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], **compile_arguments)
+    return model
+
+
+def fit(model, x=IMAGES[TRAIN], y=LABELS[TRAIN], **arguments):
+    return keras_lr.fit(model, x, y, **{"epochs": 6, "batch_size": 32, "verbose": 0} | arguments)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_real_digits_are_learnt_better_than_at_the_default_rate(optimizer):
+    keras.utils.set_random_seed(0)
+    ours = fit(a_model(optimizer), validation_data=(IMAGES[TEST], LABELS[TEST]))
+    keras.utils.set_random_seed(0)
+    plain = a_model(optimizer)
+    plain.fit(IMAGES[TRAIN], LABELS[TRAIN], epochs=6, batch_size=32, verbose=0)
+    assert ours.history["val_loss"][-1] < plain.evaluate(IMAGES[TEST], LABELS[TEST], verbose=0)[0]
+    assert ours.history["val_accuracy"][-1] > 0.85
+    assert ours.total_steps <= 1.3 * ours.steps
+    assert ours.completed
+    assert not ours.events
+
+
+def test_the_result_shows_why(tmp_path):
+    result = fit(a_model(), epochs=3)
+    assert "learning rate" in str(result)
+    assert len(result.plot()) >= 3
+    result.save(tmp_path / "report.html")
+    result.save(tmp_path / "report.json")
+    assert "Race" in (tmp_path / "report.html").read_text() or "race" in (tmp_path / "report.html").read_text()
+    assert set(result.history) == {"accuracy", "loss", "learning_rate"}
+    assert len(result.history["loss"]) == 3
+    assert result.schedule.values(range(result.steps)).max() == pytest.approx(result.learning_rate)
+    assert result.schedule.values(result.steps) == 0
+
+
+def test_it_takes_what_fit_takes():
+    seen = []
+
+    class Count(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((epoch, sorted(logs)))
+
+    result = fit(
+        a_model(),
+        validation_split=0.2,
+        class_weight={label: 1.0 + label % 2 for label in range(10)},
+        initial_epoch=2,
+        callbacks=[Count()],
+    )
+    assert [epoch for epoch, _ in seen] == [2, 3, 4, 5]
+    assert "val_loss" in seen[0][1]
+    assert result.steps == 4 * 35
+
+
+def test_several_inputs_and_outputs_with_sample_weights():
+    one, two = keras.Input((4,)), keras.Input((3,))
+    joined = layers.Concatenate()([layers.Dense(8, activation="tanh")(one), two])
+    model = keras.Model([one, two], [layers.Dense(1, name="a")(joined), layers.Dense(1, name="b")(joined)])
+    model.compile(optimizer="adam", loss=["mse", "mae"])
+    random = np.random.default_rng(0)
+    x = [random.normal(size=(320, n)).astype("float32") for n in (4, 3)]
+    y = [x[0][:, :1], x[1][:, :1]]
+    result = keras_lr.fit(model, x, y, epochs=15, verbose=0, sample_weight=np.ones(320, "float32"))
+    assert result.history["loss"][-1] < 0.3 * result.history["loss"][0]
+
+
+def test_a_generator_is_read_once_and_in_order():
+    order = []
+
+    def batches():
+        k = 0
+        while True:
+            order.append(k)
+            rows = np.arange(32 * k, 32 * (k + 1)) % 1400
+            yield IMAGES[rows], LABELS[rows]
+            k += 1
+
+    result = keras_lr.fit(a_model(), batches(), epochs=3, steps_per_epoch=40, verbose=0)
+    assert order == sorted(set(order))
+    assert len(order) <= 120 + 12  # what the race has read is trained on again by the run; Keras reads a little ahead
+    assert result.steps == 120
+
+
+@pytest.mark.parametrize("samples", [40, 160, 640])
+def test_fewer_than_fifty_steps_in_all(samples):
+    keras.utils.set_random_seed(0)
+    result = fit(a_model(), IMAGES[:samples], LABELS[:samples], epochs=2)
+    assert result.steps == 2 * -(-samples // 32)
+    assert result.race.total_steps <= max(9, 0.3 * result.steps)
+    assert np.isfinite(result.history["loss"]).all()
+
+
+def test_one_step_in_all():
+    result = fit(a_model(), IMAGES[:8], LABELS[:8], epochs=1)
+    assert result.steps == 1
+
+
+def test_frozen_layers_stay_as_they_are():
+    model = a_model()
+    model.layers[0].trainable = False
+    model.compile(optimizer="adam", loss=model.loss)
+    before = model.layers[0].get_weights()[0].copy()
+    result = fit(model, epochs=2)
+    np.testing.assert_array_equal(before, model.layers[0].get_weights()[0])
+    assert result.history["loss"][-1] < result.history["loss"][0]
+
+
+def test_a_schedule_in_the_optimizer_is_set_aside_and_said():
+    schedule = keras.optimizers.schedules.CosineDecay(1e-8, 100)
+    model = a_model(keras.optimizers.Adam(schedule))
+    result = fit(model, epochs=3)
+    assert "CosineDecay" in result.events[0].text
+    assert result.history["accuracy"][-1] > 0.5
+    assert model.optimizer._learning_rate is schedule
+
+
+def test_a_loss_that_is_never_finite_is_an_error_and_leaves_the_weights():
+    model = a_model()
+    before = [w.copy() for w in model.get_weights()]
+    with pytest.raises(ValueError, match="before any update"):
+        fit(model, np.full_like(IMAGES[TRAIN], np.nan))
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_bad_data_in_the_middle_does_not_end_the_run():
+    x = IMAGES[TRAIN].copy()
+    x[700:703] = np.nan
+    model = a_model()
+    result = fit(model, x, shuffle=False)
+    assert any("not finite" in event.text for event in result.events)
+    assert model.evaluate(IMAGES[TEST], LABELS[TEST], verbose=0)[1] > 0.8
+
+
+@pytest.mark.parametrize("step", [0, 20])
+def test_an_interruption_keeps_what_was_learnt(step):
+    class Interrupt(keras.callbacks.Callback):
+        count = 0
+
+        def on_train_batch_begin(self, batch, logs=None):
+            self.count += 1
+            if self.count > step:
+                raise KeyboardInterrupt
+
+    model = a_model()
+    result = fit(model, callbacks=[Interrupt()])
+    assert not result.completed
+    assert result.steps == step
+    assert f"interrupted after {step} of {6 * 44} steps" in result.events[-1].text
+    assert all(np.all(np.isfinite(w)) for w in model.get_weights())
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
+    model.fit(IMAGES[TRAIN], LABELS[TRAIN], verbose=0)
+
+
+def test_an_error_inside_the_run_leaves_a_whole_model():
+    class Fail(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise RuntimeError("the user's own")
+
+    model = a_model()
+    with pytest.raises(RuntimeError, match="the user's own"):
+        fit(model, callbacks=[Fail()])
+    assert all(np.all(np.isfinite(w)) for w in model.get_weights())
+
+
+def test_an_uncompiled_model_is_refused_with_the_remedy():
+    with pytest.raises(ValueError, match=r"model\.compile"):
+        keras_lr.fit(keras.Sequential([keras.Input((64,)), layers.Dense(1)]), IMAGES, LABELS)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.Adam(gradient_accumulation_steps=4),
+        lambda: keras.optimizers.SGD(clipnorm=1.0, weight_decay=1e-3, use_ema=True, momentum=0.9),
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()),
+    ],
+    ids=["accumulation", "clipping, decay, average", "loss scale"],
+)
+def test_the_optimizers_other_arguments_are_kept(optimizer):
+    result = fit(a_model(optimizer()))
+    assert result.history["accuracy"][-1] > 0.6
+
+
+def test_mixed_precision():
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        result = fit(a_model(), epochs=3)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert result.history["accuracy"][-1] > 0.7
+
+
+def test_the_same_seed_is_the_same_training():
+    losses = []
+    for _ in range(2):
+        keras.utils.set_random_seed(5)
+        losses.append(fit(a_model(), epochs=2).history["loss"])
+    assert losses[0] == losses[1]

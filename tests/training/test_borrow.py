@@ -1,0 +1,142 @@
+"""A borrowed model comes back bit for bit, and the loan compiles nothing."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._training_data import TrainingData
+
+X = np.random.default_rng(0).normal(size=(96, 6)).astype("float32")
+Y = (X[:, :1] > 0).astype("float32")
+
+
+def a_model(optimizer: keras.optimizers.Optimizer, loss: object = "binary_crossentropy") -> keras.Model:
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(8, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.3),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    return model
+
+
+def state(model: keras.Model) -> list[np.ndarray]:
+    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    return [keras.ops.convert_to_numpy(v).copy() for v in variables]
+
+
+def train_a_little(model: keras.Model) -> None:
+    data = TrainingData(X, Y, batch_size=16)
+    prepare(model, data.example())
+    with borrowed(model) as steps:
+        start = steps.copy()
+        for rate in (1e-3, 1.0, 1e3):
+            steps.put(start)
+            for batch in data.batches(steps, 4, seed=1):
+                steps.step(batch, rate)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+        lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 100)),
+        lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=2),
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)),
+    ],
+    ids=["momentum", "schedule", "accumulation", "loss scale"],
+)
+def test_the_model_comes_back_bit_for_bit(optimizer):
+    model = a_model(optimizer())
+    model.fit(X, Y, batch_size=16, epochs=1, verbose=0)
+    before, random_before, numpy_before = state(model), random.getstate(), np.random.get_state()[1].copy()
+    rate, function = model.optimizer.learning_rate, model.train_function
+    train_a_little(model)
+    for old, new in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert random.getstate() == random_before
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)
+    assert model.train_function is function
+    assert float(model.optimizer.learning_rate) == float(rate)
+
+
+@pytest.mark.parametrize("schedule", [False, True])
+def test_training_goes_on_as_if_nothing_had_been(schedule):
+    losses = []
+    for experiment in (False, True):
+        keras.utils.set_random_seed(3)
+        rate = keras.optimizers.schedules.ExponentialDecay(0.01, 5, 0.9) if schedule else 0.01
+        model = a_model(keras.optimizers.Adam(rate))
+        model.fit(X, Y, batch_size=16, epochs=1, verbose=0)
+        if experiment:
+            train_a_little(model)
+        losses.append(model.fit(X, Y, batch_size=16, epochs=2, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_an_exception_returns_the_model_too():
+    model = a_model(keras.optimizers.SGD(0.1))
+    data = TrainingData(X, Y, batch_size=16)
+    prepare(model, data.example())
+    before = state(model)
+    with pytest.raises(KeyboardInterrupt), borrowed(model) as steps:  # noqa: PT012
+        steps.step(data.batches(steps, 1, seed=0)[0], 10.0)
+        raise KeyboardInterrupt
+    for old, new in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_experiment_and_fit_share_one_compiled_step(backend):
+    if backend == "torch":
+        pytest.skip("PyTorch runs eagerly: there is no trace to count")
+    traces = []
+
+    def loss(y, prediction):
+        traces.append(1)
+        return keras.ops.mean((y - prediction) ** 2, axis=-1)
+
+    model = a_model(keras.optimizers.Adam(0.01), loss)
+    prepare(model, TrainingData(X, Y, batch_size=16).example())
+    traces.clear()
+    train_a_little(model)
+    model.fit(X, Y, batch_size=16, epochs=1, verbose=0)
+    assert len(traces) == 1
+
+
+def test_the_loss_of_a_step_is_the_batchs_own():
+    model = a_model(keras.optimizers.SGD(0.1))
+    data = TrainingData(X, Y, batch_size=16)
+    prepare(model, data.example())
+    with borrowed(model) as steps:
+        batches = data.batches(steps, 3, seed=0)
+        start = steps.copy()
+        alone = []
+        for batch in batches:
+            steps.put(start)
+            alone.append(float(steps.step(batch, 0.0)))
+        steps.put(start)
+        together = [float(steps.step(batch, 0.0)) for batch in batches]
+    assert alone[0] == pytest.approx(together[0], rel=1e-6)
+    assert len(set(alone)) == 3
+
+
+def test_an_uncompiled_model_is_refused_with_the_remedy():
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
+    with pytest.raises(ValueError, match=r"not compiled.*model\.compile"):
+        prepare(model, (X[:4], Y[:4], None))
+
+
+def test_a_frozen_model_is_refused_with_the_remedy():
+    model = a_model(keras.optimizers.SGD(0.1))
+    for layer in model.layers:
+        layer.trainable = False
+    with pytest.raises(ValueError, match="no trainable weights"):
+        prepare(model, (X[:4], Y[:4], None))

@@ -1,0 +1,92 @@
+"""Every kind of data that `fit` takes can be counted and tried without being used up."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._training_data import TrainingData
+
+X = np.arange(80, dtype="float32").reshape(40, 2)
+Y = np.arange(40, dtype="float32")[:, None]
+
+
+def batches_of_eight():
+    for start in range(0, 40, 8):
+        yield X[start : start + 8], Y[start : start + 8]
+
+
+class Pairs(keras.utils.PyDataset):
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        return X[8 * index : 8 * index + 8], Y[8 * index : 8 * index + 8]
+
+
+def tensorflow_dataset(known_length: bool):
+    tf = pytest.importorskip("tensorflow")
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
+    return data if known_length else data.filter(lambda x, y: True)
+
+
+def torch_loader():
+    torch = pytest.importorskip("torch")
+    pairs = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
+    return torch.utils.data.DataLoader(pairs, batch_size=8, shuffle=True)
+
+
+SOURCES = {
+    "arrays": lambda: TrainingData(X, Y, batch_size=8),
+    "tensors": lambda: TrainingData(keras.ops.convert_to_tensor(X), keras.ops.convert_to_tensor(Y), batch_size=8),
+    "generator": lambda: TrainingData(batches_of_eight(), steps_per_epoch=5),
+    "PyDataset": lambda: TrainingData(Pairs()),
+    "tf.data": lambda: TrainingData(tensorflow_dataset(True)),
+    "tf.data of unknown length": lambda: TrainingData(tensorflow_dataset(False)),
+    "DataLoader": lambda: TrainingData(torch_loader()),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_steps_are_counted_and_batches_are_drawn(source, backend):
+    if (source == "DataLoader" and backend == "tensorflow") or (source.startswith("tf") and backend == "torch"):
+        pytest.skip("torch and TensorFlow are not imported into one process here")
+    data = SOURCES[source]()
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse")
+    assert data.steps_per_epoch == 5
+    prepare(model, data.example())
+    with borrowed(model) as steps:
+        batches = data.batches(steps, 3, seed=0)
+        assert len(batches) == 3
+        assert np.isfinite(float(steps.step(batches[0], 0.0)))
+
+
+def test_a_generator_is_not_used_up():
+    data = TrainingData(batches_of_eight(), steps_per_epoch=5)
+    data.example()
+    assert [float(y[0, 0]) for _, y in data.x] == [0.0, 8.0, 16.0, 24.0, 32.0]
+
+
+def test_a_split_for_validation_is_never_tried():
+    data = TrainingData(X, Y, batch_size=10, validation_split=0.5)
+    assert data.steps_per_epoch == 2
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse")
+    prepare(model, data.example())
+    with borrowed(model) as steps:
+        seen = np.concatenate([np.asarray(keras.ops.convert_to_numpy(b[1])) for b in data.batches(steps, 2, seed=0)])
+    assert seen.max() < 20
+
+
+@pytest.mark.parametrize("x", [batches_of_eight(), None], ids=["generator", "endless dataset"])
+def test_data_without_an_end_asks_for_steps_per_epoch(x):
+    class Endless(keras.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index):
+            return X[:8], Y[:8]
+
+    with pytest.raises(ValueError, match=r"steps_per_epoch=\.\.\."):
+        TrainingData(x if x is not None else Endless())
