@@ -1,0 +1,148 @@
+"""GradientOnly on the eight workloads: which defaults come near the tuned grid, and does the start matter?
+
+    KERAS_BACKEND=jax python benchmarks/gradient_only_on_workloads.py defaults --workloads co2_deep_linear
+    KERAS_BACKEND=jax python benchmarks/gradient_only_on_workloads.py starts
+
+A whole run is one compiled scan; cap, decay and first step are its inputs, so nothing is compiled twice. Beside every
+search stands the honest baseline: the same direction with every step at the cap and no search at all (`AtTheCap`; along
+the gradient that is normalised SGD). Prints one JSON object a run.
+"""
+
+import argparse
+import json
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from workload import batch_order, take
+from workloads import WORKLOADS
+
+from keras_lr.line_search import Inexact
+from keras_lr.line_search._dynamic import Decision, Search
+from keras_lr.optimizers import AdagradDirection, GradientOnly, SteepestDescent
+
+DECAYS = {"linear": lambda t: 1.0 - t, "none": np.ones_like}
+STARTS = [10.0**power for power in range(-8, 9)]
+
+
+@dataclass(frozen=True)
+class AtTheCap:
+    """Accept every step and make it as long as the cap: no search."""
+
+    needs_value: ClassVar[bool] = False
+
+    def __call__(self, search, seen, smallest_step):
+        return Decision(True, search._replace(step_size=math.inf))
+
+
+class Runner:
+    """Trains one workload with one rule along one direction."""
+
+    def __init__(self, workload, rule, direction):
+        self.workload, self.data = workload, workload.load()
+        keras.utils.set_random_seed(0)
+        self.model = workload.build()
+        self.optimizer = GradientOnly(rule, direction, max_update_norm=1.0)
+        self.optimizer.build(self.model.trainable_variables)
+        self.state = [jnp.array(v.value) for v in self.optimizer.variables]
+        self.cap_at = self._index(self.optimizer._learning_rate)
+        self.search_at = self._index(self.optimizer._numbers["search"])
+        self.descent_at = self._index(self.optimizer._slots["descent"][0])
+        self.loss = workload.loss()
+        self.train = jax.jit(self._train)
+        self.evaluate = jax.jit(self._evaluate)
+
+    def _index(self, variable):
+        return next(i for i, v in enumerate(self.optimizer.variables) if v is variable)
+
+    def _evaluate(self, weights, others, x, y):
+        return jnp.mean(self.loss(y, self.model.stateless_call(weights, others, x, training=False)[0]))
+
+    def _train(self, weights, others, state, rows, caps, x, y):
+        def loss_of(weights, others, rows):
+            outputs, others = self.model.stateless_call(weights, others, take(x, rows), training=True)
+            return jnp.mean(self.loss(y[rows], outputs)), others
+
+        def step(carry, inputs):
+            weights, others, state = carry
+            rows, cap = inputs
+            (_, others), gradients = jax.value_and_grad(loss_of, has_aux=True)(weights, others, rows)
+            state = [cap if i == self.cap_at else value for i, value in enumerate(state)]
+            weights, state = self.optimizer.stateless_apply(state, gradients, weights)
+            return (weights, others, state), None
+
+        (weights, others, state), _ = jax.lax.scan(step, (weights, others, state), (rows, caps))
+        position = state[self.search_at][Search._fields.index("position")]
+        descent = state[self.descent_at : self.descent_at + len(weights)]
+        return [w + position * u for w, u in zip(weights, descent, strict=True)], others, state[self.search_at]
+
+    def run(self, cap, decay, start, seed):
+        """Train; return final losses at the last accepted point and how many steps were accepted."""
+        steps = self.workload.steps
+        rows = batch_order(len(self.data.y), self.workload.batch_size, steps, seed)
+        caps = cap * DECAYS[decay](np.arange(steps) / steps)
+        keras.utils.set_random_seed(seed)
+        model = self.workload.build()
+        state = list(self.state)
+        state[self.search_at] = self.state[self.search_at].at[Search._fields.index("step_size")].set(start)
+        on_device = jax.tree.map(jnp.asarray, (self.data.x, self.data.y))
+        weights, others, search = self.train(
+            [jnp.array(v.value) for v in model.trainable_variables],
+            [jnp.array(v.value) for v in model.non_trainable_variables],
+            state,
+            jnp.asarray(rows),
+            jnp.asarray(caps, "float32"),
+            *on_device,
+        )
+        some = np.linspace(0, len(self.data.y) - 1, 4000).astype(int)
+        search = Search(*np.asarray(search))
+        return {
+            "training_loss": float(self.evaluate(weights, others, take(self.data.x, some), self.data.y[some])),
+            "validation_loss": float(self.evaluate(weights, others, self.data.x_validation, self.data.y_validation)),
+            "accepts": int(search.accepts),
+        }
+
+
+def defaults(names, seeds):
+    """Caps and overshoots along two directions, with linear decay, beside the baseline."""
+    rules = [AtTheCap(), Inexact(), Inexact(overshoot=3.0)]
+    for name in names:
+        for direction in (AdagradDirection(), SteepestDescent()):
+            for rule in rules:
+                runner = Runner(WORKLOADS[name], rule, direction)
+                for cap in (1.0, 3.0, 10.0):
+                    for seed in range(seeds):
+                        yield tell(name, rule, direction, cap, "linear", 1e-4, seed, runner)
+
+
+def starts(names, seeds):
+    """First steps over 16 decades; the baseline knows no first step and is run once a decay."""
+    for name in names:
+        for direction, cap in ((AdagradDirection(), 3.0), (SteepestDescent(), 1.0)):
+            for rule in (Inexact(overshoot=3.0), Inexact(), AtTheCap()):
+                runner = Runner(WORKLOADS[name], rule, direction)
+                for decay in DECAYS:
+                    for start in [1e8] if isinstance(rule, AtTheCap) else STARTS:
+                        for seed in range(seeds):
+                            yield tell(name, rule, direction, cap, decay, start, seed, runner)
+
+
+def tell(name, rule, direction, cap, decay, start, seed, runner):
+    run = runner.run(cap, decay, start, seed)
+    what = {"workload": name, "rule": repr(rule), "direction": repr(direction), "cap": cap, "decay": decay}
+    return {**what, "start": start, "seed": seed, **run}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", choices=["defaults", "starts"])
+    parser.add_argument("--workloads", nargs="*", default=list(WORKLOADS), choices=list(WORKLOADS))
+    parser.add_argument("--seeds", type=int, default=1)
+    arguments = parser.parse_args()
+    study = {"defaults": defaults, "starts": starts}[arguments.study]
+    for row in study(arguments.workloads, arguments.seeds):
+        print(json.dumps(row), flush=True)
