@@ -56,6 +56,8 @@ from ._scaling import horizon_rule as horizon_rule
 from ._scaling import linear_batch_rule as linear_batch_rule
 from ._scaling import square_root_batch_rule as square_root_batch_rule
 from ._schedule import Schedule as Schedule
+from ._steerable import Steerable as Steerable
+from ._steerable import steerable as steerable
 from ._units import Epochs as Epochs
 from ._units import Fraction as Fraction
 from ._unusual import Chebyshev as Chebyshev

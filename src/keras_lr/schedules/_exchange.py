@@ -47,6 +47,8 @@ class Lambda(Schedule):
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
+        if xp is np and np.ndim(step) and isinstance(self.function, keras.optimizers.schedules.LearningRateSchedule):
+            return np.array([self.formula(one, np) for one in step.ravel()]).reshape(step.shape)  # Keras' take no arrays
         rate = self.function(step)
         if xp is np and keras.ops.is_tensor(rate):
             rate = keras.ops.convert_to_numpy(rate)
