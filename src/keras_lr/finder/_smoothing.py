@@ -25,3 +25,21 @@ def _exponential(losses: np.ndarray, keep: float, start: float) -> np.ndarray:
         average = keep * average + (1 - keep) * loss
         averages[step] = average
     return averages
+
+
+def moving_quantiles(logs: np.ndarray, sweeps: np.ndarray, quantiles: tuple[float, ...], decades: float = 0.4) -> np.ndarray:
+    """Return quantiles of the losses of all sweeps in a window of log rates around each rate.
+
+    Args:
+        logs: decimal logarithms of the rates, shape `(n,)`.
+        sweeps: losses, shape `(sweeps, n)`; infinite where a sweep has diverged.
+        quantiles: which ones, from 0 to 1.
+        decades: width of the window. Default 0.4: five steps of a sweep of 100 steps over 8 decades.
+
+    Returns:
+        Shape `(quantiles, n)`.
+    """
+    near = np.abs(logs[:, None] - logs) <= decades / 2
+    return np.array(
+        [np.quantile(sweeps[:, row], quantiles, method="inverted_cdf") for row in near]
+    ).T

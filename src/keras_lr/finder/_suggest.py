@@ -64,6 +64,7 @@ class Rule:
             averages = self.smooth(losses)
             recorded = _recorded_steps(averages, self.stop_factor)
         first, end = self.cut(recorded, planned_steps or len(rates))
+        end = max(first, end)
         rates, averages = rates[first:end], averages[first:end]
         finite = np.isfinite(averages)
         if self.ends_at_non_finite and not finite.all():
@@ -86,9 +87,8 @@ def valley(rates: np.ndarray, averages: np.ndarray) -> float:
     for i in range(1, len(averages)):
         lengths[i] += np.max(lengths[:i][averages[:i] > averages[i]], initial=0)
     end = int(np.argmax(lengths))
-    third = (lengths[end]) / 3 if end else 0.0
-    beginning = end - int(lengths[end]) if end else 0
-    return rates[beginning + int(third) + int(third / 2)]
+    length = int(lengths[end]) if end else 0
+    return rates[end - length + length // 3 + length // 6]
 
 
 def slide(rates: np.ndarray, averages: np.ndarray, width: int = 15, threshold: float = 0.005) -> float:

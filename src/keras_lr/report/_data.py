@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ def _to_tree(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         fields = {f.name: _to_tree(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"is": type(value).__name__, **fields}
+    if isinstance(value, Mapping):
+        return [[name, _to_tree(item)] for name, item in value.items()]
     if isinstance(value, np.ndarray):
         return [_to_tree(number) for number in value.tolist()]
     if isinstance(value, tuple):

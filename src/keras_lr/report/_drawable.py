@@ -1,10 +1,11 @@
 """What of a chart's numbers can be drawn, and in which colours: shared by the picture and the page."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lr.report._parts import Chart, Line, Points
+from keras_lr.report._parts import Chart, Line, Mark, Points, Span
 
 # After Okabe and Ito, "Color universal design" (2008), which colour-blind readers tell apart; made lighter or darker
 # until each has a contrast of 3 to 1 to a white and to a dark page.
@@ -29,13 +30,27 @@ class Drawable:
 
 def drawable(values: Line | Points, chart: Chart) -> Drawable:
     """Split what has a place on the chart's axes from what has none."""
-    x, y = values.x, values.y
+    x, y = np.asarray(values.x), np.asarray(values.y)
     has_x = np.isfinite(x) & ((x > 0) | (not chart.log_x))
     x, y = x[has_x], y[has_x]
     lost = ~np.isfinite(y)
     begins = lost & ~np.concatenate([[False], lost[:-1]]) if isinstance(values, Line) else lost
     gap = lost | ((y <= 0) & chart.log_y)
     return Drawable(x, np.where(gap, np.nan, y), x[begins])
+
+
+def drawable_marks(chart: Chart) -> list[Mark]:
+    """Return the marks that have a place on the horizontal axis."""
+    return [mark for mark in chart.marks if _has_place(mark.x, chart)]
+
+
+def drawable_spans(chart: Chart) -> list[Span]:
+    """Return the spans both of whose ends have a place on the horizontal axis."""
+    return [span for span in chart.spans if _has_place(span.low, chart) and _has_place(span.high, chart)]
+
+
+def _has_place(x: float, chart: Chart) -> bool:
+    return math.isfinite(x) and (x > 0 or not chart.log_x)
 
 
 def colour(index: int, chart: Chart) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lr.report._drawable import colour, colour_index, dash, drawable
+from keras_lr.report._drawable import colour, colour_index, dash, drawable, drawable_marks, drawable_spans
 from keras_lr.report._parts import Band, Chart, Line, Points
 
 _GREY = "#808080"
@@ -51,8 +51,8 @@ def figure(chart: Chart) -> tuple[dict[str, Any], list[Entry]]:
         add(band.name, ink, "span", *_band(band, ink, chart))
     shapes = _shapes(chart)
     entries = [*legend.values()]
-    entries += [Entry(span.name, _GREY, "span") for span in chart.spans]
-    entries += [Entry(mark.name, _GREY, "mark") for mark in chart.marks]
+    entries += [Entry(span.name, _GREY, "span") for span in drawable_spans(chart)]
+    entries += [Entry(mark.name, _GREY, "mark") for mark in drawable_marks(chart)]
     return {"data": data, "layout": _layout(chart, shapes)}, entries
 
 
@@ -97,12 +97,10 @@ def _trace(name: str, x: np.ndarray, y: np.ndarray, **drawn: Any) -> dict[str, A
 
 
 def _shapes(chart: Chart) -> list[dict[str, Any]]:
-    spans = [span for span in chart.spans if math.isfinite(span.low) and math.isfinite(span.high)]
     area = {"type": "rect", "layer": "below", "fillcolor": _GREY, "opacity": 0.18, "line": {"width": 0}}
-    marks = [mark.x for mark in chart.marks if math.isfinite(mark.x)]
     stroke = {"type": "line", "line": {"color": _GREY, "width": 2, "dash": "dash"}}
-    shapes = [area | _UPRIGHT | {"x0": span.low, "x1": span.high} for span in spans]
-    return shapes + [stroke | _UPRIGHT | {"x0": x, "x1": x} for x in marks]
+    shapes = [area | _UPRIGHT | {"x0": span.low, "x1": span.high} for span in drawable_spans(chart)]
+    return shapes + [stroke | _UPRIGHT | {"x0": mark.x, "x1": mark.x} for mark in drawable_marks(chart)]
 
 
 def _layout(chart: Chart, shapes: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """What a result can say: text, facts, tables and charts, as plain values that know nothing of how they are drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 Cell = str | int | float | None
+Numbers = np.ndarray | Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -21,21 +23,21 @@ class Facts:
     """Single values, each with its name; the first is the one that matters most.
 
     Args:
-        items: pairs of a name (with its unit) and a value.
+        values: a value for each name (with its unit).
         title: a heading, or nothing.
 
     Example:
     >>> from keras_lr.report import Facts
-    >>> Facts({"peak learning rate": 0.003, "steps": 1200}).items
-    (('peak learning rate', 0.003), ('steps', 1200))
+    >>> Facts({"peak learning rate": 0.003, "steps": 1200}).values["steps"]
+    1200
     """
 
-    items: Sequence[tuple[str, Cell]]
+    values: Mapping[str, Cell]
     title: str = ""
 
     def __post_init__(self) -> None:
-        pairs = self.items.items() if isinstance(self.items, dict) else self.items
-        object.__setattr__(self, "items", tuple((name, _plain(value)) for name, value in pairs))
+        values = {name: _plain(value) for name, value in dict(self.values).items()}
+        object.__setattr__(self, "values", MappingProxyType(values))
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ class Line:
     """Values joined in their order, shapes `(n,)`; one that is not finite makes a gap, with a cross above it."""
 
     name: str
-    x: np.ndarray
-    y: np.ndarray
+    x: Numbers
+    y: Numbers
 
     def __post_init__(self) -> None:
         _keep_numbers(self, "x", "y")
@@ -85,8 +87,8 @@ class Points:
     """Values each on its own, shapes `(n,)`; one that is not finite becomes a cross on the upper edge."""
 
     name: str
-    x: np.ndarray
-    y: np.ndarray
+    x: Numbers
+    y: Numbers
 
     def __post_init__(self) -> None:
         _keep_numbers(self, "x", "y")
@@ -97,9 +99,9 @@ class Band:
     """The area between `low` and `high`, shapes `(n,)`, in the colour of the line of the same name."""
 
     name: str
-    x: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    x: Numbers
+    low: Numbers
+    high: Numbers
 
     def __post_init__(self) -> None:
         _keep_numbers(self, "x", "low", "high")
@@ -176,6 +178,6 @@ def _keep_numbers(part: Any, *names: str) -> None:
 
 def _plain(cell: Any) -> Cell:
     """Return Python's own number for a number of NumPy or of a framework."""
-    if cell is None or isinstance(cell, str | int | float):
+    if cell is None or type(cell) in (str, int, float, bool):
         return cell
     return np.asarray(cell).item()

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lr.report._drawable import Drawable, colour, colour_index, dash, drawable
+from keras_lr.report._drawable import Drawable, colour, colour_index, dash, drawable, drawable_marks, drawable_spans
 from keras_lr.report._extras import needed
 from keras_lr.report._parts import Band, Chart, Line, Points
 
@@ -42,11 +42,10 @@ def _draw(chart: Chart, ax: Any) -> None:
         _draw_line(line, colour(i, chart), _DASHES[dash(i, chart)], chart, ax)
     for i, points in enumerate(chart.points):
         _draw_points(points, colour(colour_index(points.name, i, chart), chart), chart, ax)
-    for span in chart.spans:
+    for span in drawable_spans(chart):
         ax.axvspan(span.low, span.high, color="0.5", alpha=0.18, linewidth=0, label=_name(span.name))
-    for i, mark in enumerate(chart.marks):
-        if np.isfinite(mark.x):
-            ax.axvline(mark.x, color="0.35", linestyle=("--", "-.", ":")[i % 3], linewidth=1.2, label=_name(mark.name))
+    for i, mark in enumerate(drawable_marks(chart)):
+        ax.axvline(mark.x, color="0.35", linestyle=("--", "-.", ":")[i % 3], linewidth=1.2, label=_name(mark.name))
     ax.set_title(_name(chart.title), loc="left", fontsize="medium")
     ax.set_xlabel(_name(chart.x_label))
     ax.set_ylabel(_name(chart.y_label))

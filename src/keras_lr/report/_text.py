@@ -21,9 +21,9 @@ def _block(part: Text | Facts | Table) -> str:
         case Text():
             return textwrap.fill(_one_line(part.text), _WIDTH)
         case Facts():
-            names = [_one_line(name) for name, _ in part.items]
+            names = [_one_line(name) for name in part.values]
             width = max(map(len, names), default=0)
-            rows = [f"{name:<{width}}  {_cell(value)}" for name, (_, value) in zip(names, part.items, strict=True)]
+            rows = [f"{name:<{width}}  {_cell(value)}" for name, value in zip(names, part.values.values(), strict=True)]
             return "\n".join([*([part.title] if part.title else []), *rows])
         case Table():
             return _table(part)

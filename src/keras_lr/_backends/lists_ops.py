@@ -1,0 +1,160 @@
+"""Arithmetic on lists of tensors in ``keras.ops``: for JAX and TensorFlow, where a compiler fuses it.
+
+Nothing is overwritten here; that the verbs with an underscore may do so is PyTorch's affair.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from keras import ops
+
+Tensors = list[Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def without_gradients(function: Function) -> Function:
+    """Decorate a function that must not be differentiated: nothing to do on these backends."""
+    return function
+
+
+def read(variables: list[Any], dtype: str) -> Tensors:
+    """Return the values of ``variables`` as tensors of ``dtype``."""
+    return [ops.cast(ops.convert_to_tensor(v), dtype) for v in variables]
+
+
+def write(variables: list[Any], values: Tensors) -> None:
+    """Assign ``values`` to ``variables``, rounded to the dtype of each."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(ops.cast(value, variable.dtype))
+
+
+def dense(gradients: Tensors, dtype: str) -> Tensors:
+    """Return the gradients as dense tensors of ``dtype``."""
+    return [ops.cast(ops.convert_to_tensor(g, sparse=False), dtype) for g in gradients]
+
+
+def thin(a: Tensors, every: int) -> Tensors:
+    """Return one entry out of ``every`` of each tensor, as vectors; the tensors themselves for 1."""
+    return a if every == 1 else [ops.reshape(x, (-1,))[::every] for x in a]
+
+
+def larger(a: Any, b: Any) -> Any:
+    """Return the larger of the numbers a (a tensor) and b, in the dtype of a."""
+    return ops.maximum(a, b)
+
+
+def smaller(a: Any, b: Any) -> Any:
+    """Return the smaller of the numbers a (a tensor) and b, in the dtype of a."""
+    return ops.minimum(a, b)
+
+
+def dots(a: Tensors, b: Tensors, minus: Tensors | None = None) -> Any:
+    """⟨aᵢ, bᵢ⟩ for each variable, or ⟨aᵢ, bᵢ - minusᵢ⟩ without cancellation: shape ``(n,)``."""
+    if minus is not None:
+        b = [y - z for y, z in zip(b, minus, strict=True)]
+    return ops.stack([ops.sum(x * y) for x, y in zip(a, b, strict=True)])
+
+
+def squares(a: Tensors) -> Any:
+    """‖aᵢ‖² for each variable: shape ``(n,)``."""
+    return ops.stack([ops.sum(x * x) for x in a])
+
+
+def sums(a: Tensors) -> Any:
+    """The sum of the entries of each variable: shape ``(n,)``."""
+    return ops.stack([ops.sum(x) for x in a])
+
+
+def norms(a: Tensors) -> Any:
+    """‖aᵢ‖₁ for each variable: shape ``(n,)``."""
+    return ops.stack([ops.sum(ops.abs(x)) for x in a])
+
+
+def distances(a: Tensors, b: Tensors) -> Any:
+    """‖aᵢ - bᵢ‖² for each variable: shape ``(n,)``."""
+    return ops.stack([ops.sum(ops.square(x - y)) for x, y in zip(a, b, strict=True)])
+
+
+def copy(a: Tensors) -> Tensors:
+    """Return a list that may be consumed by a verb with an underscore while ``a`` lives on."""
+    return list(a)
+
+
+def copy_where_(a: Tensors, b: Tensors, condition: Any) -> Tensors:
+    """Return a copy of b where the scalar ``condition`` holds, else a."""
+    return [ops.where(condition, y, x) for x, y in zip(a, b, strict=True)]
+
+
+def swap_where_(a: Tensors, b: Tensors, condition: Any) -> tuple[Tensors, Tensors]:
+    """Return (b, a) where the scalar ``condition`` holds, else (a, b). Both may be consumed."""
+    return copy_where_(a, b, condition), copy_where_(b, a, condition)
+
+
+def add_(a: Tensors, b: Tensors, scale: Any = 1.0) -> Tensors:
+    """Return a + scale · b."""
+    return [x + s * y for x, y, s in zip(a, b, _each(scale, a), strict=True)]
+
+
+def scale_(a: Tensors, scale: Any) -> Tensors:
+    """Return scale · a."""
+    return [s * x for x, s in zip(a, _each(scale, a), strict=True)]
+
+
+def lerp_(a: Tensors, b: Tensors, weight: Any) -> Tensors:
+    """Return a + weight · (b - a)."""
+    return [x + w * (y - x) for x, y, w in zip(a, b, _each(weight, a), strict=True)]
+
+
+def addcmul_(a: Tensors, b: Tensors, c: Tensors, scale: Any = 1.0) -> Tensors:
+    """Return a + scale · b · c."""
+    return [x + s * (y * z) for x, y, z, s in zip(a, b, c, _each(scale, a), strict=True)]
+
+
+def addcdiv_(a: Tensors, b: Tensors, c: Tensors, scale: Any = 1.0) -> Tensors:
+    """Return a + scale · b / c."""
+    return [x + s * (y / z) for x, y, z, s in zip(a, b, c, _each(scale, a), strict=True)]
+
+
+def maximum_(a: Tensors, b: Tensors) -> Tensors:
+    """Return the larger of a and b, entry by entry."""
+    return [ops.maximum(x, y) for x, y in zip(a, b, strict=True)]
+
+
+def clip_(a: Tensors, low: float | None = None, high: float | None = None) -> Tensors:
+    """Return a, not below ``low`` and not above ``high``."""
+    if low is not None:
+        a = [ops.maximum(x, low) for x in a]
+    if high is not None:
+        a = [ops.minimum(x, high) for x in a]
+    return a
+
+
+def abs_(a: Tensors) -> Tensors:
+    """Return |a|."""
+    return [ops.abs(x) for x in a]
+
+
+def multiply_(a: Tensors, b: Tensors) -> Tensors:
+    """Return a · b, entry by entry."""
+    return [x * y for x, y in zip(a, b, strict=True)]
+
+
+def under_(a: Tensors, b: Tensors) -> Tensors:
+    """Return b / a: the quotient takes the place of the denominator."""
+    return [y / x for x, y in zip(a, b, strict=True)]
+
+
+def root(a: Tensors, epsilon: Any = 0.0) -> Tensors:
+    """Return √a + epsilon as a new list."""
+    return [ops.sqrt(x) + e for x, e in zip(a, _each(epsilon, a), strict=True)]
+
+
+def sign_(a: Tensors) -> Tensors:
+    """Return the sign of each entry, 0 for 0."""
+    return [ops.sign(x) for x in a]
+
+
+def _each(scale: Any, a: Tensors) -> list[Any]:
+    if getattr(scale, "shape", ()) == ():
+        return [scale] * len(a)
+    return [scale[i] for i in range(len(a))]

@@ -1,0 +1,10 @@
+"""Picks how weights walk along a direction: in place on PyTorch, as new values where a compiler reuses the memory."""
+
+import keras
+
+if keras.backend.backend() == "torch":
+    from keras_lr._backends.walk_torch import leap as leap, walk as walk
+elif keras.backend.backend() == "jax":
+    from keras_lr._backends.walk_jax import leap as leap, walk as walk
+else:
+    from keras_lr._backends.walk_ops import leap as leap, walk as walk

@@ -1,0 +1,158 @@
+"""Evaluate, predict and save at the averaged weights of optimizers that average."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr._backends.draws import undrawn
+from keras_lr.optimizers._averaging import AveragingOptimizer
+from keras_lr.optimizers._batch import innermost
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Show the averaged weights to whoever looks at the model, and the training point to the training step alone.
+
+    For the Schedule-Free family, DoG, L-DoG and DoWG, whose result is an average. Without it validation within ``fit``
+    is at the training point; the end of ``fit`` is at the average either way. Put it before ``ModelCheckpoint``: from
+    the end of an epoch to the beginning of the next one the model holds the average, and what is saved then continues
+    from the right point. With any other optimizer it does nothing.
+
+    Args:
+        data: inputs to recompute the statistics of BatchNormalization from, as an array, a list of them or an iterable
+            of batches (of inputs, or of tuples that begin with the inputs): the running statistics belong to the
+            training point and are wrong at the average. Needed where the model normalises batches.
+        batches: how many batches to look at; 50 are plenty.
+        batch_size: how many samples a batch has where ``data`` is an array.
+
+    Raises:
+        ValueError: at the start of ``fit``, the model normalises batches and ``data`` is missing.
+
+    Costs:
+        One copy of the weights during an evaluation, and ``batches`` forward passes before each if ``data`` is given.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.callbacks import AveragedWeights
+        >>> from keras_lr.optimizers import ScheduleFreeSGD
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.compile(ScheduleFreeSGD(0.1), loss="mse")
+        >>> data = {"x": [[1.0, 2.0]], "y": [[3.0]]}
+        >>> history = model.fit(**data, validation_data=tuple(data.values()), callbacks=[AveragedWeights()], verbose=0)
+        >>> round(history.history["val_loss"][0] - model.evaluate(**data, verbose=0), 6)
+        0.0
+    """
+
+    def __init__(self, data: Any = None, *, batches: int = 50, batch_size: int = 32) -> None:
+        super().__init__()
+        if batches < 1 or batch_size < 1:
+            raise ValueError(
+                f"batches and batch_size count from 1; received batches={batches}, batch_size={batch_size}"
+            )
+        self.data = data
+        self.batches = batches
+        self.batch_size = batch_size
+        self._kept: list[Any] | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        optimizer = self._optimizer()
+        if optimizer is None:
+            return
+        if self.data is None and _normalisers(self.model):
+            names = ", ".join(layer.name for layer in _normalisers(self.model))
+            raise ValueError(
+                f"The running statistics of {names} belong to the training point and are wrong at the average. Give "
+                "AveragedWeights inputs to recompute them from: AveragedWeights(x_train)."
+            )
+        optimizer.use_training()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._show_training_point()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._show_average()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._kept = None  # fit ends at the average
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._show_average()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self._show_training_point()
+
+    on_predict_begin = on_test_begin
+    on_predict_end = on_test_end
+
+    def _show_average(self) -> None:
+        optimizer = self._optimizer()
+        if optimizer is None or self._kept is not None or not optimizer.trains:
+            return
+        # The way back by arithmetic may round, and an evaluation must not change the training by a bit.
+        self._kept = [(v, ops.copy(v.value)) for v in self._moved()]
+        optimizer.use_average()
+        self._recompute_statistics()
+
+    def _show_training_point(self) -> None:
+        optimizer = self._optimizer()
+        if optimizer is None or self._kept is None:
+            return
+        optimizer.use_training()
+        for variable, value in self._kept:
+            variable.assign(value)
+        self._kept = None
+
+    def _moved(self) -> list[Any]:
+        return [*self.model.trainable_variables, *(self.model.non_trainable_variables if self.data is not None else [])]
+
+    def _optimizer(self) -> AveragingOptimizer | None:
+        optimizer = innermost(self.model.optimizer)
+        return optimizer if isinstance(optimizer, AveragingOptimizer) else None
+
+    @lists.without_gradients
+    def _recompute_statistics(self) -> None:
+        """Make the running statistics the mean of those of the batches, at the weights that are in place."""
+        layers = _normalisers(self.model)
+        if self.data is None or not layers:
+            return
+        momenta = [layer.momentum for layer in layers]
+        others = [v for v in self.model.non_trainable_variables if not _belongs(v, layers)]
+        before = [(v, ops.copy(v.value)) for v in others]  # seeds of dropout: the same masks afterwards
+        with undrawn():
+            for count, inputs in enumerate(self._batches()):
+                for layer in layers:
+                    layer.momentum = count / (count + 1)
+                self.model(inputs, training=True)
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+        for variable, value in before:
+            variable.assign(value)
+
+    def _batches(self) -> Iterator[Any]:
+        for _, batch in zip(range(self.batches), _inputs(self.data, self.batch_size), strict=False):
+            yield batch
+
+
+def _inputs(data: Any, batch_size: int) -> Iterator[Any]:
+    if hasattr(data, "shape") or (isinstance(data, list | dict) and _are_arrays(data)):
+        length = len(keras.tree.flatten(data)[0])
+        for start in range(0, length, batch_size):
+            yield keras.tree.map_structure(lambda a, s=start: ops.convert_to_tensor(a[s : s + batch_size]), data)
+    else:
+        batches: Iterable[Any] = data
+        for batch in batches:
+            yield keras.tree.map_structure(ops.convert_to_tensor, batch[0] if isinstance(batch, tuple) else batch)
+
+
+def _are_arrays(data: Any) -> bool:
+    return all(hasattr(leaf, "shape") for leaf in keras.tree.flatten(data))
+
+
+def _normalisers(model: keras.Model) -> list[Any]:
+    return [x for x in model._flatten_layers() if isinstance(x, keras.layers.BatchNormalization) and x.trainable]
+
+
+def _belongs(variable: Any, layers: list[Any]) -> bool:
+    return any(variable is own for layer in layers for own in layer.non_trainable_variables)

@@ -1,0 +1,167 @@
+"""The rate and the momentum that training used, for the history and for every logger, without asking the device."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from keras_lr.optimizers._scheduled import Scheduled
+from keras_lr.schedules import Schedule, Steerable
+from keras_lr.training._set_learning_rate import is_number, optimizers_in
+
+_AHEAD = 512
+_MOMENTA = ("momentum", "beta_1")
+
+
+class RecordLearningRate(keras.callbacks.Callback):
+    """Put the rate and the momentum of each epoch into the logs, and of each step where asked.
+
+    `History`, `CSVLogger`, TensorBoard and every other logger after it in the list then have ``learning_rate`` and
+    ``momentum`` (or ``beta_1``): those that the last update of the epoch used, with schedules and multipliers too. With
+    `MultiOptimizer` the names end in the name of each optimizer.
+
+    Args:
+        every_step: whether `steps` and the logs of each batch hold them too. Default False.
+
+    Costs: nothing a step without `every_step`. With it, a look-up in values that were computed ahead on the host; the device
+        is not asked, except on TensorFlow and PyTorch for an optimizer whose rate is a plain number, which is read.
+
+    Example:
+    >>> import keras, numpy as np, keras_lr
+    >>> from keras_lr import callbacks, schedules
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(schedules.Linear(1.0, 8)), loss="mse")
+    >>> record = callbacks.RecordLearningRate(every_step=True)
+    >>> x = np.zeros((2, 1))
+    >>> history = model.fit(x, x, batch_size=1, epochs=2, verbose=0, callbacks=[record])
+    >>> history.history["learning_rate"]
+    [0.875, 0.625]
+    >>> record.steps["learning_rate"].tolist()
+    [1.0, 0.875, 0.75, 0.625]
+    """
+
+    async_safe = True  # a look-up by the batch's number: it may run late and out of order
+
+    def __init__(self, *, every_step: bool = False) -> None:
+        super().__init__()
+        self.every_step = every_step
+        self._watched: list[_Watched] = []
+        self._steps: list[dict[str, float]] = []
+        self._of_batch: dict[int, dict[str, float]] = {}
+        if every_step:
+            self.on_train_batch_begin = self._before_batch
+            self.on_train_batch_end = self._after_batch
+
+    @property
+    def steps(self) -> dict[str, npt.NDArray[np.float64]]:
+        """The recorded values of each update, by name, and its number under "step"."""
+        names = self._steps[0] if self._steps else ()
+        return {name: np.array([values[name] for values in self._steps]) for name in names}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Look at the optimizer."""
+        optimizer = self.model.optimizer
+        parts = list(optimizers_in(optimizer))
+        suffixes = [""] if len(parts) == 1 else [f"_{part.name}" for part in parts]
+        scheduled = next((one for one in _wrappers(optimizer) if isinstance(one, Scheduled)), None)
+        self._watched = [_Watched(part, scheduled, suffix) for part, suffix in zip(parts, suffixes, strict=True)]
+        self._steps = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count from what the optimizer says."""
+        self._of_batch = {}
+        for watched in self._watched:
+            watched.begin_epoch()
+
+    def _before_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        readable = getattr(self._model, "_jax_state_synced", True)
+        for ahead in range(self._model.steps_per_execution):
+            values: dict[str, float] = {}
+            for watched in self._watched:
+                values |= watched.at_batch(batch + ahead, readable)
+            self._of_batch[batch + ahead] = values
+            if not self._steps or self._steps[-1]["step"] != self._watched[0].update_of(batch + ahead):
+                self._steps.append({"step": self._watched[0].update_of(batch + ahead), **values})
+
+    def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            logs.update(self._of_batch.get(batch, {}))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add what the last update used."""
+        for watched in self._watched:
+            made = watched.updates_made()
+            self._steps = [one for one in self._steps if one["step"] < self._watched[0].updates_made()]
+            if logs is not None:
+                logs.update(watched.at(made - 1))
+
+
+class _Watched:
+    """One optimizer, whose rate at a step is computed on the host from what steers it."""
+
+    def __init__(self, optimizer: keras.optimizers.Optimizer, scheduled: Scheduled | None, suffix: str) -> None:
+        self._optimizer = optimizer
+        self._scheduled = scheduled
+        self._suffix = suffix
+        self._accumulation = int(optimizer.gradient_accumulation_steps or 1)
+        self.begin_epoch()
+
+    def begin_epoch(self) -> None:
+        self._batches_before = int(keras.ops.convert_to_numpy(self._optimizer._iterations))
+        self._number: float | None = None
+        self._first, self._ahead = 0, np.zeros(0)
+        self._seen: Any = None
+
+    def updates_made(self) -> int:
+        return int(keras.ops.convert_to_numpy(self._optimizer._iterations)) // self._accumulation
+
+    def update_of(self, batch: int) -> int:
+        return (self._batches_before + batch) // self._accumulation
+
+    def at_batch(self, batch: int, readable: bool) -> dict[str, float]:
+        """Return the values that a batch of this epoch is trained with; cheap."""
+        rate, step = self._optimizer._learning_rate, self.update_of(batch)
+        if is_number(rate):
+            if readable or self._number is None:
+                self._number = float(keras.ops.convert_to_numpy(rate))
+            learning_rate = self._number
+        else:
+            turned = (rate, getattr(rate, "turns", 0))
+            if turned != self._seen or not 0 <= step - self._first < len(self._ahead):
+                self._seen, self._first = turned, step
+                self._ahead = self._rates(np.arange(step, step + _AHEAD))
+            learning_rate = float(self._ahead[step - self._first])
+        return {f"learning_rate{self._suffix}": learning_rate, **self._momentum(step)}
+
+    def at(self, step: int) -> dict[str, float]:
+        """Return the values at an update."""
+        learning_rate = float(self._rates(np.array([max(step, 0)]))[0])
+        return {f"learning_rate{self._suffix}": learning_rate, **self._momentum(max(step, 0))}
+
+    def _rates(self, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        rate = self._optimizer._learning_rate
+        if isinstance(rate, Schedule | Steerable):
+            return rate.values(steps)
+        if is_number(rate):
+            return np.full(len(steps), float(keras.ops.convert_to_numpy(rate)))
+        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            batches = steps * self._accumulation + self._accumulation - 1
+            asked = [rate(keras.ops.convert_to_tensor(int(batch))) for batch in batches]
+            return np.array([float(keras.ops.convert_to_numpy(one)) for one in asked])
+        return np.full(len(steps), float(rate()))
+
+    def _momentum(self, step: int) -> dict[str, float]:
+        scheduled = {} if self._scheduled is None else self._scheduled.hyperparameters(step)
+        for name in _MOMENTA:
+            own = self._optimizer.__dict__.get(name)
+            if name not in scheduled and isinstance(own, int | float) and own:
+                scheduled[name] = float(own)
+        return {f"{name}{self._suffix}": number for name, number in scheduled.items()}
+
+
+def _wrappers(optimizer: Any) -> Iterator[Any]:
+    while optimizer is not None:
+        yield optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", None)

@@ -1,0 +1,179 @@
+"""Lower the rate when a measure stops improving, on top of any schedule; raise it again while it keeps improving."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lr.callbacks._batch_losses import BatchLosses
+from keras_lr.schedules import Steerable
+from keras_lr.training._set_learning_rate import optimizers_in, steering_of
+
+
+@dataclass
+class _State:
+    """What the rule remembers; six numbers in the optimizer's state."""
+
+    begun: float = 0.0
+    best: float = 0.0
+    wait: float = 0.0
+    cooldown: float = 0.0
+    improvements: float = 0.0
+    spare: float = 0.0
+
+
+class ReduceOnPlateau(keras.callbacks.Callback):
+    """Multiply the rate by a factor when a measure has not improved for a while.
+
+    The factor goes on top of whatever the optimizer follows: a number, a schedule, a warm-up. What the rule remembers
+    (the best value, how long ago, the cooldown) lies in the optimizer's state: a run that is saved and resumed, by
+    `BackupAndRestore`, by weights with optimizer or as a whole model, goes on as if it had not been interrupted.
+
+    The rate is lowered at the `patience`-th measurement in a row without improvement, as in Keras (PyTorch waits for one
+    more). A measurement is an improvement when it is better than the best by `min_delta` of the best's size, as in
+    PyTorch and optax (Keras' default is an absolute 1e-4).
+
+    Args:
+        monitor: the name of the measure in the logs. Default "val_loss"; ignored when `every_steps` is given.
+        factor: by what to multiply, between 0 and 1. Default 0.1.
+        patience: how many measurements without improvement to bear, at least 1. Default 10.
+        maximize: whether more is better. Default False.
+        min_delta: the least improvement that counts, relative, at least 0. Default 1e-4.
+        cooldown: how many measurements to wait after a change before counting again. Default 0.
+        min_multiplier: below this the rule does not go. Default 1e-4.
+        raise_after: divide by the factor again after so many improvements in a row. Default None: never.
+        max_multiplier: above this `raise_after` does not go. Default 1.
+        every_steps: measure the mean training loss of so many batches instead, within epochs. Default None: at the end of
+            each epoch.
+        verbose: whether changes are printed.
+
+    Attributes:
+        changes: what was done: pairs of the measurement's epoch and the new multiplier.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Costs: the compiled step is made once more, before the first step. With `every_steps` the loss of each batch is
+        read, which on JAX means waiting for each step.
+
+    Reference: as in Keras, PyTorch and optax; raising after improvements: arXiv 2512.14527 (GreedyLR).
+
+    Example:
+    >>> import keras, numpy as np, keras_lr
+    >>> from keras_lr import callbacks, schedules
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(schedules.WarmUp(0.0, 5)), loss="mse")  # a rate of 0 never improves anything
+    >>> plateau = callbacks.ReduceOnPlateau("loss", patience=2, factor=0.5)
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=5, verbose=0, callbacks=[plateau])
+    >>> plateau.changes
+    [(2, 0.5), (4, 0.25)]
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        factor: float = 0.1,
+        patience: int = 10,
+        maximize: bool = False,
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_multiplier: float = 1e-4,
+        raise_after: int | None = None,
+        max_multiplier: float = 1.0,
+        every_steps: int | None = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__()
+        _refuse(not 0 < factor < 1, "factor", factor, "between 0 and 1")
+        _refuse(patience < 1, "patience", patience, "at least 1")
+        _refuse(min_delta < 0, "min_delta", min_delta, "at least 0")
+        _refuse(cooldown < 0, "cooldown", cooldown, "at least 0")
+        _refuse(not 0 < min_multiplier <= max_multiplier, "min_multiplier", min_multiplier, "in (0, max_multiplier]")
+        _refuse(raise_after is not None and raise_after < 1, "raise_after", raise_after, "at least 1 or None")
+        _refuse(every_steps is not None and every_steps < 1, "every_steps", every_steps, "at least 1 or None")
+        self.monitor, self.maximize, self.min_delta = monitor, maximize, min_delta
+        self.factor, self.patience, self.cooldown = factor, patience, cooldown
+        self.min_multiplier, self.max_multiplier, self.raise_after = min_multiplier, max_multiplier, raise_after
+        self.every_steps, self.verbose = every_steps, verbose
+        self.changes: list[tuple[int, float]] = []
+        self._epoch, self._losses = 0, BatchLosses()
+        if every_steps is not None:
+            self.on_train_batch_end = self._after_batch  # only now, for Keras reads each batch's logs for its sake
+
+    def set_model(self, model: keras.Model) -> None:
+        """Put the steering into the optimizer, before any callback loads a state into it."""
+        super().set_model(model)
+        for optimizer in optimizers_in(model.optimizer):
+            steering_of(model, optimizer)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Begin a new mean of the loss, as Keras does."""
+        self._epoch = epoch
+        self._losses.begin_mean()
+
+    def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        assert self.every_steps is not None
+        self._losses.add((logs or {})["loss"])
+        if len(self._losses) >= self.every_steps:
+            self._measured(float(np.mean(self._losses.read())))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measure, unless this is done within epochs."""
+        if self.every_steps is not None:
+            return
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            warnings.warn(
+                f"ReduceOnPlateau: there is no `{self.monitor}` in the logs, only {', '.join(sorted(logs or {}))}; name one "
+                "of them as `monitor`, or give fit validation data.",
+                stacklevel=2,
+            )
+            return
+        self._measured(float(value))
+
+    def _measured(self, value: float) -> None:
+        steerables = [optimizer._learning_rate for optimizer in optimizers_in(self.model.optimizer)]
+        state = _State(*map(float, steerables[0].rule_state))
+        change = self._judged(state, -value if self.maximize else value)
+        for steerable in steerables:
+            steerable.rule_state = [*vars(state).values()]
+            self._turn(steerable, change)
+        if change != 1:
+            multiplier = round(steerables[0].multiplier, 7)
+            self.changes.append((self._epoch, multiplier))
+            if self.verbose:
+                print(f"Epoch {self._epoch + 1}: the rate is multiplied by {multiplier:g} from here on.")
+
+    def _turn(self, steerable: Steerable, change: float) -> None:
+        if change != 1:
+            bounded = min(max(steerable.multiplier * change, self.min_multiplier), self.max_multiplier)
+            steerable.steer(multiplier=bounded)
+
+    def _judged(self, state: _State, value: float) -> float:
+        """Take a measurement in, and return by what to multiply the rate."""
+        if state.cooldown > 0:
+            state.cooldown -= 1
+            state.wait = 0
+        better = math.isfinite(value) and (not state.begun or value < state.best - self.min_delta * abs(state.best))
+        if better:
+            state.improvements += state.begun
+            state.begun, state.best, state.wait = 1.0, value, 0
+        else:
+            state.improvements = 0
+            state.wait += state.cooldown == 0
+        if self.raise_after is not None and state.improvements >= self.raise_after:
+            state.improvements = 0
+            return 1 / self.factor
+        if state.wait >= self.patience:
+            state.wait, state.cooldown = 0, self.cooldown
+            return self.factor
+        return 1.0
+
+
+def _refuse(wrong: bool, name: str, given: Any, range_: str) -> None:
+    if wrong:
+        raise ValueError(f"ReduceOnPlateau: the argument `{name}` must be {range_}. Received: {given!r}.")

@@ -1,0 +1,21 @@
+"""The door from the terminal: `keras-lr fit SCRIPT.py`, `keras-lr race SCRIPT.py`, `keras-lr demo`."""
+
+import sys
+
+from keras_lr.report._extras import MissingExtra, needed
+
+
+def main() -> None:
+    """Run the command that the terminal gave; what the user can mend is said in a line and ends with status 2."""
+    try:
+        for module in ("typer", "rich"):
+            needed(module, "cli", "The command keras-lr")
+        from keras_lr.cli._app import app
+        from keras_lr.cli._refusal import Refusal
+    except MissingExtra as error:
+        sys.exit(str(error))
+    try:
+        app()
+    except (Refusal, MissingExtra) as error:
+        print(f"keras-lr: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,55 @@
+"""A script that hands over its problem by one function, `task()`."""
+
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_lr.cli._refusal import Refusal
+from keras_lr.task import Task
+
+Script = Annotated[Path, typer.Argument(help="A Python script that defines task(), which returns a keras_lr.Task.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Train so many epochs instead of the task's own.")]
+
+_HOW = """A script hands over its problem by one function:
+
+    import keras_lr
+
+    def task():
+        return keras_lr.Task(build=build_model, x=x_train, y=y_train, batch_size=128, epochs=10)
+
+where build_model() returns a compiled model."""
+
+
+def task_of(script: Path, epochs: int | None) -> Task:
+    """Run a script and return what its `task()` returns.
+
+    Raises:
+        Refusal: there is no such script, no such function in it, or it returned something else.
+    """
+    if not script.is_file():
+        raise Refusal(f"there is no file {str(script)!r}.\n\n{_HOW}")
+    if script.suffix != ".py":
+        raise Refusal(f"{str(script)!r} is not a Python script: its name does not end in '.py'.\n\n{_HOW}")
+    task_function = getattr(_run(script), "task", None)
+    if not callable(task_function):
+        raise Refusal(f"{str(script)!r} defines no function task().\n\n{_HOW}")
+    task = task_function()
+    if not isinstance(task, Task):
+        raise Refusal(f"task() in {str(script)!r} returned {type(task).__name__}, not a keras_lr.Task.\n\n{_HOW}")
+    return task if epochs is None else dataclasses.replace(task, epochs=epochs)
+
+
+def _run(script: Path) -> object:
+    """Run a script as a module of its own name, beside its neighbours, as `python SCRIPT` would find them."""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(script.resolve().parent))
+    sys.modules[script.stem] = module  # classes that the script defines are looked up here by name
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,93 @@
+"""Backtracking until the decrease is sufficient (Armijo), with a factor that depends on how far off a trial is."""
+
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from keras_lr.line_search._conditions import at_least, count, descends, outcome, sufficient_decrease
+from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
+from keras_lr.line_search._value import Value, check
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class Backtracking(Value):
+    """Shrink the step until φ(α) ≤ φ(0) + c·α·φ'(0).
+
+    The next trial after a failed one is α·ρ, or with `adaptive` α·ρ·(1 - c)/(1 - c·v), where v = (φ(α) - φ(0))/(c·α·φ'(0))
+    is the share of the demanded decrease that the trial made (v < 1 where it failed): a hair's breadth costs the factor
+    ρ, a jump in the loss far more. A loss that is not finite costs a factor of 10.
+
+    Args:
+        decrease: c, in (0, 1). 0.1 as in SLS; 0.5 asks for the best step of a parabola or less.
+        shrink: ρ, in (0, 1). 0.9 searches finely, 0.5 costs fewer evaluations.
+        adaptive: whether the factor follows the violation.
+        max_evaluations: after so many trials the search gives up, and the weights do not move.
+
+    Costs:
+        One forward pass a trial.
+
+    Reference:
+        Armijo 1966. Cavalcanti, Lessard and Wilson 2024, Adaptive Backtracking Line Search, arXiv:2408.13150.
+
+    Example:
+        >>> from keras_lr.line_search import Backtracking, Line, Point
+        >>> line = Line(phi=lambda a: (a - 1.0) ** 2, phi_and_slope=None)
+        >>> step = Backtracking()(line, Point(0.0, 1.0, -2.0), 8.0)
+        >>> 0 < float(step.alpha) < 2, int(step.status)
+        (True, 0)
+    """
+
+    decrease: float = 0.1
+    shrink: float = 0.5
+    adaptive: bool = True
+    max_evaluations: int = 20
+
+    def __post_init__(self) -> None:
+        check(self, "decrease", above=0.0, below=1.0)
+        check(self, "shrink", above=0.0, below=1.0)
+        check(self, "max_evaluations", least=1)
+
+    def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
+        return self.below(line, start, start.value, alpha)
+
+    def below(self, line: Line, start: Point, reference: Tensor, alpha: Tensor) -> Accepted:
+        """Search for a decrease from a `reference` that may lie above the loss at the start (nonmonotone)."""
+        start, alpha = tensors(start, alpha)
+        above = start._replace(value=ops.convert_to_tensor(reference))
+        goes_down = descends(start)
+
+        def failed(alpha: Tensor, value: Tensor) -> Tensor:
+            return ops.logical_not(sufficient_decrease(above, alpha, value, self.decrease))
+
+        def go_on(alpha: Tensor, value: Tensor, evaluations: Tensor) -> Tensor:
+            trying = ops.logical_and(failed(alpha, value), evaluations < self.max_evaluations)
+            return ops.logical_and(goes_down, trying)
+
+        def shorten(alpha: Tensor, value: Tensor, evaluations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            alpha = alpha * self._factor(above, alpha, value)
+            return alpha, ops.cast(line.phi(alpha), value.dtype), evaluations + 1
+
+        value = ops.cast(line.phi(alpha), start.value.dtype)
+        alpha, value, evaluations = ops.while_loop(go_on, shorten, (alpha, value, count(1)))
+        found = sufficient_decrease(above, alpha, value, self.decrease)
+        return outcome(start, found, alpha, value, evaluations, int(Status.ACCEPTED))
+
+    def _factor(self, start: Point, alpha: Tensor, value: Tensor) -> Tensor:
+        c = self.decrease
+        share = (value - start.value) / (c * alpha * start.slope)
+        factor = self.shrink * (1.0 - c) / (1.0 - c * share) if self.adaptive else ops.ones_like(share) * self.shrink
+        return ops.where(ops.isfinite(value), at_least(factor, 0.01), 0.1)
+
+
+def tensors(start: Point, alpha: Tensor) -> tuple[Point, Tensor]:
+    """Return start and first trial as tensors of one floating dtype, float32 where they are Python numbers.
+
+    A tensor of the right dtype is returned as it is: the weights may stand at the first trial already, and the line
+    knows it by its identity.
+    """
+    value = ops.convert_to_tensor(start.value)
+    dtype = keras.backend.standardize_dtype(value.dtype)
+    alpha = alpha if keras.ops.is_tensor(alpha) and keras.backend.standardize_dtype(alpha.dtype) == dtype else ops.convert_to_tensor(alpha, dtype=dtype)
+    return Point(ops.zeros_like(value), value, ops.cast(start.slope, dtype)), alpha

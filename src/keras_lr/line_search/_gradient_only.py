@@ -1,0 +1,205 @@
+"""Gradient-only line searches: the sign of the slope decides, the loss is never asked for.
+
+Along a descent direction the slope goes from negative to positive at a minimum of the trend. On a new mini-batch a
+trial the sign flips over a whole interval; any step inside it will do.
+
+Reference:
+    Kafka and Wilke, arXiv:1903.09383 (inexact search), arXiv:2001.05113 (bisection, maximum and back).
+    `SlopeTracking` is the sign-free limit that accepts every trial: hypergradient descent (Baydin et al.,
+    arXiv:1703.04782) in logarithmic form.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import keras
+
+from ._dynamic import FIRST, GROWING, REFINING, SHRINKING, Decision, Search, Seen, narrow
+from ._scalars import Scalar, exp, maximum, minimum, where
+from ._value import Value
+
+
+@keras.saving.register_keras_serializable(package="keras_lr.line_search")
+@dataclass(frozen=True)
+class Inexact(Value):
+    """Accept a step that ends between the first sign change and a small overshoot (GOLS-I).
+
+    The first trial is the last accepted step. It is accepted where 0 < s < ρ |s₀|, s being its slope and s₀ that of
+    the gradient that made the direction. Where it still descends, the step doubles until the slope turns
+    non-negative or the cap is near; where it overshot, the step halves until the slope turns negative.
+
+    Args:
+        growth: Factor of doubling and halving, above 1.
+        overshoot: ρ, the largest slope that is accepted at once, as a fraction of |s₀|. 0.9 is the paper's and
+            greedy; 3 lets steps bounce in steep directions, which trains better over a whole run.
+
+    Example:
+        >>> from keras_lr.line_search import Inexact
+        >>> Inexact(overshoot=0.5)
+        Inexact(growth=2.0, overshoot=0.5)
+    """
+
+    growth: float = 2.0
+    overshoot: float = 0.9
+    needs_value: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _check(self.growth, self.overshoot)
+
+    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+        small_overshoot = (seen.slope > 0.0) & (seen.slope < self.overshoot * abs(search.start_slope))
+        decision = _grow_or_shrink(search, seen.slope, 0.0, self.growth, smallest_step)
+        at_once = (search.phase == FIRST) & small_overshoot
+        return Decision(
+            decision.accept | at_once,
+            decision.search._replace(step_size=where(at_once, search.step_size, decision.search.step_size)),
+        )
+
+
+@keras.saving.register_keras_serializable(package="keras_lr.line_search")
+@dataclass(frozen=True)
+class Maximum(Value):
+    """Find the largest step whose overshoot is still tolerated (GOLS-Max).
+
+    As `Inexact`, but doubling and halving turn round where the slope passes ρ |s₀| instead of 0.
+
+    Args:
+        growth: Factor of doubling and halving, above 1.
+        overshoot: ρ, the tolerated slope as a fraction of |s₀|; positive.
+    """
+
+    growth: float = 2.0
+    overshoot: float = 0.9
+    needs_value: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _check(self.growth, self.overshoot)
+
+    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+        tolerated = self.overshoot * abs(search.start_slope)
+        return _grow_or_shrink(search, seen.slope, tolerated, self.growth, smallest_step)
+
+
+@keras.saving.register_keras_serializable(package="keras_lr.line_search")
+@dataclass(frozen=True)
+class Back(Value):
+    """Start every search at the cap and halve until the step no longer overshoots (GOLS-Back).
+
+    The step at the cap is accepted where it descends, a smaller one where its slope is at most ρ |s₀|.
+
+    Args:
+        growth: Factor of halving, above 1.
+        overshoot: ρ, the tolerated slope as a fraction of |s₀|; positive.
+    """
+
+    growth: float = 2.0
+    overshoot: float = 0.9
+    needs_value: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _check(self.growth, self.overshoot)
+
+    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+        first = search.phase == FIRST
+        tolerated = where(first, 0.0, self.overshoot * abs(search.start_slope))
+        good = where(first, seen.slope < tolerated, seen.slope <= tolerated)
+        accept = good | (search.step_size < smallest_step * self.growth)
+        step_size = where(accept, math.inf, search.step_size / self.growth)
+        return Decision(accept, search._replace(phase=SHRINKING, step_size=step_size))
+
+
+@keras.saving.register_keras_serializable(package="keras_lr.line_search")
+@dataclass(frozen=True)
+class Bisection(Value):
+    """Bracket the sign change and bisect it (GOLS-B).
+
+    From the last accepted step the trial doubles while the slope is negative; then the bracket is halved by the
+    sign of the slope at its middle. With batches of one data set this finds the sign change to full precision, at
+    ten and more gradients a step: a measure for other rules rather than a way to train.
+
+    Args:
+        growth: Factor of doubling, above 1.
+        precision: Width of the bracket, as a fraction of its upper end, at which the middle is accepted.
+    """
+
+    growth: float = 2.0
+    precision: float = 1e-3
+    needs_value: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _check(self.growth, 1.0)
+        if not 0.0 < self.precision < 1.0:
+            raise ValueError(f"precision is a fraction of the step, between 0 and 1; received {self.precision}.")
+
+    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+        search = narrow(search, seen.slope)
+        open_ended = search.upper == 0.0
+        step_size = where(
+            open_ended,
+            minimum(search.step_size * self.growth, search.cap),
+            maximum(0.5 * (search.lower + search.upper), smallest_step),
+        )
+        width = search.upper - search.lower
+        narrowed = (width <= self.precision * search.upper) | (search.upper <= smallest_step)
+        accept = where(open_ended, search.step_size >= search.cap, narrowed)
+        return Decision(
+            accept,
+            search._replace(
+                phase=where(open_ended, GROWING, REFINING), step_size=where(accept, search.step_size, step_size)
+            ),
+        )
+
+
+@keras.saving.register_keras_serializable(package="keras_lr.line_search")
+@dataclass(frozen=True)
+class SlopeTracking(Value):
+    """Accept every trial and let the step follow the slope it ended on.
+
+    log α falls by k cos(g, d): it grows while steps end short of the sign change and falls when they overshoot.
+    One gradient a step, no search.
+
+    Args:
+        gain: k, the change of log α per step at the most. 0.02 takes about 115 steps for a decade.
+    """
+
+    gain: float = 0.02
+    needs_value: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.gain <= 1.0:
+            raise ValueError(f"gain must lie in (0, 1]; received {self.gain}. The default 0.02 is a good start.")
+
+    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+        lengths = seen.gradient_norm * search.length
+        cosine = seen.slope / maximum(lengths, 1e-30)
+        return Decision(True, search._replace(step_size=search.step_size * exp(-self.gain * cosine)))
+
+
+def _grow_or_shrink(search: Search, slope: Scalar, threshold: Scalar, growth: float, smallest_step: float) -> Decision:
+    step_size, first = search.step_size, search.phase == FIRST
+    below = slope < threshold
+    may_grow = where(first, step_size < search.cap, (search.phase == GROWING) & (step_size <= search.cap / growth))
+    may_shrink = where(
+        first, step_size > smallest_step, (search.phase == SHRINKING) & (step_size >= smallest_step * growth)
+    )
+    grow, shrink = below & may_grow, (slope >= threshold) & may_shrink
+    larger = minimum(step_size * growth, search.cap)
+    smaller = maximum(step_size / growth, smallest_step)
+    return Decision(
+        where(grow | shrink, False, True),
+        search._replace(
+            phase=where(below, GROWING, SHRINKING),
+            step_size=where(grow, larger, where(shrink, smaller, step_size)),
+        ),
+    )
+
+
+def _check(growth: float, overshoot: float) -> None:
+    if not growth > 1.0:
+        raise ValueError(f"growth must be above 1, as it multiplies the step; received {growth}. The papers have 2.")
+    if not overshoot > 0.0:
+        raise ValueError(
+            f"overshoot is the tolerated slope as a fraction of the first and must be positive; received {overshoot}. "
+            "The papers have 0.9; 3 trains better where gradients are noisy."
+        )

@@ -1,0 +1,101 @@
+"""GeN: now and then a parabola along the step made before, measured on a batch that had no part in choosing it.
+
+Bu and Xu 2024, Gradient descent with generalized Newton's method, arXiv:2407.02772 (ICLR 2025), section 4.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from keras_lr.line_search._conditions import at_least, at_most, count, outcome
+from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
+from keras_lr.line_search._rule import Rule
+from keras_lr.line_search._value import check
+
+
+class Measured(NamedTuple):
+    """The step in use."""
+
+    alpha: Tensor  # shape ()
+    steps: Tensor  # steps made, shape ()
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class GeN(Rule):
+    """Keep a step and correct it every k steps by the parabola through three losses on a fresh batch.
+
+    The step u made before, chosen by the last batch, is judged by this one: with L₊ the loss here (after u, known
+    already), L₀ the loss before u and L₋ the loss one u further back, its best multiple is
+    (L₋ - L₊)/(2·(L₊ - 2·L₀ + L₋)). Where that is a minimum ahead, α ← m·α + (1 - m)·α·clip(multiple, 1/2, 2).
+    Because the batch is a fresh one, the loss on the way is an unbiased sample, while PAL and Armijo look where their
+    own batch wants to go.
+
+    Args:
+        initial: α of the first steps.
+        every: k, steps between measurements.
+        smoothing: m.
+        longest: α is never larger.
+
+    Costs:
+        Two forward passes every k steps, and memory for one more set of weights (the step before).
+
+    Reference:
+        Bu and Xu 2024. They evaluate at three points without using that one of the losses is known.
+
+    Example:
+        >>> from keras_lr.line_search import GeN
+        >>> GeN(initial=0.01, every=8)
+        GeN(initial=0.01, every=8, smoothing=0.9, longest=1000000.0)
+    """
+
+    initial: float = 1.0
+    every: int = 4
+    smoothing: float = 0.9
+    longest: float = 1e6
+
+    looks_back = True
+
+    def __post_init__(self) -> None:
+        check(self, "initial", above=0.0)
+        check(self, "every", least=1)
+        check(self, "smoothing", least=0.0, below=1.0)
+        check(self, "longest", above=0.0)
+
+    def memory(self) -> Measured:
+        return Measured(self.initial, 0.0)
+
+    def first_trial(self, start: Point, memory: Measured) -> Tensor:
+        return memory.alpha
+
+    def step(self, line: Line, start: Point, alpha: Tensor, memory: Measured) -> tuple[Accepted, Measured]:
+        """Judge the step before, along which `line` runs with 0 here and -1 where it came from."""
+        due = ops.logical_and(memory.steps > 0.0, ops.floor(memory.steps) % self.every == 0.0)
+
+        def measure() -> tuple[Tensor, Tensor]:
+            before = ops.cast(line.phi(-ops.ones_like(alpha)), start.value.dtype)
+            further = ops.cast(line.phi(-2.0 * ops.ones_like(alpha)), start.value.dtype)
+            factor, found = best_multiple(further, before, start.value)
+            factor = ops.where(found, self.smoothing + (1.0 - self.smoothing) * factor, ops.ones_like(factor))
+            return at_most(alpha * factor, self.longest), count(2)
+
+        new, evaluations = ops.cond(due, measure, lambda: (ops.copy(alpha), count(0)))
+        status = ops.where(due, int(Status.ACCEPTED), int(Status.KEPT))
+        accepted = outcome(start, new > 0.0, new, start.value, evaluations, status)
+        return accepted, Measured(new, memory.steps + 1.0)
+
+
+def best_multiple(further: Tensor, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the best multiple of a step, cut to [1/2, 2], and whether the three losses tell one.
+
+    Args:
+        further: the loss one step behind its start.
+        before: the loss at its start.
+        after: the loss at its end.
+    """
+    bend = after - 2.0 * before + further
+    found = ops.logical_and(bend > 0.0, further > after)
+    multiple = 0.5 * (further - after) / ops.where(found, bend, ops.ones_like(bend))
+    return at_least(at_most(multiple, 2.0), 0.5), ops.logical_and(found, ops.isfinite(multiple))

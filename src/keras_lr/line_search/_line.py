@@ -1,0 +1,78 @@
+"""What a search looks at and what it answers: a line, a point on it, and the step that was accepted."""
+
+import enum
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+Tensor = Any
+
+
+class Point(NamedTuple):
+    """The loss and its slope somewhere on a line."""
+
+    alpha: Tensor  # the step from the start, shape ()
+    value: Tensor  # the loss there, shape ()
+    slope: Tensor  # the directional derivative there, shape ()
+
+
+class Line(NamedTuple):
+    """The loss along a direction, as two functions of the step.
+
+    A search says what it needs by what it calls: the other function is never computed.
+    """
+
+    phi: Callable[[Tensor], Tensor]  # alpha -> loss
+    phi_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]]  # alpha -> loss, directional derivative
+
+
+class Walk(NamedTuple):
+    """Weights on their way along a direction."""
+
+    line: Line  # the loss at `weights + alpha * direction`
+    settle: Callable[[Tensor], None]  # alpha -> None: leave the weights at `weights + alpha * direction`
+
+
+class Status(enum.IntEnum):
+    """What a search has to say about its step."""
+
+    ACCEPTED = 0
+    DECREASE_ONLY = 1
+    MEASURED = 2
+    KEPT = 3
+    BUDGET_SPENT = 4
+    NOT_A_DESCENT = 5
+    NOT_FINITE = 6
+    BATCH_CHANGED = 7
+
+    @property
+    def sentence(self) -> str:
+        """Say it in words."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Status.ACCEPTED: "The step satisfies the condition of the search.",
+    Status.DECREASE_ONLY: "The step decreases the loss enough; the slope there was not flat enough in the budget.",
+    Status.MEASURED: "The line is not convex; the measuring step, which descends, was taken.",
+    Status.KEPT: "The search did not measure at this step; the step that it found before was taken.",
+    Status.BUDGET_SPENT: "No step satisfied the condition within the evaluations allowed; the weights did not move.",
+    Status.NOT_A_DESCENT: "The direction does not descend; the weights did not move.",
+    Status.NOT_FINITE: "The loss or its slope is not finite; the weights did not move.",
+    Status.BATCH_CHANGED: "The batch is not the one of the step before; the weights did not move.",
+}
+
+
+class Accepted(NamedTuple):
+    """The outcome of a search. `alpha > 0` always means that the stated condition held."""
+
+    alpha: Tensor  # the step, shape (), 0 where nothing was accepted
+    value: Tensor  # the loss there as far as the search saw it, shape ()
+    evaluations: Tensor  # how often the line was evaluated, shape (), int32
+    status: Tensor  # a `Status`, shape (), int32
+
+
+class Search(Protocol):
+    """Finds a step along one line: a frozen value that remembers nothing."""
+
+    def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
+        """Search from `start` (at alpha 0), trying the positive step `alpha` first."""

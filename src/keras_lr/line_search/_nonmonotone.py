@@ -1,0 +1,86 @@
+"""PoNoS: Polyak's step as the first trial, and a decrease from the mean of the losses before.
+
+Galli, Rauhut and Schmidt 2023, Don't be so Monotone: Relaxing Stochastic Line Search in Over-Parameterized Models,
+arXiv:2306.12747, algorithm 1; the mean is that of Zhang and Hager 2004.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from keras_lr.line_search._backtracking import Backtracking
+from keras_lr.line_search._conditions import at_least, at_most
+from keras_lr.line_search._line import Accepted, Line, Point, Tensor
+from keras_lr.line_search._polyak import polyak_step
+from keras_lr.line_search._rule import Rule
+from keras_lr.line_search._value import check
+
+
+class LossesBefore(NamedTuple):
+    """The mean of the losses of earlier batches, and how many cuts the steps need."""
+
+    reference: Tensor  # C, the mean, shape ()
+    weight: Tensor  # Q, the weight of that mean, shape ()
+    cuts: Tensor  # l, cuts that the next first trial takes beforehand, shape ()
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class PoNoS(Rule):
+    """Backtrack from Polyak's step until φ(α) ≤ max(C, φ(0)) + c·α·φ'(0), where C is a mean of losses before.
+
+    The first trial is (φ(0) - φ*)/(c_p·|φ'(0)|)·δˡ: what was cut at earlier steps is cut beforehand, less one cut a
+    step, so later on most trials are accepted at once.
+
+    Args:
+        decrease: c, in (0, 1).
+        scale: c_p of the Polyak step.
+        shrink: δ, the factor of a cut.
+        memory_fraction: ξ, weight of the mean against the newest loss. 1, the authors' choice, is the mean of all
+            losses so far, which permits almost anything late in a long run; 0 is the monotone condition.
+        lowest: φ*, the loss that a batch could reach.
+        longest: no trial is longer.
+        max_evaluations: trials allowed.
+
+    Costs:
+        One forward pass a trial, mostly one a step.
+
+    Example:
+        >>> from keras_lr.line_search import PoNoS
+        >>> PoNoS(memory_fraction=0.9).memory()
+        LossesBefore(reference=0.0, weight=0.0, cuts=0.0)
+    """
+
+    decrease: float = 0.5
+    scale: float = 0.1
+    shrink: float = 0.5
+    memory_fraction: float = 1.0
+    lowest: float = 0.0
+    longest: float = 10.0
+    max_evaluations: int = 20
+
+    def __post_init__(self) -> None:
+        check(self, "decrease", above=0.0, below=1.0)
+        check(self, "scale", above=0.0)
+        check(self, "shrink", above=0.0, below=1.0)
+        check(self, "memory_fraction", least=0.0)
+        check(self, "longest", above=0.0)
+
+    def memory(self) -> LossesBefore:
+        return LossesBefore(0.0, 0.0, 0.0)
+
+    def first_trial(self, start: Point, memory: LossesBefore) -> Tensor:
+        polyak = polyak_step(start, self.lowest, self.scale)
+        return at_least(at_most(polyak * self.shrink**memory.cuts, self.longest), 1e-6)
+
+    def step(self, line: Line, start: Point, alpha: Tensor, memory: LossesBefore) -> tuple[Accepted, LossesBefore]:
+        weight = self.memory_fraction * memory.weight + 1.0
+        mean = (self.memory_fraction * memory.weight * memory.reference + start.value) / weight
+        search = Backtracking(self.decrease, self.shrink, adaptive=False, max_evaluations=self.max_evaluations)
+        accepted = search.below(line, start, at_least(mean, start.value), alpha)
+        cuts = ops.cast(accepted.evaluations - 1, memory.cuts.dtype)
+        remembered = LossesBefore(mean, weight, at_least(memory.cuts + cuts - 1.0, 0.0))
+        fine = ops.isfinite(start.value)
+        return accepted, LossesBefore(*(ops.where(fine, new, old) for new, old in zip(remembered, memory, strict=True)))

@@ -1,0 +1,78 @@
+"""PAL: one measurement makes a parabola, and the step goes to its minimum or a bit beyond.
+
+Mutschler and Zell 2020, Parabolic Approximation Line Search for DNNs, arXiv:1903.11991, algorithm 1.
+"""
+
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from keras_lr.line_search._backtracking import tensors
+from keras_lr.line_search._conditions import at_most, count, outcome
+from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
+from keras_lr.line_search._rule import Memory, Rule
+from keras_lr.line_search._value import check
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class PAL(Rule):
+    """Measure the loss at a distance μ along the direction, and step to the minimum of the parabola.
+
+    Steps are lengths in the space of the weights (the direction counts with length 1). With b = φ'(0) and
+    a = (φ(μ) - φ(0) - b·μ)/μ²: s = γ·(-b/(2a)), at most `longest`. Where the line is not convex (a ≤ 0) but descends,
+    the step is μ. Where it does not descend or the loss at μ is not finite, the weights stay where they were.
+
+    Args:
+        measure: μ, the length of the measuring step, in [0.01, 1]. The one knob that matters, and where a rate hides:
+            it should be about as long as a good step. 0.1 as in the authors' evaluation.
+        overshoot: γ, times the distance to the minimum; the authors use 1 to 1.7.
+        longest: no step is longer.
+
+    Costs:
+        One forward pass a step.
+
+    Reference:
+        Mutschler and Zell 2020, arXiv:1903.11991. They bend the direction by momentum 0.4: give `LineSearch` the
+        direction `keras.optimizers.SGD(1.0, momentum=0.4)` for that.
+
+    Example:
+        >>> from keras_lr.line_search import PAL, Line, Point
+        >>> line = Line(phi=lambda a: (a - 2.0) ** 2, phi_and_slope=None)
+        >>> step = PAL()(line, Point(0.0, 4.0, -4.0), 0.1)
+        >>> round(float(step.alpha), 3)
+        2.0
+    """
+
+    measure: float = 0.1
+    overshoot: float = 1.0
+    longest: float = 3.6
+
+    lengths = True
+
+    def __post_init__(self) -> None:
+        check(self, "measure", above=0.0)
+        check(self, "overshoot", above=0.0)
+        check(self, "longest", above=0.0)
+
+    def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
+        start, alpha = tensors(start, alpha)
+        value = ops.cast(line.phi(alpha), start.value.dtype)
+        curvature = (value - start.value - start.slope * alpha) / (alpha * alpha)
+        convex = curvature > 0.0
+        minimum = -start.slope / (2.0 * ops.where(convex, curvature, ops.ones_like(curvature)))
+        step = at_most(ops.where(convex, self.overshoot * minimum, alpha), self.longest)
+        expected = start.value + step * (start.slope + step * curvature)
+        status = ops.where(convex, int(Status.ACCEPTED), int(Status.MEASURED))
+        accepted = outcome(start, ops.isfinite(value), step, expected, count(1), status)
+        unmeasured = ops.logical_and(ops.isfinite(start.value), ops.logical_not(ops.isfinite(value)))
+        return accepted._replace(
+            status=ops.where(unmeasured, count(Status.NOT_FINITE), accepted.status),
+        )
+
+    def first_trial(self, start: Point, memory: Memory) -> Tensor:
+        return ops.ones_like(start.value) * self.measure
+
+    def step(self, line: Line, start: Point, alpha: Tensor, memory: Memory) -> tuple[Accepted, Memory]:
+        return self(line, start, alpha), memory

@@ -1,0 +1,169 @@
+"""Rules: searches that remember a few numbers from step to step, as an optimizer needs them."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import keras
+from keras import ops
+
+from keras_lr.line_search._conditions import at_most
+from keras_lr.line_search._line import Accepted, Line, Point, Search, Tensor
+from keras_lr.line_search._value import Value, check
+
+Memory = Any  # a NamedTuple of numbers
+
+
+class Nothing(NamedTuple):
+    """The memory of a rule that remembers nothing."""
+
+
+class Rule(Value, ABC):
+    """How far to go at each step of a training: a first trial, a search from there, and what is remembered.
+
+    Class attributes:
+        evaluates: whether the loss is asked for anywhere else than at the start.
+        lengths: whether steps are lengths in the space of the weights, not multiples of the direction.
+        looks_back: whether the line to look along is the step made before, which the batch at hand did not choose.
+    """
+
+    evaluates = True
+    lengths = False
+    looks_back = False
+
+    def memory(self) -> Memory:
+        """Return what is remembered before the first step: a NamedTuple of floats."""
+        return Nothing()
+
+    @abstractmethod
+    def first_trial(self, start: Point, memory: Memory) -> Tensor:
+        """Return the step to evaluate first."""
+
+    @abstractmethod
+    def step(self, line: Line, start: Point, alpha: Tensor, memory: Memory) -> tuple[Accepted, Memory]:
+        """Search from the first trial `alpha`; return the outcome and what to remember."""
+
+
+class FirstTrial(Protocol):
+    """Chooses the step that a search tries first."""
+
+    initial: float
+
+    def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
+        """Return the first trial; `alpha` and `slope` are those of the step before."""
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class Growing(Value):
+    """Try a little more than the step before: `alpha·factor`, at most `longest`.
+
+    The reset option 1 of SLS, where the factor is 2 to the power 1/(batches in an epoch), so that the rate can double
+    in an epoch and falls as fast as it must.
+
+    Args:
+        initial: the first trial of the first step.
+        factor: growth a step, at least 1; 1 keeps the step. The default doubles the step in 500.
+        longest: no trial is longer.
+
+    Reference:
+        Vaswani et al. 2019, Painless Stochastic Gradient, arXiv:1905.09997.
+    """
+
+    initial: float = 1.0
+    factor: float = 2 ** (1 / 500)
+    longest: float = 1e6
+
+    def __post_init__(self) -> None:
+        check(self, "initial", above=0.0)
+        check(self, "factor", least=1.0)
+        check(self, "longest", above=0.0)
+
+    def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
+        return at_most(alpha * self.factor, self.longest)
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class Restarting(Value):
+    """Try the same step first, always: 1 for Newton-like directions, whose length is meant.
+
+    Args:
+        initial: the first trial of every step.
+    """
+
+    initial: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self, "initial", above=0.0)
+
+    def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
+        return ops.zeros_like(alpha) + self.initial
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class SameDecrease(Value):
+    """Expect the first-order decrease of the step before, `alpha·slope_before/slope`: equation 3.60 of the reference.
+
+    Args:
+        initial: the first trial of the first step.
+        longest: growth from one step to the next is cut at this factor; on a new batch the slope jumps.
+
+    Reference:
+        Nocedal and Wright 2006, Numerical Optimization, section 3.5.
+    """
+
+    initial: float = 1.0
+    longest: float = 10.0
+
+    def __post_init__(self) -> None:
+        check(self, "initial", above=0.0)
+        check(self, "longest", above=0.0)
+
+    def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
+        known = ops.logical_and(slope < 0.0, start.slope < 0.0)
+        factor = ops.where(known, slope / ops.where(known, start.slope, -1.0), 1.0)
+        return alpha * at_most(factor, self.longest)
+
+
+class StepBefore(NamedTuple):
+    """The step that was accepted last."""
+
+    alpha: Tensor  # the step, shape ()
+    slope: Tensor  # the slope at its start, shape (), 0 at the first step
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class EachStep(Rule):
+    """One search at every step, with a rule for its first trial. A search given to `LineSearch` becomes this.
+
+    A search that fails leaves the memory alone: one bad batch does not make the next steps small.
+
+    Args:
+        search: any search of this room, a callable `(line, start, alpha) -> Accepted`.
+        first: how the first trial is chosen.
+
+    Example:
+        >>> from keras_lr.line_search import Backtracking, Growing, EachStep
+        >>> EachStep(Backtracking(), first=Growing(initial=0.1))
+        EachStep(search=Backtracking(decrease=0.1, shrink=0.5, adaptive=True, max_evaluations=20), first=Growing(initial=0.1, factor=1.0013872557113346, longest=1000000.0))
+    """
+
+    search: Search
+    first: FirstTrial = field(default_factory=Growing)
+
+    def memory(self) -> StepBefore:
+        return StepBefore(self.first.initial, 0.0)
+
+    def first_trial(self, start: Point, memory: StepBefore) -> Tensor:
+        fresh = memory.slope == 0.0
+        return ops.where(fresh, memory.alpha, self.first(start, memory.alpha, memory.slope))
+
+    def step(self, line: Line, start: Point, alpha: Tensor, memory: StepBefore) -> tuple[Accepted, StepBefore]:
+        accepted = self.search(line, start, alpha)
+        good = accepted.alpha > 0.0
+        return accepted, StepBefore(
+            ops.where(good, accepted.alpha, memory.alpha), ops.where(good, start.slope, memory.slope)
+        )

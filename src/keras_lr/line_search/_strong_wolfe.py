@@ -1,0 +1,139 @@
+"""Strong Wolfe: bracket, then zoom with safeguarded interpolation.
+
+Nocedal and Wright 2006, Numerical Optimization, algorithms 3.5 and 3.6, as one loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_lr.line_search._backtracking import tensors
+from keras_lr.line_search._conditions import at_most, count, descends, flat_enough, outcome, sufficient_decrease
+from keras_lr.line_search._interpolate import between
+from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
+from keras_lr.line_search._value import Value, check
+
+
+class Zoom(NamedTuple):
+    """An interval that holds good steps once it is closed."""
+
+    low: Point  # the best point with sufficient decrease, or the start
+    high: Point  # the other end; equals `low` until the interval is closed
+    closed: Tensor  # whether the interval is closed, shape (), bool
+    done: Tensor  # whether `low` satisfies both conditions, shape (), bool
+    width: Tensor  # width of the interval one evaluation ago, shape ()
+    wider: Tensor  # width two evaluations ago, shape ()
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class StrongWolfe(Value):
+    """Find α with φ(α) ≤ φ(0) + c₁·α·φ'(0) and |φ'(α)| ≤ c₂·|φ'(0)|.
+
+    Trials grow until an interval holds a good step; then it shrinks around one by cubic interpolation. When the budget
+    is spent, the best step with sufficient decrease is taken, with the status DECREASE_ONLY.
+
+    Args:
+        decrease: c₁, in (0, 1), smaller than `curvature`.
+        curvature: c₂, in (0, 1). 0.9 for quasi-Newton directions, 0.1 for conjugate gradients and exact steps.
+        growth: factor between trials before the interval is closed, above 1.
+        longest: no step is longer.
+        max_evaluations: evaluations of loss and slope allowed.
+
+    Costs:
+        A forward and a backward pass a trial. Meant for one and the same function at every step, such as the loss of
+        all data: on changing mini-batches the gradients that it pays for are better spent on steps.
+
+    Reference:
+        Nocedal and Wright 2006, sections 3.1 and 3.5.
+
+    Example:
+        >>> from keras_lr.line_search import Line, Point, StrongWolfe
+        >>> line = Line(phi=None, phi_and_slope=lambda a: ((a - 1.0) ** 2, 2.0 * (a - 1.0)))
+        >>> step = StrongWolfe(curvature=0.1)(line, Point(0.0, 1.0, -2.0), 0.01)
+        >>> abs(float(step.alpha) - 1.0) < 0.1, int(step.status)
+        (True, 0)
+    """
+
+    decrease: float = 1e-4
+    curvature: float = 0.9
+    growth: float = 2.0
+    longest: float = 1e10
+    max_evaluations: int = 25
+
+    def __post_init__(self) -> None:
+        check(self, "decrease", above=0.0, below=1.0)
+        check(self, "curvature", above=self.decrease, below=1.0)
+        check(self, "growth", above=1.0)
+        check(self, "longest", above=0.0)
+        check(self, "max_evaluations", least=1)
+
+    def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
+        return self.carry(lambda trial: (*line.phi_and_slope(trial), ()), start, alpha, ())[0]
+
+    def carry(
+        self, look_at: Callable[[Tensor], tuple[Tensor, Tensor, Any]], start: Point, alpha: Tensor, carried: Any
+    ) -> tuple[Accepted, Any]:
+        """Search, and bring along what the last evaluation computed besides, such as the gradient there.
+
+        Args:
+            look_at: a function of the step that returns loss, slope and the rest, tensors in a tuple.
+            start: the start of the line.
+            alpha: the first trial.
+            carried: the rest at the start.
+
+        Returns:
+            The outcome, and the rest at the last evaluation: that of the step where the status is ACCEPTED.
+        """
+        start, alpha = tensors(start, alpha)
+        goes_down = descends(start)
+        no = ops.logical_and(goes_down, False)
+        endless = ops.zeros_like(alpha) + float("inf")
+
+        def go_on(zoom: Zoom, trial: Tensor, evaluations: Tensor, carried: Any) -> Tensor:
+            room = ops.logical_or(ops.logical_not(zoom.closed), zoom.low.alpha != zoom.high.alpha)
+            going = ops.logical_and(ops.logical_not(zoom.done), evaluations < self.max_evaluations)
+            return ops.logical_and(goes_down, ops.logical_and(going, room))
+
+        def look(zoom: Zoom, trial: Tensor, evaluations: Tensor, carried: Any) -> tuple[Zoom, Tensor, Tensor, Any]:
+            value, slope, carried = look_at(trial)
+            point = Point(trial, ops.cast(value, alpha.dtype), ops.cast(slope, alpha.dtype))
+            zoom = self._narrow(start, zoom, point)
+            longer = at_most(trial * self.growth, self.longest)
+            return zoom, ops.where(zoom.closed, self._inner(zoom), longer), evaluations + 1, carried
+
+        zoom = Zoom(start, start, no, no, endless, endless)
+        state = (zoom, at_most(alpha, self.longest), count(0), carried)
+        zoom, _, evaluations, carried = ops.while_loop(go_on, look, state)
+        status = ops.where(zoom.done, int(Status.ACCEPTED), int(Status.DECREASE_ONLY))
+        accepted = outcome(start, zoom.low.alpha > 0.0, zoom.low.alpha, zoom.low.value, evaluations, status)
+        return accepted, carried
+
+    def _narrow(self, start: Point, zoom: Zoom, point: Point) -> Zoom:
+        low, high = zoom.low, zoom.high
+        usable = ops.logical_and(
+            sufficient_decrease(start, point.alpha, point.value, self.decrease), ops.isfinite(point.slope)
+        )
+        done = ops.logical_and(usable, flat_enough(start, point.slope, self.curvature))
+        better = ops.logical_or(done, ops.logical_and(usable, point.value < low.value))
+        # A step at the limit that still descends is as good as this line gets.
+        at_limit = ops.logical_and(better, ops.logical_and(point.alpha >= self.longest, ops.logical_not(zoom.closed)))
+        turns = ops.where(zoom.closed, point.slope * (high.alpha - low.alpha) >= 0.0, point.slope >= 0.0)
+        new_high = _choose(better, _choose(turns, low, high), point)
+        closed = ops.logical_or(zoom.closed, ops.logical_or(ops.logical_not(better), turns))
+        new_low = _choose(better, point, low)
+        new_high = _choose(ops.logical_or(at_limit, ops.logical_not(closed)), new_low, new_high)
+        width = ops.where(closed, ops.abs(new_high.alpha - new_low.alpha), zoom.width)
+        return Zoom(new_low, new_high, ops.logical_or(closed, at_limit), done, width, zoom.width)
+
+    def _inner(self, zoom: Zoom) -> Tensor:
+        """Interpolate; halve where two evaluations did not shrink the interval to two thirds (Moré and Thuente)."""
+        slow = ops.logical_and(ops.isfinite(zoom.wider), zoom.width > 0.66 * zoom.wider)
+        return ops.where(slow, 0.5 * (zoom.low.alpha + zoom.high.alpha), between(zoom.low, zoom.high))
+
+
+def _choose(condition: Tensor, a: Point, b: Point) -> Point:
+    return Point(*(ops.where(condition, x, y) for x, y in zip(a, b, strict=True)))

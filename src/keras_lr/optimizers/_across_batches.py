@@ -1,0 +1,247 @@
+"""A line search in which every trial is a training step of its own: an ordinary optimizer, one gradient a step.
+
+The weights in the model stand at a trial point x₀ - α u. The gradient of the next batch, measured there, has a slope
+along the line; a search accepts the trial, and the same gradient makes the next direction, or it moves the weights
+along the line. This is the part that all such optimizers share; how they decide is `GradientOnly`'s and
+`ProbabilisticLineSearch`'s own.
+"""
+
+from typing import Any, Self
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr._backends.search_scalars import choose, pack, unpack
+from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, at_rest, set_out
+from keras_lr.line_search._scalars import sqrt, where
+from keras_lr.optimizers._across_batches_refusals import check_arguments, refuse_arguments, refuse_constraints
+from keras_lr.optimizers._batch import batch_at_hand, require_attached
+from keras_lr.optimizers._directions import Direction
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+
+_POSITION = Search._fields.index("position")
+_STEP_SIZE = Search._fields.index("step_size")
+_ACCEPTED = Search._fields.index("accepted_step_size")
+_LEAST_COSINE = 1e-3
+"""Below this cosine between the gradient and the direction the search goes along the gradient."""
+
+
+class AcrossBatches(GlobalOptimizer):
+    """Base of optimizers that search along a line with a new mini-batch at every trial.
+
+    A subclass says how it decides (``decide``), and may keep notes of the line (``begin``).
+
+    Args:
+        direction: Along what to search, a value of `keras_lr.optimizers._directions`.
+        max_update_norm: The cap: the largest length of one update over all weights, a float or a schedule.
+        decay_steps: The horizon, over which the cap falls linearly to 0; None: it does not.
+        initial_step: The very first trial, in units of the direction.
+        limits: The guards that hold for every search.
+        **kwargs: As for every Keras optimizer, without clipping.
+    """
+
+    def __init__(
+        self,
+        direction: Direction,
+        max_update_norm: Any,
+        decay_steps: int | None,
+        initial_step: float,
+        limits: Limits,
+        **kwargs: Any,
+    ) -> None:
+        refuse_arguments(kwargs)
+        check_arguments(max_update_norm, decay_steps, initial_step)
+        super().__init__(1.0, **kwargs)
+        self.direction = direction
+        self.max_update_norm = max_update_norm
+        self.decay_steps = decay_steps
+        self.initial_step = initial_step
+        self.limits = limits
+        self.needs_batch = False
+
+    # What a subclass writes.
+
+    def decide(self, search: Search, seen: Seen, state: State) -> Decision:
+        """Accept the trial or name the next one; scalars as `unpack` gives them."""
+        raise NotImplementedError
+
+    def begin(self, fresh: Search, u: Tensors, state: State) -> list[Any]:
+        """Return the notes at the start of a search, tensors in the order of ``notes``."""
+        return []
+
+    notes: tuple[str, ...] = ()
+
+    # The shell.
+
+    def build(self, variables: list[Any]) -> None:
+        """Create the state for ``variables``."""
+        if self.built:
+            return
+        if self.needs_batch:
+            require_attached(self)
+        refuse_constraints(variables)
+        super().build(variables)
+
+    def build_state(self) -> None:
+        start = at_rest(self.initial_step)
+        self.add_scalar("search", list(start), (len(start),))  # type: ignore[arg-type]  # one number each
+        self.add_slot("descent")
+        for name in self.direction.slots:
+            self.add_slot(name)
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        slopes, squares, fields, (cap,), (value,) = unpack(
+            lists.dots(g, state.descent),
+            lists.squares(g),
+            state.search,
+            self._cap(state.multiplier),
+            self._value(state),
+        )
+        search, seen = Search(*fields), Seen(-_sum(slopes), sqrt(_sum(squares)), value)
+        decision = self.decide(search, seen, state)
+
+        def accepted() -> Any:
+            u, moments, slope, length = self._direction(g, state, seen, decision.search.accepts)
+            fresh = set_out(self.limits, decision.search, slope, length, cap, seen.value)
+            notes = self.begin(fresh, u, state)  # before the weights move: it may look at the batch where they are
+            taken = where(decision.search.accepts > search.accepts, search.step_size, 0.0)
+            shrunk = self.decay_(x, state, state.factors * taken)
+            return *self._moved(shrunk, u, moments, state, fresh, fresh.position), notes
+
+        def searching() -> Any:
+            step = decision.search.position - search.position
+            kept = [getattr(state, name) for name in self.notes]
+            return *self._moved(x, state.descent, self._moments(state), state, decision.search, step), kept
+
+        x, state.descent, moments, state.search, state.scale, notes = choose(decision.accept, accepted, searching)
+        for name, value in zip((*self.direction.slots, *self.notes), (*moments, *notes), strict=True):
+            setattr(state, name, value)
+        return x
+
+    def _direction(self, g: Tensors, state: State, seen: Seen, made: Any) -> Any:
+        """Return u, the new moments, the slope -gᵀu and ‖u‖; u is g where g / √v hardly descends."""
+        u, moments = self.direction.descend(g, self._moments(state), made)
+        if self.layer_factors is not None:
+            u = lists.scale_(lists.copy(u), state.factors)
+        if u is g:
+            return u, moments, -seen.gradient_norm * seen.gradient_norm, seen.gradient_norm
+        products, squares = unpack(lists.dots(g, u), lists.squares(u))
+        product, length = _sum(products), sqrt(_sum(squares))
+        flat = product <= _LEAST_COSINE * seen.gradient_norm * length
+        u = lists.copy_where_(u, g, flat)
+        norm = seen.gradient_norm
+        return u, moments, -where(flat, norm * norm, product), where(flat, norm, length)
+
+    def _moved(
+        self, x: Tensors, u: Tensors, moments: list[Tensors], state: State, search: Search, step: Any
+    ) -> tuple[Tensors, Tensors, list[Tensors], Any, Any]:
+        packed = pack(list(search), state.search)
+        return lists.add_(x, u, -step), u, moments, packed, packed[_ACCEPTED]
+
+    def _moments(self, state: State) -> list[Tensors]:
+        return [getattr(state, name) for name in self.direction.slots]
+
+    def _value(self, state: State) -> Any:
+        return batch_at_hand(self).loss if self.needs_batch else ops.zeros_like(state.scale)
+
+    def _cap(self, multiplier: Any) -> Any:
+        """Return the longest update allowed now; ``learning_rate`` is a factor on it, so plateau callbacks work."""
+        norm = self.max_update_norm
+        if callable(norm):
+            norm = ops.cast(norm(self.iterations), self.compute_dtype)
+        if self.decay_steps is not None:
+            norm = norm * ops.maximum(1.0 - self.count() / self.decay_steps, 0.0)
+        return norm * multiplier
+
+    # Weights at rest.
+
+    def put_at_rest(self) -> None:
+        """Move the weights from the trial point back to the last accepted point. Not inside a compiled step."""
+        self._stand_at(0.0)
+
+    def return_to_trial(self) -> None:
+        """Move weights at rest to the trial point again, so that the search goes on where it was."""
+        self._stand_at(float(ops.convert_to_numpy(self._numbers["search"])[_STEP_SIZE]))
+
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """Put the weights at rest; Keras calls this at the end of ``fit``."""
+        self.put_at_rest()
+        super().finalize_variable_values(var_list)
+
+    def _stand_at(self, position: float) -> None:
+        search = ops.convert_to_numpy(self._numbers["search"]).copy()
+        if search[_POSITION] == position:
+            return
+        back = float(search[_POSITION]) - position
+        _write(self._trainable_variables, self._resting_points(back))
+        search[_POSITION] = position
+        self._numbers["search"].assign(search)
+
+    @lists.without_gradients
+    def _resting_points(self, step: Any) -> Tensors:
+        """Return x + step · u."""
+        x = lists.copy(lists.read(self._trainable_variables, self.compute_dtype))
+        return lists.add_(x, lists.read(self._slots["descent"], self.compute_dtype), step)
+
+    def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
+        """Average accepted points; Keras would average the trial points at which the weights stand."""
+        at_trial = self._resting_points(ops.convert_to_tensor(self._numbers["search"])[_POSITION])
+        weight = ops.where(self.iterations == 0, 1.0, 1.0 - self.ema_momentum)
+        for average, point in zip(self._model_variables_moving_average, at_trial, strict=True):
+            if average is not None:
+                average.assign(average + ops.cast(weight, average.dtype) * (ops.cast(point, average.dtype) - average))
+
+    # What a user sees.
+
+    @property
+    def accepts(self) -> int:
+        """How many steps were accepted so far."""
+        return int(self._field("accepts"))
+
+    @property
+    def trials(self) -> int:
+        """How many gradients the last accepted step took."""
+        return int(self._field("accepted_trials"))
+
+    @property
+    def step_size(self) -> float:
+        """The step size that was accepted last, in units of the direction; 0 before the first."""
+        return self._field("accepted_step_size")
+
+    def _field(self, name: str) -> float:
+        return float(getattr(Search(*ops.convert_to_numpy(self._numbers["search"])), name))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        config = super().get_config()
+        del config["learning_rate"]
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **config,
+            "direction": serialize(self.direction),
+            "max_update_norm": serialize(self.max_update_norm),
+            "decay_steps": self.decay_steps,
+            "initial_step": self.initial_step,
+            "limits": serialize(self.limits),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Return an optimizer from its configuration."""
+        values = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            if isinstance(value, dict)
+            else value
+            for name, value in config.items()
+        }
+        return cls(**values)
+
+
+def _sum(numbers: list[Any]) -> Any:
+    return sum(numbers[1:], start=numbers[0])
+
+
+def _write(variables: list[Any], values: Tensors) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(ops.cast(value, variable.dtype))

@@ -1,0 +1,68 @@
+"""AdGD: gradient descent that measures the curvature it has just walked through.
+
+Y. Malitsky, K. Mishchenko, *Adaptive Gradient Descent without Descent*, 2020, arXiv:1910.09529, algorithm 1.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._estimate import quotient
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class AdGD(GlobalOptimizer):
+    """Gradient descent for full batches: no rate, no line search, converges on every smooth convex problem.
+
+    ``λₖ = min(√(1 + θₖ₋₁) λₖ₋₁, ‖xₖ - xₖ₋₁‖ / (2 ‖∇f(xₖ) - ∇f(xₖ₋₁)‖))``, ``θₖ = λₖ / λₖ₋₁`` and ``x ← x - λₖ g``.
+    Both gradients have to be of the same data: with mini-batches their difference is noise.
+
+    Args:
+        learning_rate: a factor on the step size that the method finds; 1 is the method.
+        initial_rate: the first step size; small, since the second step corrects it.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``.
+
+    Raises:
+        ValueError: ``initial_rate`` is not positive.
+
+    Costs:
+        Memory: 2 copies of the weights.
+
+    Reference:
+        Malitsky, Mishchenko 2020, https://arxiv.org/abs/1910.09529
+
+    Example:
+        >>> from keras_lr.optimizers import AdGD
+        >>> AdGD().initial_rate
+        1e-07
+    """
+
+    def __init__(self, learning_rate: Any = 1.0, *, initial_rate: float = 1e-7, **kwargs: Any) -> None:
+        if initial_rate <= 0.0:
+            raise ValueError(f"initial_rate is a small positive rate; received initial_rate={initial_rate}")
+        super().__init__(learning_rate, **kwargs)
+        self.initial_rate = initial_rate
+
+    def build_state(self) -> None:
+        self.add_scalar("rate", self.initial_rate)
+        self.add_scalar("growth", 1e9)  # θ₀ = ∞: the second step is limited by the curvature alone
+        self.add_start("previous")
+        self.add_slot("previous_gradient")
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        moved = ops.sqrt(ops.sum(lists.distances(x, state.previous)))
+        turned = ops.sqrt(ops.sum(lists.distances(g, state.previous_gradient)))
+        grown = ops.sqrt(1.0 + state.growth) * state.rate
+        local = ops.where(turned > 0, 0.5 * quotient(moved, turned), grown)
+        found = ops.where(self.count() == 0, state.rate, lists.smaller(grown, local))
+        state.growth = ops.where(self.count() == 0, state.growth, found / state.rate)
+        state.rate = state.scale = found
+        state.previous = lists.copy(x)
+        state.previous_gradient = lists.copy(g)
+        return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "initial_rate": self.initial_rate}

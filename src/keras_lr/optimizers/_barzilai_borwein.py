@@ -1,0 +1,89 @@
+"""Barzilai-Borwein: the step size that makes 1 / rate the best one-number model of the Hessian.
+
+J. Barzilai, J. Borwein, *Two-Point Step Size Gradient Methods*, IMA Journal of Numerical Analysis 8, 1988,
+equations 5 and 6.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._estimate import quotient
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class BarzilaiBorwein(GlobalOptimizer):
+    """Gradient descent for full batches with the rate of Barzilai and Borwein.
+
+    With s = xₖ - xₖ₋₁ and y = gₖ - gₖ₋₁ the long rate is ``⟨s, s⟩ / |⟨s, y⟩|`` and the short one
+    ``|⟨s, y⟩| / ⟨y, y⟩``; ``x ← x - rate · g``. Not monotone, and very fast near a minimum. Both gradients have to be
+    of the same data: with mini-batches y is noise.
+
+    Args:
+        learning_rate: a factor on the rate that the method finds; 1 is the method.
+        initial_rate: the rate of the first step, where there is no s yet.
+        short: take the short rate in place of the long one; steadier, slower.
+        smallest_rate: no rate is below this,
+        largest_rate: nor above this, which is also the rate where s or y vanish.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``.
+
+    Raises:
+        ValueError: the rates are not positive and in order.
+
+    Costs:
+        Memory: 2 copies of the weights.
+
+    Reference:
+        Barzilai, Borwein 1988, https://doi.org/10.1093/imanum/8.1.141
+
+    Example:
+        >>> from keras_lr.optimizers import BarzilaiBorwein
+        >>> BarzilaiBorwein(short=True).short
+        True
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1.0,
+        *,
+        initial_rate: float = 1e-3,
+        short: bool = False,
+        smallest_rate: float = 1e-10,
+        largest_rate: float = 1e3,
+        **kwargs: Any,
+    ) -> None:
+        if not 0.0 < smallest_rate <= initial_rate <= largest_rate:
+            raise ValueError(
+                "the rates are to be in order, 0 < smallest_rate <= initial_rate <= largest_rate; received "
+                f"{smallest_rate}, {initial_rate}, {largest_rate}"
+            )
+        super().__init__(learning_rate, **kwargs)
+        self.initial_rate = initial_rate
+        self.short = short
+        self.smallest_rate = smallest_rate
+        self.largest_rate = largest_rate
+
+    def build_state(self) -> None:
+        self.add_start("previous")
+        self.add_slot("previous_gradient")
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        moved = lists.add_(lists.copy(x), state.previous, -1.0)
+        turned = lists.add_(lists.copy(g), state.previous_gradient, -1.0)
+        agreed = ops.abs(ops.sum(lists.dots(moved, turned)))
+        if self.short:
+            found = quotient(agreed, ops.sum(lists.squares(turned)))
+        else:
+            found = quotient(ops.sum(lists.squares(moved)), agreed)
+        found = ops.where(found > 0, ops.clip(found, self.smallest_rate, self.largest_rate), self.largest_rate)
+        found = state.scale = ops.where(self.count() == 0, self.initial_rate, found)
+        state.previous = lists.copy(x)
+        state.previous_gradient = lists.copy(g)
+        return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)
+
+    def get_config(self) -> dict[str, Any]:
+        names = "initial_rate short smallest_rate largest_rate"
+        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}

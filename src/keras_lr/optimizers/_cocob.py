@@ -1,0 +1,76 @@
+"""COCOB: each parameter bets on the sign of its next gradient, and its wealth is its step.
+
+F. Orabona, T. Tommasi, *Training Deep Networks without Learning Rates Through Coin Betting*, 2017,
+arXiv:1705.07795, algorithm 2 (COCOB-Backprop).
+"""
+
+from typing import Any
+
+import keras
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors, refuse_weight_decay
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class COCOB(GlobalOptimizer):
+    """Coin betting, parameter by parameter: there is no learning rate at all.
+
+    ``L ← max(L, |g|)``, ``A ← A + |g|``, ``R ← max(R - g (x - x₀), 0)``, ``θ ← θ - g`` and
+    ``x = x₀ + θ (L + R) / (L · max(A + L, alpha · L))``. Fast at first and strong on convex and tabular
+    problems; behind a tuned Adam on deep networks.
+
+    Args:
+        alpha: the bets of about this many first steps are held back: a warm-up.
+        epsilon: the first L.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``weight_decay``: the point is the start
+            plus a sum of gradients, so nothing else can shrink it. ``learning_rate`` scales the distance from
+            the start, and is 1: a schedule would pull the weights back to it.
+
+    Raises:
+        ValueError: an argument is out of its range, ``weight_decay`` is set or ``learning_rate`` is a schedule.
+
+    Costs:
+        Memory: 5 copies of the weights.
+
+    Reference:
+        Orabona, Tommasi 2017, https://arxiv.org/abs/1705.07795
+
+    Example:
+        >>> from keras_lr.optimizers import COCOB
+        >>> COCOB().alpha
+        100.0
+    """
+
+    def __init__(self, *, alpha: float = 100.0, epsilon: float = 1e-8, **kwargs: Any) -> None:
+        refuse_weight_decay("COCOB", kwargs)
+        if alpha <= 0.0 or epsilon <= 0.0:
+            raise ValueError(f"alpha and epsilon are positive; received alpha={alpha}, epsilon={epsilon}")
+        super().__init__(**kwargs)
+        self.alpha = alpha
+        self.epsilon = epsilon
+
+    def build_state(self) -> None:
+        self.add_slot("largest", self.epsilon)
+        self.add_slot("sum_of_sizes")
+        self.add_slot("reward")
+        self.add_slot("bet")
+        self.add_start("start")
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        size = lists.abs_(lists.copy(g))
+        state.largest = lists.maximum_(state.largest, size)
+        state.sum_of_sizes = lists.add_(state.sum_of_sizes, size)
+        state.bet = lists.add_(state.bet, g, -1.0)
+        gained = lists.add_(lists.copy(x), state.start, -1.0)
+        state.reward = lists.clip_(lists.addcmul_(state.reward, g, gained, -1.0), low=0.0)
+        wealth = lists.add_(lists.copy(state.reward), state.largest)
+        held = lists.maximum_(
+            lists.add_(lists.copy(state.sum_of_sizes), state.largest),
+            lists.scale_(lists.copy(state.largest), self.alpha),
+        )
+        share = lists.under_(lists.multiply_(held, state.largest), wealth)
+        return lists.addcmul_(lists.copy(state.start), state.bet, share, rate)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "alpha": self.alpha, "epsilon": self.epsilon}

@@ -1,0 +1,99 @@
+"""D-Adaptation with AdaGrad's rates per parameter.
+
+A. Defazio, K. Mishchenko, *Learning-Rate-Free Learning by D-Adaptation*, 2023, arXiv:2301.07733, algorithm 4.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._estimate import check_betas, check_estimate, quotient
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors, refuse_weight_decay
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class DAdaptAdaGrad(GlobalOptimizer):
+    """AdaGrad in dual-averaging form at the rate ``d``: for convex problems and sparse features.
+
+    With λ = d · rate and A = √a + epsilon: ``a ← a + g²``, ``s ← s + λ g``, ``Q ← Q + λ² Σ g² / A``,
+    ``d ← max(d, (Σ s² / A - Q) / ‖s‖₁)`` (the first sum followed through its changes) and
+    ``x ← x + (1 - momentum) · (x₀ - s / A - x)``.
+
+    Args:
+        learning_rate: a multiplier of d, a float or a schedule.
+        momentum: share of the old point that a step keeps.
+        epsilon: added to the root; ``a`` starts at 1e-6 too.
+        initial_estimate: d₀; any small number does.
+        growth_rate: d grows by at most this factor a step.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``weight_decay``: the point is the start
+            less a scaled sum of gradients, so nothing else can shrink it.
+
+    Raises:
+        ValueError: an argument is out of its range; the message names it.
+
+    Costs:
+        Memory: 3 copies of the weights.
+
+    Reference:
+        Defazio, Mishchenko 2023, https://arxiv.org/abs/2301.07733
+
+    Example:
+        >>> from keras_lr.optimizers import DAdaptAdaGrad
+        >>> DAdaptAdaGrad().epsilon
+        1e-06
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1.0,
+        *,
+        momentum: float = 0.0,
+        epsilon: float = 1e-6,
+        initial_estimate: float = 1e-6,
+        growth_rate: float = math.inf,
+        **kwargs: Any,
+    ) -> None:
+        check_estimate(initial_estimate, growth_rate)
+        check_betas(momentum=momentum)
+        refuse_weight_decay("DAdaptAdaGrad", kwargs)
+        super().__init__(learning_rate, **kwargs)
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.initial_estimate = initial_estimate
+        self.growth_rate = growth_rate
+
+    def build_state(self) -> None:
+        self.add_scalar("estimate", self.initial_estimate)
+        self.add_scalar("weighted_pull")
+        self.add_scalar("weighted_gradients")
+        self.add_slot("squares", 1e-6)
+        self.add_slot("pull")
+        self.add_start("start")
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        d, found = state.estimate, state.estimate * rate
+        state.scale = d
+        before = self.weighted(state.pull, state.squares)
+        state.squares = lists.addcmul_(state.squares, g, g)
+        seen = ops.sum(found * found * self.weighted(g, state.squares))
+        state.pull = lists.add_(state.pull, g, found)
+        after = self.weighted(state.pull, state.squares)
+        pulled = ops.sum(lists.norms(state.pull))
+        state.weighted_pull = state.weighted_pull + ops.sum(after - before)
+        state.weighted_gradients = state.weighted_gradients + seen
+        candidate = quotient(state.weighted_pull - state.weighted_gradients, pulled)
+        state.estimate = lists.larger(d, lists.smaller(candidate, d * self.growth_rate))
+        target = lists.copy(state.start)
+        target = lists.addcdiv_(target, state.pull, lists.root(state.squares, self.epsilon), -1.0)
+        return lists.lerp_(x, target, 1.0 - self.momentum)
+
+    def weighted(self, a: Tensors, squares: Tensors) -> Any:
+        """Return Σ a² / (√squares + epsilon) for each variable."""
+        return lists.dots(a, lists.under_(lists.root(squares, self.epsilon), a))
+
+    def get_config(self) -> dict[str, Any]:
+        names = "momentum epsilon initial_estimate growth_rate"
+        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}

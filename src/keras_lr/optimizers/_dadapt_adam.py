@@ -1,0 +1,100 @@
+"""D-Adaptation with Adam's direction.
+
+A. Defazio, K. Mishchenko, *Learning-Rate-Free Learning by D-Adaptation*, 2023, arXiv:2301.07733, algorithm 5.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._estimate import check_betas, check_estimate, quotient
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+from keras_lr.optimizers._moments import adam_correction
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class DAdaptAdam(GlobalOptimizer):
+    """Adam at the rate ``d``, the largest lower bound of the distance ‖x₀ - x*‖ certified so far.
+
+    With λ = d · rate and q = √β₂: ``r ← q r + (1 - q) λ ⟨g, s / (√v + epsilon)⟩``, ``s ← q s + (1 - q) λ g``,
+    ``d ← max(d, r / ((1 - q) ‖s‖₁))``; λ is inside the mean of gradients, and ``x ← x - m / (√v + epsilon)``.
+    ``Prodigy`` is its successor and finds d sooner.
+
+    Args:
+        learning_rate: a multiplier of d, a float or a schedule.
+        beta_1: decay of the mean of gradients.
+        beta_2: decay of the mean of squares.
+        epsilon: added to the root.
+        initial_estimate: d₀; any small number does.
+        growth_rate: d grows by at most this factor a step; 1.02 makes a warm-up of it.
+        bias_correction: multiply the rate by Adam's correction.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``. The authors take 2 to 4 times the usual
+            ``weight_decay``.
+
+    Raises:
+        ValueError: an argument is out of its range; the message names it.
+
+    Costs:
+        Memory: 3 copies of the weights.
+
+    Reference:
+        Defazio, Mishchenko 2023, https://arxiv.org/abs/2301.07733
+
+    Example:
+        >>> from keras_lr.optimizers import DAdaptAdam
+        >>> DAdaptAdam(growth_rate=1.02).growth_rate
+        1.02
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1.0,
+        *,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        initial_estimate: float = 1e-6,
+        growth_rate: float = math.inf,
+        bias_correction: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        check_estimate(initial_estimate, growth_rate)
+        check_betas(beta_1=beta_1, beta_2=beta_2)
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.initial_estimate = initial_estimate
+        self.growth_rate = growth_rate
+        self.bias_correction = bias_correction
+
+    def build_state(self) -> None:
+        self.add_scalar("estimate", self.initial_estimate)
+        self.add_scalar("progress")
+        self.add_slot("mean")
+        self.add_slot("mean_square")
+        self.add_slot("pull")
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        d, q = state.estimate, math.sqrt(self.beta_2)
+        correction = adam_correction(self.beta_1, self.beta_2, self.count() + 1) if self.bias_correction else 1.0
+        state.scale = d * correction
+        common, found = state.scale * state.multiplier, state.scale * rate
+        agreed = lists.dots(g, lists.under_(lists.root(state.mean_square, self.epsilon), state.pull))
+        state.progress = q * state.progress + (1 - q) * ops.sum(found * agreed)
+        state.mean = lists.add_(lists.scale_(state.mean, self.beta_1), g, (1 - self.beta_1) * found)
+        state.mean_square = lists.scale_(state.mean_square, self.beta_2)
+        state.mean_square = lists.addcmul_(state.mean_square, g, g, 1 - self.beta_2)
+        state.pull = lists.add_(lists.scale_(state.pull, q), g, (1 - q) * common)
+        pulled = ops.sum(lists.norms(state.pull) * state.factors)
+        candidate = quotient(state.progress, (1 - q) * pulled)
+        state.estimate = lists.larger(d, lists.smaller(candidate, d * self.growth_rate))
+        x = self.decay_(x, state, found)
+        return lists.addcdiv_(x, state.mean, lists.root(state.mean_square, self.epsilon), -1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        names = "beta_1 beta_2 epsilon initial_estimate growth_rate bias_correction"
+        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}

@@ -1,0 +1,86 @@
+"""D-Adaptation with Lion's direction.
+
+A. Defazio, K. Mishchenko, *Learning-Rate-Free Learning by D-Adaptation*, 2023, arXiv:2301.07733; the Lion form is
+the authors' package, ``dadaptation`` 3.2.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._estimate import check_betas, check_estimate, quotient
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class DAdaptLion(GlobalOptimizer):
+    """Lion at the rate ``d``. Experimental: its momentum hardly acts before d has grown.
+
+    With u = sign(β₁ m + (1 - β₁) g), λ = d · rate and q = √β₂: ``x ← x - λ u``, ``m ← β₂ m + (1 - β₂) λ g``,
+    ``r ← q r + (1 - q) λ ⟨u, s⟩``, ``s ← q s + (1 - q) λ u``, ``d ← max(d, r / ((1 - q) ‖s‖₁))``. m is in units of
+    λ and the g beside it is not, so that u is the sign of the last gradient alone while d is small.
+
+    Args:
+        learning_rate: a multiplier of d, a float or a schedule.
+        beta_1: weight of the momentum in the direction.
+        beta_2: decay of the momentum.
+        initial_estimate: d₀; any small number does.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``.
+
+    Raises:
+        ValueError: an argument is out of its range; the message names it.
+
+    Costs:
+        Memory: 2 copies of the weights.
+
+    Reference:
+        Defazio, Mishchenko 2023, https://arxiv.org/abs/2301.07733
+
+    Example:
+        >>> from keras_lr.optimizers import DAdaptLion
+        >>> DAdaptLion().beta_2
+        0.99
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1.0,
+        *,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        initial_estimate: float = 1e-6,
+        **kwargs: Any,
+    ) -> None:
+        check_estimate(initial_estimate, math.inf)
+        check_betas(beta_1=beta_1, beta_2=beta_2)
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.initial_estimate = initial_estimate
+
+    def build_state(self) -> None:
+        self.add_scalar("estimate", self.initial_estimate)
+        self.add_scalar("progress")
+        self.add_slot("momentum")
+        self.add_slot("pull")
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        d, q = state.estimate, math.sqrt(self.beta_2)
+        found = d * rate
+        state.scale = d
+        direction = lists.sign_(lists.lerp_(lists.copy(state.momentum), g, 1 - self.beta_1))
+        x = lists.add_(self.decay_(x, state, found), direction, -found)
+        state.momentum = lists.add_(lists.scale_(state.momentum, self.beta_2), g, (1 - self.beta_2) * found)
+        gained = ops.sum(found * lists.dots(direction, state.pull))
+        state.progress = q * state.progress + (1 - q) * gained
+        state.pull = lists.add_(lists.scale_(state.pull, q), direction, (1 - q) * found)
+        candidate = quotient(state.progress, (1 - q) * ops.sum(lists.norms(state.pull)))
+        state.estimate = lists.larger(d, candidate)
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        names = "beta_1 beta_2 initial_estimate"
+        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}

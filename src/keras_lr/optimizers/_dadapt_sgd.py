@@ -1,0 +1,86 @@
+"""D-Adaptation with plain gradients, in dual-averaging form.
+
+A. Defazio, K. Mishchenko, *Learning-Rate-Free Learning by D-Adaptation*, 2023, arXiv:2301.07733, algorithm 3.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._estimate import check_betas, check_estimate, quotient
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors, refuse_weight_decay
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class DAdaptSGD(GlobalOptimizer):
+    """Gradient descent at the rate ``d / ‖g₀‖``, d the largest certified lower bound of ‖x₀ - x*‖.
+
+    With λ = d · rate / ‖g₀‖: ``N ← N + λ ⟨g, s⟩``, ``s ← s + λ g``, ``d ← max(d, 2 N / ‖s‖)`` and
+    ``x ← x + (1 - momentum) · (x₀ - s - x)``.
+
+    Args:
+        learning_rate: a multiplier of d, a float or a schedule.
+        momentum: share of the old point that a step keeps.
+        initial_estimate: d₀; any small number does.
+        growth_rate: d grows by at most this factor a step; 1.02 makes a warm-up of it.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``weight_decay``: the point is the start
+            less a sum of gradients, so nothing else can shrink it.
+
+    Raises:
+        ValueError: an argument is out of its range; the message names it.
+
+    Costs:
+        Memory: 2 copies of the weights.
+
+    Reference:
+        Defazio, Mishchenko 2023, https://arxiv.org/abs/2301.07733
+
+    Example:
+        >>> from keras_lr.optimizers import DAdaptSGD
+        >>> DAdaptSGD(momentum=0.9).momentum
+        0.9
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1.0,
+        *,
+        momentum: float = 0.0,
+        initial_estimate: float = 1e-6,
+        growth_rate: float = math.inf,
+        **kwargs: Any,
+    ) -> None:
+        check_estimate(initial_estimate, growth_rate)
+        check_betas(momentum=momentum)
+        refuse_weight_decay("DAdaptSGD", kwargs)
+        super().__init__(learning_rate, **kwargs)
+        self.momentum = momentum
+        self.initial_estimate = initial_estimate
+        self.growth_rate = growth_rate
+
+    def build_state(self) -> None:
+        self.add_scalar("estimate", self.initial_estimate)
+        self.add_scalar("progress")
+        self.add_scalar("first_norm")
+        self.add_slot("pull")
+        self.add_start("start")
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        norm = ops.sqrt(ops.sum(lists.squares(g)))
+        state.first_norm = ops.where(state.first_norm > 0, state.first_norm, norm)
+        state.scale = quotient(state.estimate, state.first_norm)
+        found = state.scale * rate
+        state.progress = state.progress + ops.sum(found * lists.dots(g, state.pull))
+        state.pull = lists.add_(state.pull, g, found)
+        candidate = 2.0 * quotient(state.progress, ops.sqrt(ops.sum(lists.squares(state.pull))))
+        limit = state.estimate * self.growth_rate
+        state.estimate = lists.larger(state.estimate, lists.smaller(candidate, limit))
+        target = lists.add_(lists.copy(state.start), state.pull, -1.0)
+        return lists.lerp_(x, target, 1.0 - self.momentum)
+
+    def get_config(self) -> dict[str, Any]:
+        names = "momentum initial_estimate growth_rate"
+        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}

@@ -1,0 +1,112 @@
+"""Which way: the directions along which `GradientOnly` searches, each a descent direction for every gradient.
+
+A direction is -u, with u = g or u = g / (√v + ε) for a mean or a sum v of squared gradients. Momentum is missing on
+purpose: old gradients make directions along which the slope says little about the step, and searches along them
+train worse than along the gradient (Kafka and Wilke, arXiv:2007.01054).
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import keras
+
+from keras_lr._backends import lists
+from keras_lr.line_search._scalars import sqrt
+from keras_lr.line_search._value import Value
+
+Tensors = list[Any]
+"""One tensor a variable."""
+
+
+class Direction(Protocol):
+    """Makes u from a gradient; frozen, and without state of its own."""
+
+    slots: ClassVar[tuple[str, ...]]
+
+    def descend(self, gradient: Tensors, moments: list[Tensors], made: Any) -> tuple[Tensors, list[Tensors]]:
+        """Return u, of which -u is the direction, and the new moments.
+
+        Args:
+            gradient: g, not to be consumed.
+            moments: One list of tensors for each name in ``slots``, zeros at first; may be consumed.
+            made: How many directions were made before, a scalar.
+        """
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class SteepestDescent(Value):
+    """Search along -g."""
+
+    slots: ClassVar[tuple[str, ...]] = ()
+
+    def descend(self, gradient: Tensors, moments: list[Tensors], made: Any) -> tuple[Tensors, list[Tensors]]:
+        return gradient, moments
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class AdagradDirection(Value):
+    """Search along -g / (√v + ε), v the sum of all squared gradients that made a direction.
+
+    Args:
+        epsilon: ε, keeps entries apart whose gradient was always 0. In units of the gradient.
+    """
+
+    epsilon: float = 1e-10
+    slots: ClassVar[tuple[str, ...]] = ("second_moment",)
+
+    def descend(self, gradient: Tensors, moments: list[Tensors], made: Any) -> tuple[Tensors, list[Tensors]]:
+        total = lists.addcmul_(moments[0], gradient, gradient, 1.0)
+        return lists.under_(lists.root(total, self.epsilon), gradient), [total]
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class RMSpropDirection(Value):
+    """Search along -g / (√v + ε), v the moving mean of squared gradients.
+
+    Args:
+        rho: Weight of the old mean, between 0 and 1; 0.9 as in Keras.
+        epsilon: ε, in units of the gradient.
+    """
+
+    rho: float = 0.9
+    epsilon: float = 1e-7
+    slots: ClassVar[tuple[str, ...]] = ("second_moment",)
+
+    def __post_init__(self) -> None:
+        _check("rho", self.rho)
+
+    def descend(self, gradient: Tensors, moments: list[Tensors], made: Any) -> tuple[Tensors, list[Tensors]]:
+        mean = lists.addcmul_(lists.scale_(moments[0], self.rho), gradient, gradient, 1.0 - self.rho)
+        return lists.under_(lists.root(mean, self.epsilon), gradient), [mean]
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+@dataclass(frozen=True)
+class AdamDirection(Value):
+    """Search along Adam's direction without the first moment: -g / (√v̂ + ε), v̂ the unbiased mean of squares.
+
+    Args:
+        beta_2: Weight of the old mean, between 0 and 1.
+        epsilon: ε, in units of the gradient.
+    """
+
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    slots: ClassVar[tuple[str, ...]] = ("second_moment",)
+
+    def __post_init__(self) -> None:
+        _check("beta_2", self.beta_2)
+
+    def descend(self, gradient: Tensors, moments: list[Tensors], made: Any) -> tuple[Tensors, list[Tensors]]:
+        mean = lists.addcmul_(lists.scale_(moments[0], self.beta_2), gradient, gradient, 1.0 - self.beta_2)
+        correction = sqrt(1.0 - self.beta_2 ** (made + 1.0))
+        ratio = lists.under_(lists.root(mean, self.epsilon * correction), gradient)
+        return lists.scale_(ratio, correction), [mean]
+
+
+def _check(name: str, weight: float) -> None:
+    if not 0.0 < weight < 1.0:
+        raise ValueError(f"{name} is the weight of an old mean, between 0 and 1; received {weight}.")

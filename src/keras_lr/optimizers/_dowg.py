@@ -1,0 +1,67 @@
+"""DoWG: distance over weighted gradients, where late gradients count for more as the distance grows.
+
+A. Khaled, K. Mishchenko, C. Jin, *DoWG Unleashed: An Efficient Universal Parameter-Free Gradient Descent Method*,
+2023, arXiv:2305.16284, algorithm 1.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._averaging import PolynomialAveraging
+from keras_lr.optimizers._global import State, Tensors
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class DoWG(PolynomialAveraging):
+    """Gradient descent whose step size is distance over weighted gradients.
+
+    With ``r² = max(epsilon, ‖xᵢ - x₀‖², i ≤ t)`` and ``v ← v + r² ‖g‖²``: ``x ← x - r² / (√v + epsilon) · g``.
+    It adapts to smoothness as well as to distance, and is noisier than DoG.
+
+    Args:
+        learning_rate: a factor on the step size that the method finds.
+        epsilon: the first squared distance, and a guard of the division.
+        **kwargs: ``average``, as in ``DoG``, and the arguments of ``keras.optimizers.Optimizer``.
+
+    Raises:
+        ValueError: ``epsilon`` is not positive, or ``average`` is negative.
+
+    Costs:
+        Memory: one copy of the weights, and one more for the average.
+
+    Reference:
+        Khaled, Mishchenko, Jin 2023, https://arxiv.org/abs/2305.16284
+
+    Example:
+        >>> from keras_lr.optimizers import DoWG
+        >>> DoWG().epsilon
+        0.0001
+    """
+
+    def __init__(self, learning_rate: Any = 1.0, *, epsilon: float = 1e-4, **kwargs: Any) -> None:
+        if epsilon <= 0.0:
+            raise ValueError(f"epsilon is the first squared distance, above 0; received epsilon={epsilon}")
+        super().__init__(learning_rate, **kwargs)
+        self.epsilon = epsilon
+
+    def build_state(self) -> None:
+        super().build_state()
+        self.add_scalar("squared_distance", self.epsilon)
+        self.add_scalar("weighted_gradients")
+        self.add_start("start")
+
+    def descend(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        travelled = ops.sum(lists.distances(x, state.start))
+        state.squared_distance = lists.larger(state.squared_distance, travelled)
+        gained = state.squared_distance * ops.sum(lists.squares(g))
+        state.weighted_gradients = state.weighted_gradients + gained
+        found = state.squared_distance / (ops.sqrt(state.weighted_gradients) + self.epsilon)
+        state.scale = found
+        x = self.decay_(x, state, rate * found)
+        return lists.add_(x, g, -rate * found)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "epsilon": self.epsilon}

@@ -1,0 +1,243 @@
+"""The shared base of optimizers whose step size is one number computed from every gradient at once.
+
+Keras updates one variable at a time, and a norm over the whole model does not fit there. Before it loops it
+calls one collective hook, ``_backend_update_step(grads, variables, learning_rate)``, with gradients that are
+unscaled, accumulated and clipped. This file is the only one that overrides it. Everything else that Keras does
+around it (loss scaling, accumulation, clipping, constraints, the average of weights) keeps working.
+"""
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+
+Tensors = list[Any]
+State = SimpleNamespace
+
+
+class GlobalOptimizer(keras.optimizers.Optimizer):
+    """Base of optimizers that look at all gradients before they move any variable.
+
+    A subclass says what it remembers (``build_state``) and how it steps (``step``), in the vocabulary of
+    ``keras_lr._backends.lists``, which is fast on every backend. The shell around ``step`` reads all, lets it
+    compute all, and only then assigns. Computation is in float32 at least, whatever the dtype of the weights.
+
+    Args:
+        learning_rate: a multiplier of the rate that the method finds, a float or a schedule.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``ema_overwrite_frequency``, which
+            moves the weights behind the method's back. ``weight_decay`` is decoupled and uses the rate that
+            was found.
+
+    Raises:
+        ValueError: ``ema_overwrite_frequency`` is set.
+    """
+
+    def __init__(self, learning_rate: Any = 1.0, **kwargs: Any) -> None:
+        name = type(self).__name__
+        if kwargs.get("ema_overwrite_frequency"):
+            raise ValueError(
+                f"{name} remembers where the weights were, so nothing may move them between its steps; "
+                f"received ema_overwrite_frequency={kwargs['ema_overwrite_frequency']}. Leave it out: with "
+                "use_ema=True the averaged weights are put in place at the end of fit."
+            )
+        if isinstance(learning_rate, int):
+            learning_rate = float(learning_rate)
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.layer_factors: list[float] | None = None
+
+    # What a subclass writes.
+
+    def build_state(self) -> None:
+        """Declare what the method remembers: ``add_scalar``, ``add_vector``, ``add_slot``, ``add_start``."""
+        raise NotImplementedError
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        """Return the new weights, having set the new state as attributes of ``state``.
+
+        Args:
+            x: the weights, one tensor a variable. May be consumed.
+            g: the gradients. Not to be consumed.
+            state: what was declared, by name: a scalar of shape ``()``, a vector of shape ``(n,)``, or a
+                list of tensors, one a variable. ``state.scale`` is to be set to the rate found, per unit of
+                ``rate``. ``state.multiplier`` and ``state.factors`` are the two factors of ``rate``.
+            rate: the multiplier at this step, of shape ``()``; of shape ``(n,)`` where ``PerLayer`` gives
+                each variable a factor of its own. Whatever moves a variable is to be proportional to it.
+
+        Returns:
+            The new weights.
+        """
+        raise NotImplementedError
+
+    # What a subclass calls.
+
+    def add_scalar(self, name: str, initial: float = 0.0, shape: tuple[int, ...] = ()) -> None:
+        """Declare one number of the model, ``state.<name>``, or a few of them."""
+        self._numbers[name] = self._add_number(shape, name, initial)
+
+    def add_vector(self, name: str, initial: float = 0.0) -> None:
+        """Declare one number for each variable, ``state.<name>`` of shape ``(n,)``."""
+        self._vectors[name] = self._add_number((len(self._trainable_variables),), name, initial)
+
+    def add_slot(self, name: str, initial: float = 0.0, every: int = 1) -> None:
+        """Declare one tensor for each variable, filled with ``initial``.
+
+        It has the shape of the variable, or with ``every`` > 1 holds one entry out of so many (``lists.thin``).
+        """
+        self._slots[name] = [
+            self.add_variable(
+                shape=v.shape if every == 1 else (-(-math.prod(v.shape) // every),),
+                initializer=keras.initializers.Constant(initial),
+                dtype=self.compute_dtype,
+                layout=getattr(v, "_layout", None) if every == 1 else None,
+                name=f"{v.path.replace('/', '_')}_{name}",
+            )
+            for v in self._trainable_variables
+        ]
+
+    def add_start(self, name: str, every: int = 1) -> None:
+        """Declare a copy of the weights as they are at the first step: after ``build`` they may be loaded."""
+        self.add_slot(name, every=every)
+        self._starts[name] = every
+
+    def decay_(self, x: Tensors, state: State, rate: Any) -> Tensors:
+        """Return the weights shrunk by decoupled weight decay, x · (1 - rate · weight_decay)."""
+        decay = self.decay(state)
+        return x if decay is None else lists.scale_(x, 1.0 - rate * decay)
+
+    def decay(self, state: State) -> Any:
+        """Return ``weight_decay``, a number or one a variable where some are excluded; None for no decay."""
+        if self.weight_decay is None:
+            return None
+        decays = [self.weight_decay if self._use_weight_decay(v) else 0.0 for v in state.variables]
+        same = all(decay == self.weight_decay for decay in decays)
+        return self.weight_decay if same else ops.convert_to_tensor(decays, dtype=self.compute_dtype)
+
+    def count(self) -> Any:
+        """Return the number of steps taken before this one, as a float tensor of shape ``()``."""
+        return ops.cast(self.iterations, self.compute_dtype)
+
+    # What a user sees.
+
+    @property
+    def learning_rate(self) -> Any:
+        """The effective rate: the multiplier times the rate that the method found at its last step.
+
+        A number that is assigned is an effective rate too, so that ``ReduceLROnPlateau`` and every other
+        callback that reads, changes and writes the rate does what it says.
+        """
+        rate = ops.cast(self._get_current_learning_rate(), "float32")
+        return rate * ops.cast(self._numbers["scale"], "float32") if self.built else rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if self.built and not callable(value):
+            scale = ops.cast(self._numbers["scale"], "float32")
+            value = value / ops.where(scale > 0.0, scale, 1.0)
+        keras.optimizers.Optimizer.learning_rate.fset(self, value)
+
+    # The shell.
+
+    def build(self, variables: list[Any]) -> None:
+        """Create the state for ``variables``."""
+        if self.built:
+            return
+        self._refuse_accumulation_on_replicas()
+        super().build(variables)
+        self.compute_dtype = "float64" if any(v.dtype == "float64" for v in variables) else "float32"
+        self._numbers: dict[str, Any] = {}
+        self._vectors: dict[str, Any] = {}
+        self._slots: dict[str, list[Any]] = {}
+        self._starts: dict[str, int] = {}
+        self.add_scalar("scale", 1.0)
+        self.build_state()
+
+    @lists.without_gradients
+    def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
+        present = [self._get_variable_index(v) for v in trainable_variables]
+        variables = [self._trainable_variables[i] for i in present]
+        g = lists.dense(self._reduced(grads, trainable_variables), self.compute_dtype)
+        self._remember_start()
+        before = self._read(present)
+        multiplier = ops.cast(self._get_current_learning_rate(), self.compute_dtype)
+        factors = self._factors(present)
+        state = State(variables=variables, multiplier=multiplier, factors=factors, **before)
+        rate = multiplier * factors
+        x = self.step(lists.read(variables, self.compute_dtype), g, state, rate)
+        self._write(before, state, present)
+        lists.write(variables, x)
+
+    def _apply_weight_decay(self, variables: list[Any]) -> None:
+        """Leave the weights alone: decay is the method's own, at the rate that it finds (``decay_``)."""
+
+    def _reduced(self, grads: Tensors, variables: list[Any]) -> Tensors:
+        """Sum the gradients over the replicas of ``tf.distribute``; elsewhere they come whole."""
+        if keras.backend.backend() != "tensorflow":
+            return grads
+        return [g for g, _ in self._all_reduce_sum_gradients(list(zip(grads, variables, strict=True)))]
+
+    def _remember_start(self) -> None:
+        for name, every in self._starts.items():
+            start = lists.read(self._slots[name], self.compute_dtype)
+            weights = lists.thin(lists.read(self._trainable_variables, self.compute_dtype), every)
+            lists.write(self._slots[name], lists.copy_where_(start, weights, ops.equal(self.iterations, 0)))
+
+    def _factors(self, present: list[int]) -> Any:
+        if self.layer_factors is None:
+            return 1.0
+        return ops.convert_to_tensor([self.layer_factors[i] for i in present], self.compute_dtype)
+
+    def _read(self, present: list[int]) -> dict[str, Any]:
+        numbers = {name: ops.convert_to_tensor(v) for name, v in self._numbers.items()}
+        vectors = {name: self._taken(v, present) for name, v in self._vectors.items()}
+        slots = {name: lists.read([slot[i] for i in present], self.compute_dtype) for name, slot in self._slots.items()}
+        return {**numbers, **vectors, **slots}
+
+    def _write(self, before: dict[str, Any], state: State, present: list[int]) -> None:
+        after = {name: value for name, value in vars(state).items() if before.get(name, value) is not value}
+        for name, value in after.items():
+            if name in self._numbers:
+                self._numbers[name].assign(value)
+            elif name in self._vectors:
+                if len(present) < len(self._trainable_variables):
+                    value = ops.scatter_update(self._vectors[name], [[i] for i in present], value)
+                self._vectors[name].assign(value)
+            else:
+                lists.write([self._slots[name][i] for i in present], value)
+
+    def _taken(self, vector: Any, present: list[int]) -> Any:
+        vector = ops.convert_to_tensor(vector)
+        if len(present) == len(self._trainable_variables):
+            return vector
+        return ops.take(vector, ops.convert_to_tensor(present, dtype="int32"), axis=0)
+
+    def _add_number(self, shape: tuple[int, ...], name: str, initial: float) -> Any:
+        return self.add_variable(
+            shape=shape,
+            initializer=keras.initializers.Constant(initial),
+            dtype=self.compute_dtype,
+            aggregation="none",
+            name=name,
+        )
+
+    def _refuse_accumulation_on_replicas(self) -> None:
+        strategy = getattr(self, "_distribution_strategy", None)
+        if self.gradient_accumulation_steps and strategy is not None and strategy.num_replicas_in_sync > 1:
+            raise ValueError(
+                f"{type(self).__name__} sums gradients over the replicas of {type(strategy).__name__}, which "
+                "TensorFlow does not allow inside the condition that accumulation needs; received "
+                f"gradient_accumulation_steps={self.gradient_accumulation_steps}. Use a larger batch instead."
+            )
+
+
+def refuse_weight_decay(name: str, arguments: dict[str, Any]) -> None:
+    """Refuse ``weight_decay`` for a method whose point is made of its start and its gradients alone."""
+    if arguments.get("weight_decay"):
+        raise ValueError(
+            f"{name} makes each point of its start and the sum of its gradients, which decoupled weight decay "
+            f"would contradict; received weight_decay={arguments['weight_decay']}. Use "
+            "kernel_regularizer=keras.regularizers.L2(...) in the layers instead."
+        )

@@ -1,0 +1,80 @@
+"""The gradient-only line search as an optimizer: slopes on new mini-batches, and a rule of the literature.
+
+Reference:
+    Kafka and Wilke, "Gradient-only line searches: An Alternative to Probabilistic Line Searches",
+    arXiv:1903.09383.
+"""
+
+from typing import Any
+
+import keras
+
+from keras_lr.line_search._dynamic import Decision, Limits, Rule, Search, Seen, judge
+from keras_lr.line_search._gradient_only import Inexact
+from keras_lr.optimizers._across_batches import AcrossBatches
+from keras_lr.optimizers._directions import AdagradDirection, Direction
+from keras_lr.optimizers._global import State
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class GradientOnly(AcrossBatches):
+    """Find the step size from slopes on new mini-batches; no learning rate is given.
+
+    One gradient a step. The defaults come from a study on eight workloads (docs/gradient_only.md); the papers' own
+    search is `GradientOnly(Inexact(), SteepestDescent(), max_update_norm=1.0, initial_step=1e-8)`.
+
+    Args:
+        rule: A search of `keras_lr.line_search`: `Inexact`, `Maximum`, `Back`, `Bisection`, `Quadratic` or
+            `SlopeTracking`. Default: `Inexact(overshoot=3.0)`.
+        direction: Along what to search: `SteepestDescent`, `AdagradDirection` (the default), `RMSpropDirection` or
+            `AdamDirection`.
+        max_update_norm: The cap: the largest length of one update over all weights, a float or a schedule of the
+            step. Under noise it is the cap that holds the step size, so it matters.
+        decay_steps: The horizon, the steps that the training will have. When given, the cap falls linearly to 0
+            over it. Give it wherever it is known: no search lowers the noise floor by itself.
+        initial_step: The very first trial, in units of the direction. Each decade that it is too small costs about
+            three gradients, once; too large a start is cut by the cap.
+        limits: The guards that hold for every rule.
+        **kwargs: As for every Keras optimizer; `weight_decay` is decoupled, applied once an accepted step with that
+            step's size.
+
+    Raises:
+        ValueError: gradient clipping, which would bend the slopes, is asked for; an argument is out of range; or, at
+            `build`, a weight has a constraint, which would move trial points off the line.
+
+    Costs:
+        One gradient a step and one copy of the weights, one more for a second moment.
+
+    Reference:
+        Kafka and Wilke, arXiv:1903.09383, arXiv:2001.05113, arXiv:2007.01054.
+
+    Example:
+        >>> from keras_lr.optimizers import GradientOnly
+        >>> optimizer = GradientOnly(decay_steps=1000)
+        >>> optimizer.rule
+        Inexact(growth=2.0, overshoot=3.0)
+    """
+
+    def __init__(
+        self,
+        rule: Rule | None = None,
+        direction: Direction | None = None,
+        *,
+        max_update_norm: Any = 3.0,
+        decay_steps: int | None = None,
+        initial_step: float = 1e-4,
+        limits: Limits | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            direction or AdagradDirection(), max_update_norm, decay_steps, initial_step, limits or Limits(), **kwargs
+        )
+        self.rule = rule or Inexact(overshoot=3.0)
+        self.needs_batch = self.rule.needs_value
+
+    def decide(self, search: Search, seen: Seen, state: State) -> Decision:
+        return judge(self.rule, self.limits, search, seen)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "rule": keras.saving.serialize_keras_object(self.rule)}

@@ -1,0 +1,66 @@
+"""Hutchinson's estimate of the diagonal of the Hessian: diag(H) = E[u · (H u)] for random signs u."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._batch import batch_at_hand, require_attached
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+
+
+class CurvatureOptimizer(GlobalOptimizer):
+    """Base of optimizers that ask for the Hessian of the batch: the model has to be attached.
+
+    Args:
+        learning_rate: as in ``GlobalOptimizer``.
+        seed: of the random signs.
+        **kwargs: as in ``GlobalOptimizer``.
+    """
+
+    needs_batch = True
+
+    def __init__(self, learning_rate: Any, *, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.seed = seed
+        self.signs = keras.random.SeedGenerator(seed)
+
+    def build(self, variables: list[Any]) -> None:
+        """Create the state, once the model is known to be attached."""
+        if not self.built:
+            require_attached(self)
+            super().build(variables)
+
+    def build_state(self) -> None:
+        self._track_variable(self.signs.state)
+
+    def hessian_diagonal(self, state: State) -> Tensors:
+        """Return u · (H u), one tensor for each variable of the step. Costs about two gradients."""
+        signs = [self._random_signs(v.shape) for v in self._trainable_variables]
+        products = batch_at_hand(self).hessian_vector_product(signs)
+        present = [self._get_variable_index(v) for v in state.variables]
+        products = lists.dense([products[i] for i in present], self.compute_dtype)
+        return lists.multiply_(products, [signs[i] for i in present])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "seed": self.seed}
+
+    def _random_signs(self, shape: tuple[int, ...]) -> Any:
+        uniform = keras.random.uniform(shape, -1.0, 1.0, dtype=self.compute_dtype, seed=self.signs)
+        return ops.where(uniform < 0.0, -ops.ones_like(uniform), ops.ones_like(uniform))
+
+
+def window_mean(diagonal: Tensors) -> Tensors:
+    """Return |diagonal| averaged over the inputs of a matrix, or the window of a convolution; vectors stay."""
+    return [_averaged(ops.abs(d)) for d in diagonal]
+
+
+def _averaged(size: Any) -> Any:
+    rank = len(size.shape)
+    if rank < 2:
+        return size
+    axes = (0,) if rank == 2 else tuple(range(rank - 2))
+    mean = ops.sum(size, axis=axes, keepdims=True) / math.prod(size.shape[axis] for axis in axes)
+    return ops.broadcast_to(mean, size.shape)

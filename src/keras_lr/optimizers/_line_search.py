@@ -1,0 +1,250 @@
+"""`LineSearch`: how far by a search, which way by the gradient or by any Keras optimizer."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import gradients, lists
+from keras_lr._backends.walks import leap
+from keras_lr.line_search import Backtracking, EachStep, Line, Point, Rule, Status
+from keras_lr.optimizers._batch import batch_at_hand, require_attached
+
+Tensor = Any
+Tensors = list[Any]
+
+REPORTED = ("alpha", "evaluations", "search_status")  # the first of the optimizer's numbers
+OWN = 5  # numbers before those of the rule: REPORTED, directions replaced, and the length of the step before
+LARGE = 1_000_000  # weights from which on fresh memory for the gradient costs more than one more variable each
+SMALL = 100_000  # weights up to which one copy is cheaper than a kernel for each variable
+STEEPEST_COSINE = -1e-3  # a direction that makes a wider angle with the negative gradient hardly descends
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class LineSearch(keras.optimizers.Optimizer):
+    """Train with a step that a search finds on the batch at hand: x ← x + α·d.
+
+    The model has to be attached: `model.compile(optimizer=LineSearch(...), ...)`, `keras_lr.attach(model)`,
+    `model.fit(...)`. The logs of `fit` (History, CSV, TensorBoard) get `alpha`, `evaluations` and `search_status` of
+    the last step, `keras_lr.line_search.Status(code).sentence` says what a status means.
+
+    Args:
+        search: how far: a rule (`PAL()`, `SLS()`, `PoNoS()`, `SaLSA()`, `Polyak()`, `GeN()`, ...), or a search
+            (`Backtracking()`, `StrongWolfe()`, ...), which becomes `EachStep(search)`.
+        direction: which way: None for the negative gradient, or a Keras optimizer, whose update at its own learning
+            rate is the direction, so that α multiplies that rate. A direction within 0.06 degrees of a right angle
+            to the gradient, or beyond, is replaced by the negative gradient at the same length (`replaced` counts
+            how often).
+        name: name of the optimizer.
+        **kwargs: `use_ema`, `ema_momentum` and `loss_scale_factor` of `keras.optimizers.Optimizer`.
+
+    Raises:
+        ValueError: an argument that would move the weights behind the search's back, or bend the gradient that it
+            takes slopes with: `weight_decay`, `clipnorm`, `global_clipnorm`, `clipvalue` (give them to `direction`),
+            `gradient_accumulation_steps`, `ema_overwrite_frequency`; a model with constraints on its weights.
+
+    Costs:
+        A norm of the gradient, what the search evaluates, and on JAX memory for one more set of weights, in which the
+        gradient is stored (it needs no other then).
+
+    Example:
+        >>> import keras, keras_lr
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        >>> optimizer = keras_lr.optimizers.LineSearch(keras_lr.line_search.PAL(), keras.optimizers.SGD(1.0))
+        >>> model.compile(optimizer, loss="mse")
+        >>> history = keras_lr.attach(model).fit([[1.0]], [[3.0]], epochs=2, verbose=0)
+        >>> round(float(model.get_weights()[0][0, 0]), 3)
+        3.0
+    """
+
+    needs_batch = True
+
+    def __init__(self, search: Any = None, direction: Any = None, name: str = "line_search", **kwargs: Any) -> None:
+        refuse_what_moves(self, kwargs)
+        super().__init__(learning_rate=1.0, name=name, **kwargs)
+        search = Backtracking() if search is None else search
+        if not callable(getattr(search, "step", search)):
+            raise ValueError(f"LineSearch takes a search of keras_lr.line_search. Received: search={search!r}.")
+        self.search = search
+        self.rule: Rule = search if isinstance(search, Rule) else EachStep(search)
+        self.direction = keras.optimizers.get(direction) if direction is not None else None
+        if getattr(self.direction, "gradient_accumulation_steps", None):
+            raise ValueError("The direction of a LineSearch belongs to one batch. Received: a direction with "
+                             f"gradient_accumulation_steps={self.direction.gradient_accumulation_steps}.")
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        if self.built:
+            return
+        require_attached(self)
+        constrained = [v.path for v in variables if v.constraint is not None]
+        if constrained:
+            raise ValueError(f"A constraint would move the weights off the line after the search. Received: "
+                             f"constraints on {constrained}. Use a regularizer, which the search takes into account.")
+        super().build(variables)
+        # Scalars travel in one variable: each variable costs a compiled step several microseconds.
+        self._remembered = self.rule.memory()
+        initial = [0.0, 0.0, 0.0, 0.0, 0.0, *self._remembered]
+        self._numbers = self.add_variable(
+            shape=(len(initial),), dtype="float32", initializer=initial_values(initial), name="numbers"
+        )
+        self.logged_variables = {name: (self._numbers, i) for i, name in enumerate(REPORTED)}
+        size = sum(math.prod(v.shape) for v in variables)
+        keeps = self.rule.looks_back or (gradients.RECYCLES and size >= LARGE)
+        self._heading = [self.add_variable_from_reference(v, name="heading") for v in variables] if keeps else []
+        if self.direction is not None:
+            self.direction.build(variables)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        own = self._variables
+        return own if self.direction is None else own + self.direction.variables
+
+    @property
+    def replaced(self) -> int:
+        """How many directions did not descend and were replaced by the negative gradient."""
+        return int(ops.convert_to_numpy(self._numbers)[3])
+
+    @property
+    def overwritten_variables(self) -> list[keras.Variable]:
+        """Variables whose value is not needed: their memory takes the gradient."""
+        return [] if self.rule.looks_back else self._heading
+
+    @property
+    def learning_rate(self) -> Any:
+        """The step that the search took last."""
+        return ops.convert_to_tensor(self._numbers)[0] if self.built else self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        raise ValueError(
+            f"LineSearch finds the rate itself. Received: learning_rate={value!r}. For a rate on a schedule, give the "
+            "schedule to `direction`, e.g. LineSearch(search, keras.optimizers.SGD(schedule))."
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        direction = None if self.direction is None else keras.saving.serialize_keras_object(self.direction)
+        return {
+            "search": keras.saving.serialize_keras_object(self.search),
+            "direction": direction,
+            "name": self.name,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "loss_scale_factor": self.loss_scale_factor,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "LineSearch":
+        config = dict(config)
+        for part in ("search", "direction"):
+            config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects=custom_objects)
+        made = cls(**config)
+        made.restored = True
+        return made
+
+    def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
+        batch = batch_at_hand(self)
+        direction, scale, slope, astray = self._way(lists.dense(grads, "float32"), trainable_variables)
+        start = Point(ops.zeros_like(batch.loss), batch.loss, slope)
+        numbers = ops.convert_to_tensor(self._numbers)
+        memory = type(self._remembered)(*(numbers[OWN + i] for i in range(len(self._remembered))))
+        go = ops.logical_and(ops.isfinite(batch.loss), slope < 0.0)
+        if self.rule.looks_back:
+            line = self._line_back(batch, trainable_variables)
+            accepted, memory = self.rule.step(line, start, memory[0], memory)
+            first = accepted.alpha
+        else:
+            first = ops.cast(self.rule.first_trial(start, memory), "float32")
+        go = ops.logical_and(go, ops.logical_and(ops.isfinite(first), first > 0.0))
+        if self.rule.evaluates and not self.rule.looks_back:
+            walk = batch.walk(trainable_variables, direction, scale, first, go)
+            accepted, memory = self.rule.step(walk.line, start, first, memory)
+            walk.settle(accepted.alpha)
+        else:
+            leap(trainable_variables, direction, scale * first, go)
+            if not self.rule.looks_back:
+                accepted, memory = self.rule.step(Line(None, None), start, first, memory)
+        alpha = ops.where(go, accepted.alpha, ops.zeros_like(accepted.alpha))
+        why = ops.logical_or(go, accepted.status >= int(Status.BUDGET_SPENT))
+        status = ops.where(why, accepted.status, int(Status.NOT_A_DESCENT))
+        own = (alpha, accepted.evaluations, status, numbers[3] + ops.cast(astray, "float32"), alpha * scale)
+        self._numbers.assign(ops.stack([ops.cast(v, "float32") for v in (*own, *memory)]))
+        if self._heading:
+            lists.write(self._heading, direction)
+
+    def _way(self, gradient: Tensors, variables: list[Any]) -> tuple[Tensors, Tensor, Tensor, Tensor]:
+        """Return a direction, the factor on it, the slope along their product, and whether the guard replaced it."""
+        square = inner(gradient, gradient)
+        if self.direction is None:
+            if self.rule.lengths:
+                norm = ops.sqrt(square)
+                return gradient, -_reciprocal(norm), -norm, square < 0.0
+            return gradient, ops.zeros_like(square) - 1.0, -square, square < 0.0
+        proposed = propose(self.direction, gradient, variables)
+        length = ops.sqrt(inner(proposed, proposed))
+        slope = inner(gradient, proposed)
+        steepest = length * _reciprocal(ops.sqrt(square))
+        astray = slope > STEEPEST_COSINE * length * ops.sqrt(square)
+        direction = [ops.where(astray, -steepest * g, d) for g, d in zip(gradient, proposed, strict=True)]
+        slope = ops.where(astray, -steepest * square, slope)
+        if self.rule.lengths:
+            return direction, _reciprocal(length), slope * _reciprocal(length), astray
+        return direction, ops.ones_like(square), slope, astray
+
+    def _line_back(self, batch: Any, variables: list[Any]) -> Line:
+        """The line through the step made before: -1 is where it came from."""
+        here = lists.read(variables, "float32")
+        stride = ops.convert_to_tensor(self._numbers)[4]
+        step = [ops.convert_to_tensor(v) for v in self._heading]
+
+        def phi(alpha: Tensor) -> Tensor:
+            return batch.loss_at([x + (alpha * stride) * d for x, d in zip(here, step, strict=True)])
+
+        return Line(phi, lambda alpha: (phi(alpha), stride))
+
+
+def inner(a: Tensors, b: Tensors) -> Tensor:
+    """Return the inner product over all variables; of few numbers as one kernel instead of two a variable."""
+    if sum(math.prod(x.shape) for x in a) >= SMALL:
+        return ops.sum(lists.dots(a, b))
+    flat = ops.concatenate([ops.reshape(x, (-1,)) for x in a])
+    other = flat if a is b else ops.concatenate([ops.reshape(x, (-1,)) for x in b])
+    return ops.dot(flat, other)
+
+
+def propose(optimizer: keras.optimizers.Optimizer, gradient: Tensors, variables: list[Any]) -> Tensors:
+    """Return the update that an optimizer would make, with its state moved on and the weights left alone."""
+    before = lists.copy(lists.read(variables, "float32"))
+    optimizer.apply(gradient, variables)
+    after = lists.read(variables, "float32")
+    proposed = [b - a for a, b in zip(before, after, strict=True)]
+    lists.write(variables, before)
+    return proposed
+
+
+def initial_values(values: list[float]) -> Any:
+    """Return an initializer for a vector of given numbers."""
+    return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)
+
+
+def refuse_what_moves(optimizer: Any, kwargs: dict[str, Any]) -> None:
+    """Refuse arguments of the base class that a search along a line cannot live with."""
+    for name, remedy in _REFUSED.items():
+        if kwargs.get(name) is not None:
+            raise ValueError(f"{type(optimizer).__name__} cannot take {name}, {remedy}. Received: {name}={kwargs[name]}.")
+        kwargs.pop(name, None)
+
+
+_REFUSED = {
+    "learning_rate": "since the search finds the rate; the rate of a direction is an argument of the direction",
+    "weight_decay": "which moves the weights off the line; give it to `direction`, or use a regularizer",
+    "clipnorm": "which bends the gradient that slopes are taken with; give it to `direction`",
+    "global_clipnorm": "which scales the gradient that slopes are taken with; give it to `direction`",
+    "clipvalue": "which bends the gradient that slopes are taken with; give it to `direction`",
+    "gradient_accumulation_steps": "since an accumulated gradient belongs to several batches, and the loss to one",
+    "ema_overwrite_frequency": "which moves the weights between searches; use_ema=True alone is fine",
+}
+
+
+def _reciprocal(x: Tensor) -> Tensor:
+    return ops.where(x > 0.0, 1.0 / ops.where(x > 0.0, x, ops.ones_like(x)), ops.zeros_like(x))

@@ -1,0 +1,175 @@
+"""Mechanic: learn how much of the way that another optimizer proposes should be gone.
+
+A. Cutkosky, A. Defazio, H. Mehta, *Mechanic: A Learning Rate Tuner*, 2023, arXiv:2306.00144, algorithm 1, in the
+form of its experiments (optax's ``mechanize``: h is clipped, the reference point is the first one seen).
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors, refuse_weight_decay
+
+CHANGES_THE_GRADIENT = (
+    "clipnorm",
+    "global_clipnorm",
+    "clipvalue",
+    "gradient_accumulation_steps",
+    "use_ema",
+    "loss_scale_factor",
+)
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class Mechanic(GlobalOptimizer):
+    """Run any optimizer at a nominal rate of 1 and learn the factor s of its displacement.
+
+    With u the step that the inner optimizer proposes, Δ the sum of its steps and h = ⟨Δ, g + decay⟩, six discounts
+    β = 0.9, ..., 0.999999 bet on the sign of h; their wealth over ``√v`` is s, and ``x = x₀ + s Δ``.
+
+    Args:
+        optimizer: any Keras optimizer but one that normalises its step by the weights (LAMB, LARS). Give it the
+            rate 1.0, or a schedule that peaks there; its weight decay is part of what it proposes.
+        decay: λ, a pull of s towards 0 that steadies it.
+        initial_scale: s starts here.
+        discounts: how many discounts bet.
+        epsilon: guards divisions.
+        **kwargs: clipping, accumulation and the like, for the gradient that both optimizers see. ``learning_rate``
+            and ``weight_decay`` belong to the inner optimizer.
+
+    Raises:
+        ValueError: an argument is out of its range, or the inner optimizer itself clips, accumulates or averages.
+
+    Costs:
+        Memory: one copy of the weights beside what the inner optimizer holds, and one while a step is computed.
+
+    Reference:
+        Cutkosky, Defazio, Mehta 2023, https://arxiv.org/abs/2306.00144
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.optimizers import Mechanic
+        >>> Mechanic(keras.optimizers.SGD(1.0, momentum=0.9)).initial_scale
+        1e-06
+    """
+
+    def __init__(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        *,
+        decay: float = 1e-2,
+        initial_scale: float = 1e-6,
+        discounts: int = 6,
+        epsilon: float = 1e-8,
+        **kwargs: Any,
+    ) -> None:
+        refuse_weight_decay("Mechanic", kwargs)
+        if initial_scale <= 0.0 or discounts < 1:
+            raise ValueError(
+                "initial_scale is positive and discounts counts from 1; received "
+                f"initial_scale={initial_scale}, discounts={discounts}"
+            )
+        for name in CHANGES_THE_GRADIENT:
+            if getattr(optimizer, name, None):
+                raise ValueError(
+                    f"Mechanic and the optimizer inside it see the same gradients; received an optimizer with "
+                    f"{name}={getattr(optimizer, name)}. Give {name} to Mechanic instead."
+                )
+        super().__init__(**kwargs)
+        self.optimizer = optimizer
+        self.mechanic_decay = decay
+        self.initial_scale = initial_scale
+        self.discounts = discounts
+        self.epsilon = epsilon
+
+    def build(self, variables: list[Any]) -> None:
+        """Create the state of both optimizers."""
+        if not self.built:
+            self._refuse_replicas()
+            self.optimizer.build(variables)
+            super().build(variables)
+
+    def build_state(self) -> None:
+        shape = (self.discounts,)
+        self.add_scalar("scales", self.initial_scale, shape)
+        self.add_scalar("largest", 0.0, shape)
+        self.add_scalar("squares", 0.0, shape)
+        self.add_scalar("reward", 0.0, shape)
+        self.add_start("start")
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        total = ops.sum(state.scales)
+        displacement = lists.scale_(lists.add_(lists.copy(x), state.start, -1.0), 1.0 / (total + self.epsilon))
+        size = ops.sqrt(ops.sum(lists.squares(g)) / (ops.sum(lists.squares(x)) + self.epsilon**2))
+        agreed = ops.sum(lists.dots(g, displacement))
+        agreed = agreed + self.mechanic_decay * total * size * ops.sum(lists.dots(x, displacement))
+        state.scales = self.bet(agreed, state)
+        state.scale = ops.sum(state.scales)
+        displacement = lists.add_(displacement, self.proposal(x, g, state), state.factors)
+        return lists.add_(lists.copy(state.start), displacement, state.scale)
+
+    def bet(self, agreed: Any, state: State) -> Any:
+        """Return the scale that each discount has earned; ``agreed`` is the paper's h."""
+        betas = [1.0 - 0.1**i for i in range(1, self.discounts + 1)]
+        betas = ops.convert_to_tensor(betas, dtype=self.compute_dtype)
+        clipped = ops.clip(agreed, -state.largest, state.largest)
+        state.largest = lists.larger(betas * state.largest, ops.abs(agreed) + self.epsilon)
+        state.squares = betas**2 * state.squares + agreed**2
+        state.reward = betas * state.reward - clipped * state.scales
+        wealth = self.initial_scale / self.discounts * state.largest + lists.larger(state.reward, 0.0)
+        return wealth / (ops.sqrt(state.squares) + self.epsilon)
+
+    def proposal(self, x: Tensors, g: Tensors, state: State) -> Tensors:
+        """Return the step of the inner optimizer, let loose on the weights; the caller overwrites them."""
+        before = lists.copy(x)
+        self.optimizer._apply_weight_decay(state.variables)
+        self.optimizer._backend_update_step(g, state.variables, self.optimizer.learning_rate)
+        self.optimizer.iterations.assign_add(1)
+        return lists.add_(lists.copy(lists.read(state.variables, self.compute_dtype)), before, -1.0)
+
+    @property
+    def variables(self) -> list[Any]:
+        """The variables of both optimizers."""
+        return [*self._variables, *self.optimizer.variables]
+
+    @property
+    def learning_rate(self) -> Any:
+        """The effective rate: the inner optimizer's times s."""
+        rate = ops.cast(self.optimizer.learning_rate, "float32")
+        return rate * ops.cast(self._numbers["scale"], "float32") if self.built else rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if self.built and not callable(value):
+            scale = ops.cast(self._numbers["scale"], "float32")
+            value = value / ops.where(scale > 0.0, scale, 1.0)
+        self.optimizer.learning_rate = value
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["learning_rate"]
+        own = {
+            "optimizer": keras.saving.serialize_keras_object(self.optimizer),
+            "decay": self.mechanic_decay,
+            "initial_scale": self.initial_scale,
+            "discounts": self.discounts,
+            "epsilon": self.epsilon,
+        }
+        return {**config, **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Mechanic":
+        """Rebuild from ``get_config``."""
+        inner = keras.saving.deserialize_keras_object(config["optimizer"], custom_objects=custom_objects)
+        return cls(**{**config, "optimizer": inner})
+
+    def _refuse_replicas(self) -> None:
+        strategy = getattr(self, "_distribution_strategy", None)
+        if strategy is not None and strategy.num_replicas_in_sync > 1:
+            raise ValueError(
+                f"Mechanic runs another optimizer inside its own step, which would add the gradients of the "
+                f"{strategy.num_replicas_in_sync} replicas of {type(strategy).__name__} twice. Use one replica, "
+                "or Prodigy or DoG, which work on any number."
+            )

@@ -1,0 +1,201 @@
+"""MoMo: a Polyak step on a momentum average of the loss, capped by a rate.
+
+F. Schaipp, R. Ohana, M. Eickenberg, A. Defazio, R. Gower, *MoMo: Momentum Models for Adaptive Learning Rates*, 2023,
+arXiv:2305.07583, algorithms 1 (MoMo), 2 (MoMo-Adam) and 3 (the lower bound).
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._batch import batch_at_hand, require_attached
+from keras_lr.optimizers._estimate import check_betas, quotient
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+from keras_lr.optimizers._moments import gathered
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class MoMo(GlobalOptimizer):
+    """Gradient descent with momentum whose step is the smaller of a rate and a Polyak step.
+
+    With averages f̄, d, c of loss, gradient and ⟨g, x⟩: ``τ = min(rate, (f̄ - lower_bound - c + ⟨d, x⟩)₊ / ‖d‖²)`` and
+    ``x ← x - τ d``. It needs the loss of the batch: call ``keras_lr.attach(model)`` after ``compile``.
+
+    Args:
+        learning_rate: the largest step, a float or a schedule. It may be far too large: that is the point.
+        beta: decay of the averages.
+        lower_bound: what the loss cannot fall below, 0 for most losses.
+        estimate_bound: raise the bound from what is seen, where the loss cannot reach it.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``, except clipping, after which loss and gradient no
+            longer belong to each other. ``weight_decay`` is the proximal form, ``x / (1 + rate · weight_decay)``.
+
+    Raises:
+        ValueError: an argument is out of its range, gradients are clipped, or the model is not attached.
+
+    Costs:
+        Memory: one copy of the weights. No evaluation beyond the step's own.
+
+    Reference:
+        Schaipp et al. 2023, https://arxiv.org/abs/2305.07583
+
+    Example:
+        >>> from keras_lr.optimizers import MoMo
+        >>> MoMo(estimate_bound=True).beta
+        0.9
+    """
+
+    needs_batch = True
+
+    def __init__(
+        self,
+        learning_rate: Any = 1.0,
+        *,
+        beta: float = 0.9,
+        lower_bound: float = 0.0,
+        estimate_bound: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        check_betas(beta=beta)
+        for clipping in ("clipnorm", "global_clipnorm", "clipvalue"):
+            if kwargs.get(clipping) is not None:
+                raise ValueError(
+                    f"{type(self).__name__} compares the loss with its gradient, which clipping parts from each "
+                    f"other; received {clipping}={kwargs[clipping]}. Leave it out: the step is bounded as it is."
+                )
+        super().__init__(learning_rate, **kwargs)
+        self.beta = beta
+        self.lower_bound = lower_bound
+        self.estimate_bound = estimate_bound
+
+    def build(self, variables: list[Any]) -> None:
+        """Create the state, once the model is known to be attached."""
+        if not self.built:
+            require_attached(self)
+            super().build(variables)
+
+    def build_state(self) -> None:
+        self.add_scalar("mean_loss")
+        self.add_scalar("mean_product")
+        self.add_scalar("bound", self.lower_bound)
+        self.add_slot("mean")
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        # The averages start at the first value (algorithm 1), not at zero.
+        weight = ops.where(self.count() == 0, 1.0, 1.0 - self.beta)
+        self.remember(x, g, state, weight)
+        norm = ops.sum(lists.squares(state.mean))
+        step = self.polyak(x, state, norm, 1.0)
+        x = lists.add_(x, state.mean, -step * state.factors)
+        return self.shrunk_(x, state)
+
+    def remember(self, x: Tensors, g: Tensors, state: State, weight: Any) -> None:
+        """Bring the averages of loss, gradient and ⟨g, x⟩ up to date."""
+        loss = ops.cast(batch_at_hand(self).loss, self.compute_dtype)
+        state.mean_loss = state.mean_loss + weight * (loss - state.mean_loss)
+        state.mean_product = state.mean_product + weight * (ops.sum(lists.dots(g, x)) - state.mean_product)
+        state.mean = lists.lerp_(state.mean, g, weight)
+
+    def polyak(self, x: Tensors, state: State, norm: Any, gathered_weight: Any) -> Any:
+        """Return τ; ``norm`` is ‖d‖² in the metric of the method."""
+        decay = self.weight_decay or 0.0
+        shrink = 1.0 + state.multiplier * decay
+        product = ops.sum(lists.dots(state.mean, x))
+        gap = shrink * (state.mean_loss - state.mean_product) + product
+        if self.estimate_bound:
+            reset = lists.larger(gap / (2.0 * shrink * gathered_weight), self.lower_bound)
+            state.bound = ops.where(gap < shrink * gathered_weight * state.bound, reset, state.bound)
+        polyak = quotient(lists.larger(gap - shrink * gathered_weight * state.bound, 0.0), norm)
+        step = lists.smaller(state.multiplier / gathered_weight, polyak)
+        state.scale = quotient(step, state.multiplier)
+        if self.estimate_bound:
+            reached = state.mean_loss + product - state.mean_product - 0.5 * step * norm
+            state.bound = lists.larger(reached / gathered_weight, self.lower_bound)
+        return step
+
+    def shrunk_(self, x: Tensors, state: State) -> Tensors:
+        """Return the weights after proximal weight decay."""
+        decay = self.decay(state)
+        return x if decay is None else lists.scale_(x, 1.0 / (1.0 + state.multiplier * state.factors * decay))
+
+    @property
+    def learning_rate(self) -> Any:
+        """The step that was taken last; a number that is assigned is the cap."""
+        return super().learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        keras.optimizers.Optimizer.learning_rate.fset(self, value)
+
+    def get_config(self) -> dict[str, Any]:
+        names = "beta lower_bound estimate_bound"
+        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class MoMoAdam(MoMo):
+    """Adam whose step is the smaller of a rate and a Polyak step in Adam's metric.
+
+    As ``MoMo`` with ``D = √v̂ + epsilon`` for the metric, averages that start at 0 and ρ = 1 - β₁ᵗ:
+    ``τ = min(rate / ρ, (f̄ - ρ lower_bound - c + ⟨d, x⟩)₊ / Σ d² / D)`` and ``x ← x - τ d / D``. It needs the loss of
+    the batch: call ``keras_lr.attach(model)`` after ``compile``.
+
+    Args:
+        learning_rate: the largest rate, a float or a schedule; 0.01, ten times Adam's default.
+        beta_1: decay of the averages of loss and gradient.
+        beta_2: decay of the mean of squares.
+        epsilon: added to the root.
+        lower_bound: what the loss cannot fall below, 0 for most losses.
+        estimate_bound: raise the bound from what is seen, where the loss cannot reach it.
+        **kwargs: as in ``MoMo``.
+
+    Raises:
+        ValueError: an argument is out of its range, gradients are clipped, or the model is not attached.
+
+    Costs:
+        Memory: 2 copies of the weights. No evaluation beyond the step's own.
+
+    Reference:
+        Schaipp et al. 2023, https://arxiv.org/abs/2305.07583
+
+    Example:
+        >>> from keras_lr.optimizers import MoMoAdam
+        >>> MoMoAdam().beta_2
+        0.999
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1e-2,
+        *,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        **kwargs: Any,
+    ) -> None:
+        check_betas(beta_1=beta_1, beta_2=beta_2)
+        super().__init__(learning_rate, beta=beta_1, **kwargs)
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build_state(self) -> None:
+        super().build_state()
+        self.add_slot("mean_square")
+
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        self.remember(x, g, state, 1.0 - self.beta)
+        state.mean_square = lists.scale_(state.mean_square, self.beta_2)
+        state.mean_square = lists.addcmul_(state.mean_square, g, g, 1.0 - self.beta_2)
+        # d / (√(v / w) + ε) = √w d / (√v + √w ε)
+        root = ops.sqrt(gathered(self.beta_2, self.count() + 1.0))
+        scaled = lists.under_(lists.root(state.mean_square, root * self.epsilon), state.mean)
+        norm = root * ops.sum(lists.dots(state.mean, scaled))
+        step = self.polyak(x, state, norm, gathered(self.beta, self.count() + 1.0))
+        x = lists.add_(x, scaled, -step * root * state.factors)
+        return self.shrunk_(x, state)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config["beta_1"] = config.pop("beta")
+        return {**config, "beta_2": self.beta_2, "epsilon": self.epsilon}

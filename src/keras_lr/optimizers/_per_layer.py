@@ -1,0 +1,179 @@
+"""A rate for each layer: any optimizer, with factors on its rate by the names of variables.
+
+A factor on the gradient would do nothing under Adam, which divides it out again; this is a factor on the rate.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from keras_lr.optimizers._batch import innermost
+from keras_lr.optimizers._global import GlobalOptimizer
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class PerLayer(keras.optimizers.Optimizer):
+    """Multiply the rate of an optimizer by a factor of its own for each layer; 0 freezes.
+
+    Args:
+        optimizer: any optimizer, or its name. What clips, accumulates or averages is an argument of it.
+        factors: a factor for each pattern, ``{"encoder/.*": 0.1, "embedding": 0}``. A pattern is a regular expression
+            for one or more whole parts of a variable's path (``"dense"`` is in ``"model/dense/kernel"`` and not in
+            ``"model/dense_1/kernel"``). A variable that several patterns match takes the last of them; one that none
+            matches keeps the rate. Weight decay, where it is tied to the rate, has the factor as well.
+        name: name of the optimizer.
+
+    Raises:
+        ValueError: a factor is negative; at ``build``, a pattern matches no variable (the message lists those that
+            there are), or every variable is frozen.
+        TypeError: ``optimizer`` searches along a line, where a layer has no rate of its own, or scales the loss.
+
+    Costs:
+        One call of the optimizer's update for each different factor in place of one.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.optimizers import PerLayer
+        >>> layers = [keras.Input((2,)), keras.layers.Dense(3, name="body"), keras.layers.Dense(1, name="head")]
+        >>> model = keras.Sequential(layers)
+        >>> model.compile(PerLayer(keras.optimizers.Adam(1e-3), {"body": 0}), loss="mse")
+        >>> body = model.get_weights()[0]
+        >>> _ = model.fit([[1.0, 2.0]], [[3.0]], verbose=0)
+        >>> bool((model.get_weights()[0] == body).all())
+        True
+    """
+
+    def __init__(self, optimizer: Any, factors: Mapping[str, float], name: str = "per_layer") -> None:
+        super().__init__(learning_rate=0.0, name=name)
+        negative = {pattern: factor for pattern, factor in factors.items() if factor < 0}
+        if negative:
+            raise ValueError(f"A factor multiplies a rate and is not negative; 0 freezes. Received: factors={negative}")
+        self.inner_optimizer = keras.optimizers.get(optimizer)
+        core = innermost(self.inner_optimizer)
+        if isinstance(self.inner_optimizer, keras.optimizers.LossScaleOptimizer):
+            raise TypeError("PerLayer goes inside a LossScaleOptimizer: LossScaleOptimizer(PerLayer(...)).")
+        if getattr(core, "needs_batch", False) and not isinstance(core, GlobalOptimizer):
+            raise TypeError(
+                f"{type(core).__name__} finds one step for the whole direction: a layer has no rate of its own. "
+                "Give PerLayer to it as the direction instead."
+            )
+        self.factors = {pattern: float(factor) for pattern, factor in factors.items()}
+
+    def build(self, variables: list[Any]) -> None:
+        """Find the factor of each variable, and let the inner optimizer see to it."""
+        if self.built:
+            return
+        factors = factors_of([path_of(v) for v in variables], self.factors)
+        if not any(factors):
+            raise ValueError(f"PerLayer froze every variable; received factors={self.factors}. Leave one to train.")
+        self.inner_optimizer.build(variables)
+        core = innermost(self.inner_optimizer)
+        if isinstance(core, GlobalOptimizer):
+            core.layer_factors = factors
+        else:
+            _Groups(core, factors).take_over()
+        super().build(variables)
+        self._moves = [factor > 0.0 for factor in factors]
+
+    def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
+        """Update the variables that are not frozen."""
+        if not self.built:
+            self.build(list(trainable_variables or []))
+        variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+        moving = [(g, v) for g, v in zip(grads, variables, strict=True) if self._moves[self._get_variable_index(v)]]
+        self.inner_optimizer.apply([g for g, _ in moving], [v for _, v in moving])
+
+    @property
+    def variables(self) -> list[Any]:
+        """The variables of the inner optimizer."""
+        return self.inner_optimizer.variables
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate of a layer whose factor is 1."""
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self.inner_optimizer.learning_rate = value
+
+    @property
+    def iterations(self) -> Any:
+        """The steps taken."""
+        return self.inner_optimizer.iterations
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Scale the loss as the inner optimizer does."""
+        return self.inner_optimizer.scale_loss(loss)
+
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """End ``fit`` as the inner optimizer does."""
+        self.inner_optimizer.finalize_variable_values(var_list)
+
+    def get_config(self) -> dict[str, Any]:
+        inner = keras.saving.serialize_keras_object(self.inner_optimizer)
+        return {"optimizer": inner, "factors": dict(self.factors), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PerLayer":
+        """Rebuild from ``get_config``."""
+        inner = keras.saving.deserialize_keras_object(config["optimizer"], custom_objects=custom_objects)
+        return cls(**{**config, "optimizer": inner})
+
+
+class _Groups:
+    """Stand between a Keras optimizer and its two collective hooks, and call them once for each factor."""
+
+    def __init__(self, optimizer: Any, factors: list[float]) -> None:
+        self.optimizer = optimizer
+        self.factors = factors
+        self.weight_decay = optimizer.weight_decay
+        self.update, self.decay = optimizer._backend_update_step, optimizer._apply_weight_decay
+
+    def take_over(self) -> None:
+        self.optimizer._backend_update_step = self.update_by_factor
+        self.optimizer._apply_weight_decay = self.decay_by_factor
+
+    def update_by_factor(self, grads: list[Any], variables: list[Any], learning_rate: Any) -> None:
+        for factor, group in self.groups(variables).items():
+            own = [grads[i] for i in group]
+            self.update(own, [variables[i] for i in group], learning_rate * factor)
+
+    def decay_by_factor(self, variables: list[Any]) -> None:
+        if self.weight_decay is None:
+            return
+        for factor, group in self.groups(variables).items():
+            self.optimizer.weight_decay = self.weight_decay * factor
+            self.decay([variables[i] for i in group])
+        self.optimizer.weight_decay = self.weight_decay
+
+    def groups(self, variables: list[Any]) -> dict[float, list[int]]:
+        found: dict[float, list[int]] = {}
+        for position, variable in enumerate(variables):
+            factor = self.factors[self.optimizer._get_variable_index(variable)]
+            found.setdefault(factor, []).append(position)
+        return found
+
+
+def factors_of(paths: list[str], factors: Mapping[str, float]) -> list[float]:
+    """Return the factor of each path; a pattern that matches none of them is an error."""
+    found, unused = [1.0] * len(paths), set(factors)
+    for pattern, factor in factors.items():
+        whole = re.compile(rf"(^|/)({pattern})($|/)")
+        for i, path in enumerate(paths):
+            if whole.search(path):
+                found[i] = factor
+                unused.discard(pattern)
+    if unused:
+        raise ValueError(
+            f"These patterns of PerLayer match no trainable variable: {sorted(unused)}. A pattern has to cover whole "
+            f"parts of a path, between slashes. The paths are:\n  " + "\n  ".join(paths)
+        )
+    return found
+
+
+def path_of(variable: Any) -> str:
+    """Return the path of a Keras variable, or the name of a TensorFlow one."""
+    return getattr(variable, "path", None) or variable.name

@@ -1,0 +1,240 @@
+"""Schedule-Free: averaging in place of decay, so that no horizon has to be known.
+
+A. Defazio, X. Yang, H. Mehta, K. Mishchenko, A. Khaled, A. Cutkosky, *The Road Less Scheduled*, 2024,
+arXiv:2405.15682, algorithm 1 (with AdamW) and equations 2 to 4. Refined: M. Song, B. Baek, K. Ahn, C. Yun,
+*Through the River*, 2025, arXiv:2507.09846.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import lists
+from keras_lr.optimizers._averaging import AveragingOptimizer
+from keras_lr.optimizers._estimate import check_betas, quotient
+from keras_lr.optimizers._global import State, Tensors
+from keras_lr.optimizers._moments import gathered
+
+
+class ScheduleFree(AveragingOptimizer):
+    """Base of the Schedule-Free family: a step on z, a mean x of the z, gradients at y in between.
+
+    With l the rate, warmed up, and weights ``w = (k + 1)^weight_power · (max l)^rate_power``, ``c = w / Σ w``:
+    ``y ← y + c (z - y) + l (β (1 - c) - 1) u``, ``z ← z - l u``. The model holds y while it trains and
+    ``x = (y - (1 - β) z) / β`` when ``fit`` ends. u is the direction: the gradient, scaled by the form at hand,
+    and ``weight_decay · y``.
+
+    Args:
+        learning_rate: the rate l, constant; 1 to 10 times what suits AdamW, 10 to 50 times what suits SGD.
+        interpolation: β, how much of the average is in the point where gradients are taken. 0.9; 0.95 or
+            0.98 for long runs.
+        warmup_steps: the rate rises from 1 / warmup_steps to 1 times learning_rate over so many steps.
+        weight_power: r, weighs late points more by a power of the step.
+        rate_power: weighs points by this power of the largest rate so far: warm-up counts for little.
+        decoupling: C of the refined form: c becomes ``min(1, c (1 - β) C)``, which sets the span of the average
+            apart from β. 1 / (1 - β) is the original; 50 to 200 for large batches. None is the original.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``. Clipping helps.
+
+    Raises:
+        ValueError: an argument is out of its range; the message names it.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        *,
+        interpolation: float = 0.9,
+        warmup_steps: int = 0,
+        weight_power: float = 0.0,
+        rate_power: float = 2.0,
+        decoupling: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not 0.0 < interpolation < 1.0:
+            raise ValueError(
+                "interpolation is the share of the average in the training point, between 0 and 1 and neither; "
+                f"received interpolation={interpolation}"
+            )
+        if warmup_steps < 0:
+            raise ValueError(f"warmup_steps counts steps, 0 for none; received warmup_steps={warmup_steps}")
+        if decoupling is not None and decoupling <= 0.0:
+            raise ValueError(f"decoupling is positive, or None; received decoupling={decoupling}")
+        super().__init__(learning_rate, **kwargs)
+        self.interpolation = interpolation
+        self.warmup_steps = warmup_steps
+        self.weight_power = weight_power
+        self.rate_power = rate_power
+        self.decoupling = decoupling
+
+    def direction(self, g: Tensors, state: State) -> Tensors:
+        """Return u but for the weight decay, as a new list."""
+        raise NotImplementedError
+
+    def build_state(self) -> None:
+        super().build_state()
+        self.add_scalar("largest_rate")
+        self.add_scalar("weights")
+        self.add_start("z")
+
+    def training_step(self, y: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        state.scale = self.rate_factor()
+        share = self.averaging_share(state)
+        u, decay = self.direction(g, state), self.decay(state)
+        if decay is not None:
+            u = lists.add_(u, y, decay)
+        found = rate * state.scale
+        y = lists.lerp_(y, state.z, share)
+        y = lists.add_(y, u, found * (self.interpolation * (1.0 - share) - 1.0))
+        state.z = lists.add_(state.z, u, -found)
+        return y
+
+    def rate_factor(self) -> Any:
+        """Return the warm-up at this step, in (0, 1]."""
+        return lists.smaller((self.count() + 1.0) / max(self.warmup_steps, 1), 1.0)
+
+    def averaging_share(self, state: State) -> Any:
+        """Return c, the share of the newest z in the mean."""
+        state.largest_rate = lists.larger(state.largest_rate, state.scale * state.multiplier)
+        weight = (self.count() + 1.0) ** self.weight_power * state.largest_rate**self.rate_power
+        state.weights = state.weights + weight
+        share = quotient(weight, state.weights)
+        if self.decoupling is not None:
+            share = lists.smaller(share * ((1.0 - self.interpolation) * self.decoupling), 1.0)
+        return share
+
+    def to_average_(self, x: Tensors, state: State, on: Any) -> Tensors:
+        return lists.lerp_(x, state.z, on * (1.0 - 1.0 / self.interpolation))
+
+    def to_training_(self, x: Tensors, state: State, on: Any) -> Tensors:
+        return lists.lerp_(x, state.z, on * (1.0 - self.interpolation))
+
+    def get_config(self) -> dict[str, Any]:
+        names = "interpolation warmup_steps weight_power rate_power decoupling"
+        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class ScheduleFreeSGD(ScheduleFree):
+    """Schedule-Free gradient descent: ``u = g + weight_decay · y``.
+
+    Args:
+        learning_rate: the rate, 1.0 by default: 10 to 50 times what suits SGD with a schedule.
+        **kwargs: ``interpolation`` (0.9), ``warmup_steps`` (0), ``weight_power`` (0), ``rate_power`` (2) and
+            ``decoupling`` (None), as in ``ScheduleFree``, and the arguments of ``keras.optimizers.Optimizer``.
+
+    Raises:
+        ValueError: an argument is out of its range; the message names it.
+
+    Costs:
+        Memory: one copy of the weights. Evaluation within ``fit`` at the average, and BatchNormalization, need
+        ``keras_lr.callbacks.AveragedWeights``.
+
+    Reference:
+        Defazio et al. 2024, https://arxiv.org/abs/2405.15682
+
+    Example:
+        >>> from keras_lr.optimizers import ScheduleFreeSGD
+        >>> ScheduleFreeSGD(0.5, warmup_steps=100).warmup_steps
+        100
+    """
+
+    def __init__(self, learning_rate: Any = 1.0, **kwargs: Any) -> None:
+        super().__init__(learning_rate, **kwargs)
+
+    def direction(self, g: Tensors, state: State) -> Tensors:
+        return g if self.weight_decay is None else lists.copy(g)
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class ScheduleFreeAdamW(ScheduleFree):
+    """Schedule-Free AdamW: ``u = g / (√v̂ + epsilon) + weight_decay · y``, and no first moment.
+
+    Args:
+        learning_rate: the rate, 0.0025 by default: 1 to 10 times what suits AdamW.
+        beta_2: decay of the mean of squares.
+        epsilon: added to the root.
+        **kwargs: as in ``ScheduleFreeSGD``.
+
+    Raises:
+        ValueError: an argument is out of its range; the message names it.
+
+    Costs:
+        Memory: 2 copies of the weights, as Adam. Evaluation within ``fit`` at the average, and
+        BatchNormalization, need ``keras_lr.callbacks.AveragedWeights``.
+
+    Reference:
+        Defazio et al. 2024, https://arxiv.org/abs/2405.15682
+
+    Example:
+        >>> from keras_lr.optimizers import ScheduleFreeAdamW
+        >>> ScheduleFreeAdamW(weight_decay=0.1).beta_2
+        0.999
+    """
+
+    def __init__(
+        self, learning_rate: Any = 0.0025, *, beta_2: float = 0.999, epsilon: float = 1e-8, **kwargs: Any
+    ) -> None:
+        check_betas(beta_2=beta_2)
+        super().__init__(learning_rate, **kwargs)
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build_state(self) -> None:
+        super().build_state()
+        self.add_slot("mean_square")
+
+    def direction(self, g: Tensors, state: State) -> Tensors:
+        state.mean_square = lists.scale_(state.mean_square, self.beta_2)
+        state.mean_square = lists.addcmul_(state.mean_square, g, g, 1.0 - self.beta_2)
+        # g / (√(v / w) + ε) = √w g / (√v + √w ε): the correction is a number, not a pass over the weights.
+        root = ops.sqrt(gathered(self.beta_2, self.count() + 1.0))
+        return lists.scale_(lists.under_(lists.root(state.mean_square, root * self.epsilon), g), root)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="keras_lr")
+class ScheduleFreeRAdam(ScheduleFreeAdamW):
+    """Schedule-Free AdamW warmed up by RAdam's rectifier: nothing moves until v can be trusted.
+
+    The rate is multiplied by ``√((ρ - 4)(ρ - 2) ρ∞ / ((ρ∞ - 4)(ρ∞ - 2) ρ))`` where
+    ``ρ = ρ∞ - 2 t β₂ᵗ / (1 - β₂ᵗ)`` exceeds 4, and by 0 before (about five steps), ``ρ∞ = 2 / (1 - β₂) - 1``.
+
+    Args:
+        learning_rate: the rate, 0.0025 by default.
+        **kwargs: as in ``ScheduleFreeAdamW``, except ``warmup_steps``: the rectifier is the warm-up.
+
+    Raises:
+        ValueError: ``warmup_steps`` is given, or an argument is out of its range.
+
+    Costs:
+        Memory: 2 copies of the weights. Evaluation within ``fit`` at the average, and BatchNormalization, need
+        ``keras_lr.callbacks.AveragedWeights``.
+
+    Reference:
+        Defazio et al. 2024, https://arxiv.org/abs/2405.15682; Liu et al. 2019, https://arxiv.org/abs/1908.03265
+
+    Example:
+        >>> from keras_lr.optimizers import ScheduleFreeRAdam
+        >>> ScheduleFreeRAdam().warmup_steps
+        0
+    """
+
+    def __init__(self, learning_rate: Any = 0.0025, **kwargs: Any) -> None:
+        if kwargs.get("warmup_steps"):
+            raise ValueError(
+                "ScheduleFreeRAdam warms up by its rectifier; received "
+                f"warmup_steps={kwargs['warmup_steps']}. Use ScheduleFreeAdamW for a warm-up of your own."
+            )
+        super().__init__(learning_rate, **kwargs)
+
+    def rate_factor(self) -> Any:
+        limit = 2.0 / (1.0 - self.beta_2) - 1.0
+        steps = self.count() + 1.0
+        weight = gathered(self.beta_2, steps)
+        length = limit - 2.0 * steps * (1.0 - weight) / weight
+        trusted = lists.larger(length, 4.0)
+        ratio = (trusted - 4.0) * (trusted - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * trusted)
+        return ops.sqrt(ratio)

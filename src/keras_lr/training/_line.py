@@ -1,0 +1,122 @@
+"""A batch that answers for the loss at other weights, made of a model and the data of one training step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lr._backends import gradients, lists
+from keras_lr._backends.step_parts import Handed
+from keras_lr._backends.walks import walk
+from keras_lr.line_search import Walk
+from keras_lr.optimizers._batch import Batch, Tensor, Tensors
+
+
+class ModelBatch(Batch):
+    """The batch of one training step of a model.
+
+    Args:
+        model: the model being trained.
+        handed: what the training step knows.
+    """
+
+    def __init__(self, model: keras.Model, handed: Handed) -> None:
+        self._model = model
+        self._handed = handed
+        self.loss = _single_at_least(handed.loss)
+        self.data = (handed.x, handed.y, handed.sample_weight)
+
+    def loss_at(self, values: Tensors) -> Tensor:
+        forward = self._forward(values)
+        return self._loss(values, forward, self._handed.y, forward[0], self._handed.sample_weight)
+
+    def loss_and_gradient_at(self, values: Tensors) -> tuple[Tensor, list[Tensor]]:
+        return gradients.loss_and_gradient(self.loss_at, list(values))
+
+    def hessian_vector_product(self, vectors: Tensors) -> list[Tensor]:
+        return gradients.hessian_vector(self.loss_at, self._current(), list(vectors))
+
+    def losses_at(self, values: Tensors | None = None) -> Tensor:
+        values = self._current() if values is None else values
+        forward = self._forward(values)
+        weight = self._handed.sample_weight
+        samples = (self._handed.y, forward[0]) if weight is None else (self._handed.y, forward[0], weight)
+
+        def loss_of_one(sample: Any) -> Tensor:
+            y, y_pred, *weights = keras.tree.map_structure(lambda leaf: leaf[None], sample)
+            return self._loss(values, forward, y, y_pred, weights[0] if weights else None)
+
+        return ops.vectorized_map(loss_of_one, samples)
+
+    def losses_and_slopes_at(self, values: Tensors | None, direction: Tensors) -> tuple[Tensor, Tensor]:
+        values = self._current() if values is None else values
+        return gradients.forward_derivative(self.losses_at, list(values), list(direction))
+
+    def walk(
+        self, variables: Sequence[keras.Variable], direction: Tensors, scale: Tensor, first: Tensor, go: Tensor
+    ) -> Walk:
+        return walk(self, list(variables), list(direction), scale, first, go)
+
+    def loss_here(self) -> Tensor:
+        """Return the loss where the model's variables are now, moving seeds, statistics and means as Keras does."""
+        handed, model = self._handed, self._model
+        with gradients.replay(handed.draws):
+            y_pred = model(handed.x, **self._training())
+        loss = model._compute_loss(
+            x=handed.x, y=handed.y, y_pred=y_pred, sample_weight=handed.sample_weight, training=True
+        )
+        return _single_at_least(loss)
+
+    def moved_by_a_forward_pass(self) -> tuple[list[keras.Variable], list[Tensor]]:
+        """Return the variables that `loss_here` moves, and their values before the step's own forward pass.
+
+        Among them are the running means that a loss of several outputs keeps; any value serves for those.
+        """
+        compiled = self._model._compile_loss
+        means = [v for metric in (compiled.metrics if compiled is not None else ()) for v in metric.variables]
+        before = [*self._handed.non_trainable, *(v.value for v in means)]
+        return [*self._model.non_trainable_variables, *means], before
+
+    def _current(self) -> list[Tensor]:
+        if self._handed.trainable is not None:
+            return list(self._handed.trainable)
+        return lists.read(list(self._model.trainable_variables), "float32")
+
+    def _training(self) -> dict[str, bool]:
+        return {"training": True} if self._model._call_has_training_arg else {}
+
+    def _forward(self, values: Tensors) -> tuple[Any, list[Tensor], Any]:
+        """Return prediction, new statistics and losses of layers, from the seeds and statistics of the beginning."""
+        handed = self._handed
+        with gradients.replay(handed.draws):
+            return self._model.stateless_call(
+                list(values), handed.non_trainable, handed.x, return_losses=True, **self._training()
+            )
+
+    def _loss(self, values: Tensors, forward: tuple[Any, list[Tensor], Any], y: Any, y_pred: Any, weight: Any) -> Tensor:
+        """Return the loss of some samples, as `compute_loss` of the model defines it."""
+        _, non_trainable, losses = forward
+        model = self._model
+        metrics = self._handed.metrics or [v.value for v in model.metrics_variables]
+        # The way Keras' own stateless step hands the losses of layers to `compute_loss`.
+        model._losses_override.clear()
+        if losses:
+            model._losses_override = list(losses)
+        loss, _ = model.stateless_compute_loss(
+            list(values),
+            non_trainable,
+            metrics,
+            x=self._handed.x,
+            y=y,
+            y_pred=y_pred,
+            sample_weight=weight,
+            training=True,
+        )
+        model._losses_override.clear()
+        return _single_at_least(loss)
+
+
+def _single_at_least(loss: Tensor) -> Tensor:
+    """Return the loss in float32, or in float64 where it is: half precision cannot tell neighbouring points apart."""
+    return ops.cast(loss, keras.backend.result_type(loss.dtype, "float32"))

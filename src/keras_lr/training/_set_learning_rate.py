@@ -1,0 +1,160 @@
+"""Change the rate of a compiled model at any moment, whatever it was compiled with.
+
+A number goes into the variable that the compiled step reads. Where the optimizer has a schedule, there is no such
+variable; then a `schedules.Steerable` takes the schedule's place, once, in the place where Keras keeps a plain rate.
+"""
+
+from collections.abc import Iterator
+from numbers import Real
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lr.schedules import Constant, Schedule, Steerable
+
+
+def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
+    """Set the rate of a compiled model: to a number, or to a schedule.
+
+    It takes effect with the next step on every backend: between two calls of `fit`, and from a callback, at the end of an
+    epoch or of a batch. What was a schedule may become a number and the other way round. A multiplier set before is gone.
+
+    Args:
+        model: compiled. With `MultiOptimizer` the rate of each of its optimizers is set.
+        learning_rate: a number (at least 0), a schedule of keras_lr or Keras, or a function of the step.
+
+    Raises:
+        ValueError: the model is not compiled, or the rate is negative or not finite.
+        TypeError: what was given is no rate.
+
+    Costs: a number is written into a variable. The step is compiled once more when a schedule is set, and when the model
+        was compiled with a schedule and gets its first number; compile with `schedules.steerable(schedule)` to avoid
+        that one. A `Steerable` in the place of a schedule adds one entry to the optimizer's state, so checkpoints of the
+        optimizer made before and after it first takes that place do not fit each other; whole saved models do.
+
+    Example:
+    >>> import keras, numpy as np, keras_lr
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(keras_lr.schedules.Cosine(0.1, 100)), loss="mse")
+    >>> keras_lr.set_learning_rate(model, 0.05)
+    >>> round(float(model.optimizer.learning_rate), 6)
+    0.05
+    """
+    for optimizer in _parts(model):
+        if isinstance(learning_rate, Real) and not isinstance(learning_rate, bool):
+            _set_number(model, optimizer, Constant(learning_rate).learning_rate)
+        else:
+            _set_schedule(model, optimizer, learning_rate)
+
+
+def scale_learning_rate(model: keras.Model, factor: float) -> None:
+    """Multiply the rate of a compiled model by a factor; a schedule goes on, multiplied.
+
+    Args:
+        model: compiled.
+        factor: above 0; 0.1 makes the rate a tenth of what it would be.
+
+    Raises:
+        ValueError: the model is not compiled, or the factor is not above 0.
+
+    Costs: as `set_learning_rate`; where the model was compiled with a schedule, the first call compiles the step again.
+
+    Example:
+    >>> import keras, keras_lr
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(keras_lr.schedules.Cosine(0.1, 100)), loss="mse")
+    >>> keras_lr.scale_learning_rate(model, 0.5)
+    >>> round(float(model.optimizer.learning_rate), 6)
+    0.05
+    """
+    if not isinstance(factor, Real) or not 0 < factor < float("inf"):
+        raise ValueError(f"scale_learning_rate: the argument `factor` must be above 0. Received: {factor!r}.")
+    for optimizer in _parts(model):
+        rate = optimizer._learning_rate
+        if is_number(rate):
+            rate.assign(np.float32(keras.ops.convert_to_numpy(rate) * factor))
+        else:
+            steerable = steering_of(model, optimizer)
+            steerable.steer(multiplier=steerable.multiplier * float(factor))
+
+
+def is_number(rate: Any) -> bool:
+    """Return whether an optimizer's `_learning_rate` is the variable of a plain number."""
+    return isinstance(rate, keras.Variable)
+
+
+def steering_of(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Steerable:
+    """Return the `Steerable` of an optimizer, putting one there if there is none."""
+    rate = optimizer._learning_rate
+    if isinstance(rate, Steerable):
+        return rate
+    if is_number(rate):
+        return _put(model, optimizer, Steerable(Constant(float(keras.ops.convert_to_numpy(rate)))))
+    if callable(rate) and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        asked = rate  # Keras calls a function without an argument
+        return _put(model, optimizer, Steerable(lambda step: asked()))
+    return _put(model, optimizer, Steerable(rate))
+
+
+def _parts(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        raise ValueError("The model has no optimizer to set the rate of. Call model.compile(...) first.")
+    if hasattr(model, "jax_state_sync"):
+        model.jax_state_sync()
+    yield from optimizers_in(optimizer)
+
+
+def optimizers_in(optimizer: keras.optimizers.Optimizer) -> Iterator[keras.optimizers.Optimizer]:
+    """Return the optimizers inside the wrappers of an optimizer: mostly one, several with `MultiOptimizer`."""
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    if hasattr(optimizer, "optimizers"):
+        for part in optimizer.optimizers:
+            yield from optimizers_in(part)
+    else:
+        yield optimizer
+
+
+def _set_number(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning_rate: float) -> None:
+    rate = optimizer._learning_rate
+    if is_number(rate):
+        rate.assign(np.float32(learning_rate))
+    else:
+        steering_of(model, optimizer).fix(learning_rate)
+
+
+def _set_schedule(model: keras.Model, optimizer: keras.optimizers.Optimizer, schedule: Any) -> None:
+    wanted = Steerable(schedule)
+    held = optimizer._learning_rate
+    if isinstance(held, Steerable) and _same(held.schedule, wanted.schedule):
+        held.fix(None)
+    elif isinstance(held, Steerable):
+        held.schedule = wanted.schedule
+        held.fix(None)
+        _compile_again(model)
+    else:
+        _put(model, optimizer, wanted)
+
+
+def _same(one: Schedule, other: Schedule) -> bool:
+    return type(one) is type(other) and one == other
+
+
+def _put(model: keras.Model, optimizer: keras.optimizers.Optimizer, steerable: Steerable) -> Steerable:
+    """Put a steerable where a plain rate stands or would stand: second in the optimizer's state."""
+    held = optimizer._learning_rate
+    if isinstance(held, keras.Variable):
+        optimizer._untrack_variable(held)
+    optimizer._learning_rate = steerable
+    optimizer._track_variable(steerable.numbers)
+    state = optimizer._variables
+    state.insert(1, state.pop())
+    _compile_again(model)
+    return steerable
+
+
+def _compile_again(model: keras.Model) -> None:
+    if getattr(model, "train_function", None) is not None:
+        model.make_train_function(force=True)

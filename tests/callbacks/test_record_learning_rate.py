@@ -1,0 +1,138 @@
+"""What is recorded is what the weights were moved by; and the horizon's units and warnings."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+from keras_lr import optimizers
+from keras_lr import schedules as s
+from keras_lr.callbacks import Horizon, RecordLearningRate
+from keras_lr.training import set_learning_rate
+
+X = np.ones((4, 1), "float32")
+
+
+def minus_prediction(y, prediction):
+    return -prediction
+
+
+def made(optimizer):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(optimizer, loss=minus_prediction)
+    return model
+
+
+class Weights(keras.callbacks.Callback):
+    """The weight after each batch, and what the logs said."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights, self.logs = [0.0], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.weights.append(float(self.model.get_weights()[0][0, 0]))
+        self.logs.append(dict(logs))
+
+
+RATES = {
+    "number": lambda: 0.1,
+    "ours": lambda: s.Cosine(0.5, 10),
+    "steerable": lambda: s.steerable(s.Cosine(0.5, 10)),
+    "Keras": lambda: keras.optimizers.schedules.PolynomialDecay(0.5, 10),
+}
+
+
+@pytest.mark.parametrize("kind", RATES)
+def test_every_step_is_what_moved_the_weights(kind):
+    model = made(keras.optimizers.SGD(RATES[kind]()))
+    record, weights = RecordLearningRate(every_step=True), Weights()
+
+    def turn(batch, logs):
+        if batch == 1:
+            set_learning_rate(model, 0.01)
+
+    callbacks = [record, weights, keras.callbacks.LambdaCallback(on_train_batch_end=turn)]
+    history = model.fit(X, X, batch_size=1, epochs=2, verbose=0, callbacks=callbacks)
+    np.testing.assert_allclose(record.steps["learning_rate"], np.diff(weights.weights), rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(record.steps["step"], range(8))
+    np.testing.assert_allclose([logs["learning_rate"] for logs in weights.logs], np.diff(weights.weights), atol=1e-6)
+    np.testing.assert_allclose(history.history["learning_rate"], record.steps["learning_rate"][[3, 7]], rtol=1e-6)
+
+
+def test_each_epoch_with_accumulation_and_momentum():
+    cycle = s.OneCycle(0.5, 8)
+    model = made(optimizers.one_cycle(keras.optimizers.SGD(momentum=0.9, gradient_accumulation_steps=2), cycle))
+    record = RecordLearningRate(every_step=True)
+    history = model.fit(X, X, batch_size=1, epochs=3, verbose=0, callbacks=[record])
+    np.testing.assert_allclose(history.history["learning_rate"], cycle.values([1, 3, 5]), rtol=1e-6)
+    np.testing.assert_allclose(history.history["momentum"], cycle.momentum().values([1, 3, 5]), rtol=1e-6)
+    np.testing.assert_array_equal(record.steps["step"], range(6))
+    np.testing.assert_allclose(record.steps["learning_rate"], cycle.values(range(6)), rtol=1e-6)
+
+
+def test_without_steps_no_batch_is_looked_at():
+    record = RecordLearningRate()
+    assert "on_train_batch_end" not in vars(record)
+    model = made(keras.optimizers.Adam(s.Cosine(0.5, 10)))
+    history = model.fit(X, X, verbose=0, callbacks=[record])
+    assert history.history["learning_rate"] == [0.5]
+    assert history.history["beta_1"] == [0.9]
+
+
+def test_each_optimizer_of_several_has_its_name():
+    parts = keras.optimizers.OptimizerMap(keras.optimizers.SGD(s.Constant(0.2), name="rest"))
+    model = made(keras.optimizers.MultiOptimizer(parts))
+    history = model.fit(X, X, verbose=0, callbacks=[RecordLearningRate()])
+    assert history.history["learning_rate_rest"] == [0.2]
+
+
+def test_the_horizon_resolves_units_with_accumulation():
+    schedule = s.WSD(0.5, s.Fraction(1), s.Epochs(1), s.Fraction(0.5))
+    model = made(keras.optimizers.SGD(schedule, gradient_accumulation_steps=2))
+    horizon = Horizon()
+    model.fit(X, X, batch_size=1, epochs=4, verbose=0, callbacks=[horizon])
+    assert horizon.messages == []
+    assert horizon.total_steps == 8
+    resolved = s.WSD(0.5, 8, 2, 4)
+    assert model.optimizer._learning_rate == resolved
+    assert model.get_weights()[0][0, 0] == pytest.approx(resolved.values(range(8)).sum(), rel=1e-5)
+
+
+def test_the_horizon_resolves_steerables_and_scheduled_momentum():
+    steered = s.steerable(s.Linear(0.5, s.Fraction(1)))
+    optimizer = optimizers.Scheduled(keras.optimizers.SGD(steered, momentum=0.9), momentum=s.Linear(0.9, s.Epochs(2), 0.5))
+    model = made(optimizer)
+    model.fit(X, X, batch_size=1, epochs=2, verbose=0, callbacks=[Horizon()])
+    assert optimizer.hyperparameters(8) == {"momentum": 0.5}
+    assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) == 0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "says"),
+    [
+        (s.Cosine(0.1, 4), "ends at step 4 of 8: the last 50% of the run trains at the rate 0"),
+        (s.WarmUp(0.1, 100), "warm-up takes 100 steps and the run has 8"),
+        (s.Cosine(0.1, 80), "ends at step 80 and the run at 8"),
+    ],
+)
+def test_a_schedule_that_does_not_fit_the_run_is_reported(schedule, says):
+    model = made(keras.optimizers.SGD(schedule))
+    with pytest.warns(UserWarning, match=says):
+        model.fit(X, X, batch_size=1, epochs=2, verbose=0, callbacks=[Horizon()])
+
+
+def test_a_schedule_that_fits_is_not_reported():
+    model = made(keras.optimizers.SGD(s.Cosine(0.1, 8)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, X, batch_size=1, epochs=2, verbose=0, callbacks=[Horizon()])
+
+
+def test_nobody_said_how_long_an_epoch_is():
+    model = made(keras.optimizers.SGD(s.Cosine(0.1, s.Epochs(2))))
+    before = model.get_weights()[0]
+    with pytest.raises(ValueError, match="Horizon"):
+        float(model.optimizer.learning_rate)
+    np.testing.assert_array_equal(model.get_weights()[0], before)

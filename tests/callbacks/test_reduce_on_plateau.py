@@ -1,0 +1,124 @@
+"""The plateau rule on top of a schedule, kept over interruptions."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_lr import schedules as s
+from keras_lr.callbacks import ReduceOnPlateau
+
+X = np.ones((2, 1), "float32")
+
+
+class Says(keras.callbacks.Callback):
+    """Puts prepared values into the logs."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = list(values)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["said"] = self.values[epoch]
+
+
+def made(learning_rate=0.1):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(learning_rate), loss="mse")
+    return model
+
+
+def run(model, says, rule, epochs=None, initial_epoch=0, before=()):
+    epochs = len(says) if epochs is None else epochs
+    callbacks = [*before, Says(says), rule]
+    model.fit(X, X, batch_size=1, epochs=epochs, initial_epoch=initial_epoch, verbose=0, callbacks=callbacks)
+    return model.optimizer._learning_rate.multiplier
+
+
+def test_lowers_at_the_patience_th_measurement_as_keras_does():
+    says = [1.0, 0.9, 0.95, 0.95, 0.95, 0.95]
+    rule = ReduceOnPlateau("said", factor=0.5, patience=3)
+    run(made(), says, rule)
+    model = made(0.1)
+    theirs = keras.callbacks.ReduceLROnPlateau("said", factor=0.5, patience=3)
+    model.fit(X, X, batch_size=1, epochs=6, verbose=0, callbacks=[Says(says), theirs])
+    assert rule.changes == [(4, 0.5)]
+    assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("learning_rate", [0.1, s.Linear(0.1, 100), s.steerable(s.Linear(0.1, 100)), s.WarmUp(0.1, 5)])
+def test_multiplies_any_schedule_and_the_optimizer_uses_it(learning_rate):
+    model = made(learning_rate)
+    plain = made(0.1)
+    assert run(model, [1.0] * 4, ReduceOnPlateau("said", factor=0.5, patience=1)) == 0.125
+    used = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    assert used == pytest.approx(0.125 * float(model.optimizer._learning_rate.schedule.values(8)), rel=1e-6)
+    assert len(plain.optimizer.variables) <= len(model.optimizer.variables) + 1
+
+
+def test_six_fits_of_one_epoch_are_one_fit_of_six():
+    says = [1.0, 0.9, 0.95, 0.95, 0.95, 0.95]
+    whole = run(made(), says, ReduceOnPlateau("said", factor=0.5, patience=2))
+    model = made()
+    for epoch in range(6):
+        parts = run(model, says, ReduceOnPlateau("said", factor=0.5, patience=2), epoch + 1, epoch)
+    assert whole == parts == 0.25
+
+
+def test_resumed_from_a_file_it_goes_on(tmp_path):
+    says = [1.0, 0.9, 0.95, 0.95, 0.95, 0.95]
+    model = made(s.Cosine(0.1, 50))
+    run(model, says, ReduceOnPlateau("said", factor=0.5, patience=4), 4)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    rule = ReduceOnPlateau("said", factor=0.5, patience=4)
+    assert run(loaded, says, rule, 6, 4) == 0.5
+    assert rule.changes == [(5, 0.5)]
+
+
+def test_backup_and_restore_brings_the_rule_back(tmp_path):
+    says = [1.0, 0.95, 0.95, 0.95]
+    backup = lambda: keras.callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)  # noqa: E731
+    run(made(), says, ReduceOnPlateau("said", factor=0.5, patience=3), 3, before=[backup()])
+    resumed = ReduceOnPlateau("said", factor=0.5, patience=3, min_delta=0.1)
+    again = made()
+    run(again, says, resumed, 4, before=[backup()])
+    assert resumed.changes == [] or resumed.changes == [(3, 0.5)]
+    assert again.optimizer._learning_rate.rule_state[1] == pytest.approx(0.95, rel=0.06)
+
+
+def test_raises_after_improvements_but_not_above_the_maximum():
+    rule = ReduceOnPlateau("said", factor=0.5, patience=1, raise_after=2)
+    assert run(made(), [1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5], rule) == 1.0
+    assert rule.changes[:2] == [(1, 0.5), (3, 1.0)]
+    rule = ReduceOnPlateau("said", factor=0.5, raise_after=1, max_multiplier=4)
+    assert run(made(), [1.0, 0.5, 0.4, 0.3], rule) == 4.0
+
+
+def test_cooldown_floor_and_maximize():
+    rule = ReduceOnPlateau("said", factor=0.1, patience=1, cooldown=2, min_multiplier=0.05, maximize=True)
+    assert run(made(), [0.5, 0.6, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4], rule) == pytest.approx(0.05)
+    assert [epoch for epoch, _ in rule.changes][:2] == [2, 4]
+
+
+def test_not_a_number_is_no_improvement():
+    rule = ReduceOnPlateau("said", factor=0.5, patience=2)
+    assert run(made(), [1.0, float("nan"), float("nan")], rule) == 0.5
+
+
+def test_within_epochs_it_reads_the_loss_of_the_batches():
+    model = made(0.0)
+    rule = ReduceOnPlateau(every_steps=2, factor=0.5, patience=2)
+    x = np.ones((8, 1), "float32")
+    model.fit(x, x + 1, batch_size=1, epochs=2, shuffle=False, verbose=0, callbacks=[rule])
+    assert len(rule.changes) == 3
+
+
+def test_a_missing_measure_is_named():
+    with pytest.warns(UserWarning, match="no `val_loss` in the logs, only loss"):
+        made().fit(X, X, verbose=0, callbacks=[ReduceOnPlateau()])
+
+
+@pytest.mark.parametrize("bad", [{"factor": 1.5}, {"patience": 0}, {"min_multiplier": 2.0}, {"every_steps": 0}])
+def test_bad_arguments_are_refused(bad):
+    with pytest.raises(ValueError, match=f"`{next(iter(bad))}`.*Received"):
+        ReduceOnPlateau(**bad)

@@ -1,0 +1,144 @@
+"""The commands, run in this process on a task that takes a second."""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+from keras_lr.cli import main
+from keras_lr.report import Report
+
+SCRIPT = """
+import keras
+import numpy as np
+from neighbour import SLOPE
+from keras_lr.task import Task
+
+def build():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse")
+    return model
+
+def task():
+    x = np.linspace(-1, 1, 512, dtype="float32")[:, None]
+    return Task(build, x, SLOPE * x, validation_data=(x, SLOPE * x), batch_size=8, epochs=5)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "problem.py").write_text(SCRIPT)
+    (tmp_path / "neighbour.py").write_text("SLOPE = 3.0")
+    monkeypatch.chdir(tmp_path)
+    path, modules = list(sys.path), set(sys.modules)
+    yield tmp_path
+    sys.path[:] = path
+    for name in {"problem", "neighbour", "other"} & (set(sys.modules) - modules):
+        del sys.modules[name]
+
+
+@pytest.fixture
+def terminal(monkeypatch, capsys):
+    """Return a function that runs a command and returns (status, what it printed, what it said on the error stream)."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["keras-lr", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+def test_fit_trains_shows_saves_and_reports(folder, terminal):
+    status, printed, said = terminal(
+        "fit", "problem.py", "--epochs", "2", "--report", "out.json", "--save", "model.keras"
+    )
+    assert status == 0
+    assert "learning rate" in printed
+    assert "The report is in out.json" in printed
+    assert "The model is in model.keras" in printed
+    assert "epoch 2/2  loss" in said  # no terminal here: one line an epoch, with an estimate
+    assert "epoch 3" not in said
+    assert "0 s left" in said
+    report = Report.from_json(Path("out.json").read_text())
+    assert str(report) in printed
+    model = keras.saving.load_model("model.keras")
+    assert model.get_weights()[0][0, 0] == pytest.approx(3.0, abs=0.05)  # it has learnt the slope, without a rate
+
+
+def test_race_finds_a_rate_without_training(folder, terminal):
+    status, printed, _ = terminal("race", "problem.py", "--report", "race.html")
+    assert status == 0
+    assert "learning rate" in printed
+    assert "</html>" in Path("race.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["fit", "race"])
+@pytest.mark.parametrize(
+    ("script", "content", "message"),
+    [
+        ("missing.py", None, "there is no file 'missing.py'"),
+        ("notes.txt", "x", "'notes.txt' is not a Python script"),
+        ("other.py", "tasks = 3", "'other.py' defines no function task()"),
+        ("other.py", "def task():\n    return 'digits'", "task() in 'other.py' returned str, not a keras_lr.Task"),
+    ],
+)
+def test_a_script_that_hands_over_nothing_is_told_how(folder, terminal, command, script, content, message):
+    if content is not None:
+        Path(script).write_text(content)
+    status, printed, said = terminal(command, script)
+    assert (status, printed) == (2, "")
+    assert said.startswith(f"keras-lr: {message}")
+    assert "def task():" in said
+    assert "keras_lr.Task(build=build_model" in said
+
+
+def test_an_error_of_the_script_is_the_scripts_own(folder, monkeypatch):
+    Path("other.py").write_text("import nothing_of_this_name")
+    monkeypatch.setattr(sys, "argv", ["keras-lr", "fit", "other.py"])
+    with pytest.raises(ModuleNotFoundError, match="nothing_of_this_name"):
+        main()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--report", "out.pdf"], "--report out.pdf: the name must end in .html or .json."),
+        (["--report", "nowhere/out.html"], "there is no folder 'nowhere'; make it first."),
+        (["--save", "model.h5"], "--save model.h5: the name must end in .keras."),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_said_before_training(folder, terminal, options, message):
+    status, printed, said = terminal("fit", "problem.py", *options)
+    assert (status, printed) == (2, "")
+    assert message in said
+
+
+def test_help_names_every_command(terminal):
+    status, printed, _ = terminal("--help")
+    assert status == 0
+    for command in ("fit", "race", "demo"):
+        assert command in printed
+
+
+@pytest.mark.parametrize("package", ["typer", "rich"])
+def test_a_missing_extra_is_named(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SystemExit, match=rf'The command keras-lr needs {package}, .*pip install "keras-lr\[cli\]"'):
+        main()
+
+
+def test_the_demo_sets_the_default_beside_ours(tmp_path, terminal):
+    status, printed, _ = terminal("demo", "--epochs", "1", "--report", str(tmp_path / "demo.json"))
+    assert status == 0
+    assert "the default, 0.001" in printed
+    tree = json.loads((tmp_path / "demo.json").read_text(encoding="utf-8"))
+    (table,) = [part for part in tree["parts"] if part.get("title") == "At the end of training"]
+    (_, loss, _, steps, _), (_, our_loss, _, our_steps, _) = table["rows"]
+    assert steps == 41  # 1,297 digits in batches of 32
+    assert our_steps > steps  # the race is counted
+    assert max(loss, our_loss) < 2.3  # both have learnt: log(10) is a guess among ten digits

@@ -1,0 +1,42 @@
+"""How far a training has come."""
+
+import io
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+from keras_lr.cli import _progress
+from keras_lr.cli._progress import Watched, duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 0 s"),
+        (3599.4, "59 min 59 s"),
+        (3600, "1 h 0 min"),
+        (86399, "23 h 59 min"),
+    ],
+)
+def test_a_time_is_said_in_two_units(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_the_bar_counts_the_steps_of_all_epochs_and_the_race(monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(_progress, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=100))
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse")
+    with Watched() as watched:
+        watched.race(1, 2, "racing the rate 0.01")
+        watched.race(2, 2, "racing the rate 0.1")
+        watched.race(3, 3, "racing a further rate")  # a race may grow
+        model.fit(
+            np.ones((40, 1)), np.ones((40, 1)), batch_size=10, epochs=3, verbose=0, callbacks=[watched.training()]
+        )
+    assert "/12" in screen.getvalue()
+    assert "epoch 3/3  loss" in screen.getvalue()

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from keras import ops
+from scipy import integrate, interpolate, stats
+
+from keras_lr.line_search._gaussian_process import posterior
+from keras_lr.line_search._probabilistic import (
+    Wolfe,
+    expected_improvement,
+    minima_between,
+    probability_of_wolfe,
+    upper_orthant,
+)
+
+
+def tensor(values):
+    return ops.convert_to_tensor(np.asarray(values, "float32"))
+
+
+def test_bivariate_normal_is_scipys():
+    random = np.random.default_rng(0)
+    x, y = random.normal(scale=2.0, size=(2, 300))
+    near_one = np.sign(random.normal(size=150)) * (1 - 10 ** random.uniform(-5, -1.2, 150))
+    rho = np.concatenate([random.uniform(-1, 1, 150), near_one])
+    y[225:] = x[225:] * np.sign(rho[225:]) + 0.1 * random.normal(size=75)
+    expected = [
+        stats.multivariate_normal.cdf([-a, -b], cov=[[1, r], [r, 1]]) for a, b, r in zip(x, y, rho, strict=True)
+    ]
+    found = ops.convert_to_numpy(upper_orthant(tensor(x), tensor(y), tensor(rho)))
+    np.testing.assert_allclose(found, expected, atol=3e-5)
+
+
+def test_expected_improvement_is_the_integral():
+    def gain(f, best, mean, std):
+        return max(best - f, 0.0) * stats.norm.pdf(f, mean, std)
+
+    for best, mean, std in [(0.0, 0.3, 0.5), (-1.0, -1.5, 0.1), (2.0, 0.0, 3.0)]:
+        wanted = integrate.quad(gain, mean - 9 * std, best, args=(best, mean, std))[0]
+        found = expected_improvement(tensor(best), tensor(mean), tensor(std**2))
+        assert float(ops.convert_to_numpy(found)) == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+
+
+def line(places, values, slopes, noise, at):
+    n = len(places)
+    return posterior(
+        tensor(places), tensor(values), tensor(slopes), tensor(np.ones(n)), tensor(noise), tensor(noise), tensor(at)
+    )
+
+
+def test_probability_of_wolfe_is_the_share_of_sampled_functions():
+    places, at, noise = [0.0, 1.0], np.array([0.6, 1.0, 1.8]), 0.05
+    found = line(places, [0.0, -0.4], [-1.0, 0.1], noise, at)
+    conditions = Wolfe(decrease=0.1, curvature=0.6)
+    probability = ops.convert_to_numpy(probability_of_wolfe(conditions, tensor(at), found))
+    random = np.random.default_rng(0)
+    mean0, cov0 = (ops.convert_to_numpy(v).astype("float64") for v in found.origin)
+    parts = {k: ops.convert_to_numpy(v).astype("float64") for k, v in found._asdict().items() if k != "origin"}
+    for i, t in enumerate(at):
+        mean = [*mean0, parts["mean"][i], parts["slope"][i]]
+        c = np.zeros((4, 4))
+        c[:2, :2] = cov0
+        c[0, 2], c[0, 3] = parts["origin_value"][i], parts["origin_value_slope"][i]
+        c[1, 2], c[1, 3] = parts["origin_slope_value"][i], parts["origin_slope_slope"][i]
+        c[2, 2], c[3, 3], c[2, 3] = parts["variance"][i], parts["slope_variance"][i], parts["covariance"][i]
+        c = np.triu(c) + np.triu(c, 1).T
+        f0, s0, f, s = random.multivariate_normal(mean, c, size=200_000, check_valid="ignore").T
+        upper = 2 * conditions.curvature * (abs(mean0[1]) + 2 * np.sqrt(cov0[1, 1]))
+        b = s - conditions.curvature * s0
+        share = np.mean((f0 - f + conditions.decrease * t * s0 >= 0) & (b >= 0) & (b <= upper))
+        assert probability[i] == pytest.approx(share, abs=0.01)
+
+
+def test_minima_are_those_of_the_cubic_spline():
+    places = np.array([0.0, 1.0, 2.5, 3.0])
+    values, slopes = np.array([0.0, -0.5, -0.2, -0.3]), np.array([-1.0, 0.4, -0.5, 0.3])
+    found = line(places, values, slopes, 0.0, places)
+    spline = interpolate.CubicHermiteSpline(places, ops.convert_to_numpy(found.mean), ops.convert_to_numpy(found.slope))
+    at, exist = minima_between(tensor(places), tensor(np.ones(4)), found)
+    at, exist = ops.convert_to_numpy(at), ops.convert_to_numpy(exist)
+    roots = spline.derivative().roots(extrapolate=False)
+    minima = [r for r in roots if spline.derivative(2)(r) > 0]
+    assert exist.sum() == len(minima) >= 2
+    np.testing.assert_allclose(at[exist], minima, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [({"decrease": 0.6}, "decrease"), ({"probability": 1.5}, "probability"), ({"max_evaluations": 1}, "evaluations")],
+)
+def test_wrong_constants_are_refused(arguments, word):
+    with pytest.raises(ValueError, match=word):
+        Wolfe(**arguments)

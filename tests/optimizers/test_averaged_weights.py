@@ -1,0 +1,125 @@
+"""Whoever looks at the model sees the average; the training step alone sees the training point."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_lr.callbacks import AveragedWeights
+from keras_lr.optimizers import DoG, ScheduleFreeAdamW, ScheduleFreeSGD
+
+MAKERS = {
+    "DoG": lambda: DoG(relative_start=1e-2),
+    "ScheduleFreeAdamW": lambda: ScheduleFreeAdamW(0.05, warmup_steps=2, weight_decay=0.1),
+    "ScheduleFreeSGD": lambda: ScheduleFreeSGD(0.1),
+}
+every = pytest.mark.parametrize("name", MAKERS)
+
+
+def data():
+    x = np.random.RandomState(0).randn(64, 3).astype("float32")
+    return x, np.tanh(x).sum(1, keepdims=True) + 2.0
+
+
+def compiled(name, normalise=False):
+    keras.utils.set_random_seed(3)
+    middle = [keras.layers.BatchNormalization(momentum=0.9)] if normalise else []
+    if normalise and keras.backend.backend() != "torch":  # where every evaluation of Keras moves the masks that follow
+        middle.append(keras.layers.Dropout(0.2))
+    layers = [keras.layers.Dense(6, activation="tanh"), *middle, keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    model.compile(MAKERS[name](), loss="mse")
+    return model
+
+
+def fit(model, epochs, callbacks=(), **arguments):
+    x, y = data()
+    history = model.fit(
+        x, y, batch_size=16, epochs=epochs, shuffle=False, verbose=0, callbacks=list(callbacks), **arguments
+    )
+    return [float(v) for v in history.history["loss"]], history
+
+
+def loss_of(model):
+    x, y = data()
+    return float(model.evaluate(x, y, verbose=0, batch_size=64))
+
+
+@every
+def test_fit_ends_at_the_average(name):
+    model = compiled(name)
+    fit(model, 3)
+    ended = loss_of(model)
+    average = model.get_weights()
+    model.optimizer.use_training()
+    training = model.get_weights()
+    assert not all(np.array_equal(a, b) for a, b in zip(average, training, strict=True))
+    model.optimizer.use_average()
+    assert loss_of(model) == pytest.approx(ended, rel=1e-6)
+
+
+@every
+def test_validation_is_at_the_average_and_leaves_no_trace(name):
+    x, y = data()
+    plain, watched = compiled(name), compiled(name)
+    losses, _ = fit(plain, 3)
+    watched_losses, history = fit(watched, 3, [AveragedWeights()], validation_data=(x, y), validation_batch_size=64)
+    assert watched_losses == losses
+    for one, other in zip(plain.get_weights(), watched.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert float(history.history["val_loss"][-1]) == pytest.approx(loss_of(watched), rel=1e-6)
+    one_epoch = compiled(name)
+    fit(one_epoch, 1)
+    assert float(history.history["val_loss"][0]) == pytest.approx(loss_of(one_epoch), rel=1e-6)
+
+
+@every
+def test_what_is_saved_is_the_average_and_trains_on(name, tmp_path):
+    unbroken = compiled(name)
+    losses, _ = fit(unbroken, 4)
+    saved = compiled(name)
+    checkpoint = keras.callbacks.ModelCheckpoint(str(tmp_path / "{epoch}.keras"))
+    fit(saved, 2, [AveragedWeights(), checkpoint])
+    resumed = keras.models.load_model(tmp_path / "2.keras")
+    assert loss_of(resumed) == pytest.approx(loss_of(saved), rel=1e-6)
+    more, _ = fit(resumed, 2)
+    # Without the callback the first gradient of the second fit is taken at the average, once.
+    assert more == pytest.approx(losses[2:], rel=0.2)
+    resumed = keras.models.load_model(tmp_path / "2.keras")
+    more, _ = fit(resumed, 2, [AveragedWeights()])
+    assert more == pytest.approx(losses[2:], rel=1e-4)
+
+
+def test_statistics_of_batch_normalization_belong_to_the_average():
+    model = compiled("ScheduleFreeAdamW", normalise=True)
+    x, y = data()
+    with pytest.raises(ValueError, match="batch_normalization"):
+        fit(model, 1, [AveragedWeights()])
+    model = compiled("ScheduleFreeAdamW", normalise=True)
+    plain = compiled("ScheduleFreeAdamW", normalise=True)
+    watch = AveragedWeights(x, batch_size=64)
+    losses, history = fit(model, 3, [watch], validation_data=(x, y), validation_batch_size=64)
+    assert losses == fit(plain, 3)[0]  # dropout masks and running statistics of training are as they were
+    normaliser = model.layers[1]
+    inputs = ops.convert_to_numpy(model.layers[0](x))
+    np.testing.assert_allclose(ops.convert_to_numpy(normaliser.moving_mean), inputs.mean(0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(normaliser.moving_variance), inputs.var(0), rtol=1e-3, atol=1e-5)
+    assert float(history.history["val_loss"][-1]) == pytest.approx(loss_of(model), rel=1e-5)
+
+
+def test_with_another_optimizer_it_does_nothing():
+    model = compiled("DoG")
+    model.compile("adam", loss="mse")
+    one = fit(model, 2, [AveragedWeights()])[0]
+    other = compiled("DoG")
+    other.compile("adam", loss="mse")
+    assert one == fit(other, 2)[0]
+
+
+def test_weights_loaded_after_build_are_where_the_walk_starts():
+    model = compiled("DoG")
+    model.optimizer.build(model.trainable_variables)
+    model.set_weights([w + 5.0 for w in model.get_weights()])
+    fresh = compiled("DoG")
+    fresh.set_weights([w + 5.0 for w in fresh.get_weights()])
+    assert fit(model, 1)[0] == fit(fresh, 1)[0]

@@ -1,0 +1,149 @@
+"""Methods without a package to compare with: against their formulas, restated slowly in NumPy."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from oracles.optimizer_problems import PROBLEMS
+
+from keras_lr import optimizers
+
+
+def adgd(first=1e-3):
+    """Malitsky, Mishchenko 2020, algorithm 1."""
+    rate, growth, old = first, np.inf, None
+
+    def step(x, g):
+        nonlocal rate, growth, old
+        if old is not None:
+            moved, turned = np.linalg.norm(x - old[0]), np.linalg.norm(g - old[1])
+            new = min(np.sqrt(1 + growth) * rate, moved / (2 * turned))
+            rate, growth = new, new / rate
+        old = x, g
+        return x - rate * g
+
+    return step
+
+
+def barzilai_borwein(short, first=1e-2):
+    old = None
+
+    def step(x, g):
+        nonlocal old
+        rate = first
+        if old is not None:
+            s, y = x - old[0], g - old[1]
+            rate = abs(s @ y) / (y @ y) if short else (s @ s) / abs(s @ y)
+        old = x, g
+        return x - rate * g
+
+    return step
+
+
+def hypergradient_sgd(rate=0.01, beta=1e-3):
+    """Baydin et al. 2018, algorithm 4."""
+    old = 0.0
+
+    def step(x, g):
+        nonlocal rate, old
+        rate += beta * np.sum(g * old)
+        old = g
+        return x - rate * g
+
+    return step
+
+
+def hypergradient_adam(rate=0.01, beta=1e-4, b1=0.9, b2=0.999, epsilon=1e-8):
+    """Baydin et al. 2018, algorithm 5."""
+    m = v = u = 0.0
+    t = 0
+
+    def step(x, g):
+        nonlocal rate, m, v, u, t
+        t += 1
+        rate += beta * np.sum(g * u)
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
+        u = m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + epsilon)
+        return x - rate * u
+
+    return step
+
+
+def normalized_hypergradient(rate=0.01, beta=0.05):
+    old, seen = None, 0.0
+
+    def step(x, g):
+        nonlocal rate, old, seen
+        if old is not None:
+            h = g @ old / (old @ old)
+            seen += h * h
+            rate += beta * h / np.sqrt(seen)
+        old = g
+        return x - rate * g
+
+    return step
+
+
+def schedule_free_refined(rate=0.1, beta=0.9, decoupling=30.0):
+    """Song et al. 2025: x is a mean of z whose span is set apart from beta."""
+    x = z = None
+    total = 0.0
+
+    def step(y, g):
+        nonlocal x, z, total
+        if z is None:
+            x = z = y
+        total += rate**2
+        c = min(1.0, rate**2 / total * (1 - beta) * decoupling)
+        z = z - rate * g
+        x = (1 - c) * x + c * z
+        return (1 - beta) * z + beta * x
+
+    return step
+
+
+CASES = {
+    "AdGD": (optimizers.AdGD(initial_rate=1e-3), adgd),
+    "BarzilaiBorwein long": (optimizers.BarzilaiBorwein(initial_rate=1e-2), lambda: barzilai_borwein(False)),
+    "BarzilaiBorwein short": (
+        optimizers.BarzilaiBorwein(initial_rate=1e-2, short=True),
+        lambda: barzilai_borwein(True),
+    ),
+    "HypergradientSGD": (optimizers.HypergradientSGD(initial_rate=0.01, hyper_rate=1e-3), hypergradient_sgd),
+    "HypergradientAdam": (optimizers.HypergradientAdam(initial_rate=0.01, hyper_rate=1e-4), hypergradient_adam),
+    "NormalizedHypergradient": (
+        optimizers.NormalizedHypergradient(initial_rate=0.01, hyper_rate=0.05),
+        normalized_hypergradient,
+    ),
+    "ScheduleFreeSGD refined": (optimizers.ScheduleFreeSGD(0.1, decoupling=30.0), schedule_free_refined),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_is_its_formula(name):
+    optimizer, oracle = CASES[name]
+    optimizer, oracle = type(optimizer).from_config(optimizer.get_config()), oracle()
+    start, loss_and_gradients = PROBLEMS["least_squares"](batch_size=None)
+    variables = [keras.Variable(v, name=f"v{i}") for i, v in enumerate(start)]
+    shapes, cuts = [v.shape for v in start], np.cumsum([v.size for v in start])[:-1]
+    x = np.concatenate([v.ravel() for v in start])
+    for step in range(20):
+        pieces = [piece.reshape(shape) for piece, shape in zip(np.split(x, cuts), shapes, strict=True)]
+        x = oracle(x, np.concatenate([g.ravel() for g in loss_and_gradients(pieces, step)[1]]))
+        values = [ops.convert_to_numpy(v).astype("float64") for v in variables]
+        optimizer.apply([ops.convert_to_tensor(g, "float32") for g in loss_and_gradients(values, step)[1]], variables)
+    ours = np.concatenate([ops.convert_to_numpy(v).ravel() for v in variables])
+    np.testing.assert_allclose(ours, x, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["AdGD", "BarzilaiBorwein long", "BarzilaiBorwein short"])
+def test_solves_a_full_batch_problem(name):
+    optimizer = type(CASES[name][0]).from_config(CASES[name][0].get_config())
+    start, loss_and_gradients = PROBLEMS["least_squares"](batch_size=None)
+    variables = [keras.Variable(v, name=f"v{i}") for i, v in enumerate(start)]
+    norms = []
+    for step in range(200):
+        _, gradients = loss_and_gradients([ops.convert_to_numpy(v).astype("float64") for v in variables], step)
+        norms.append(np.sqrt(sum(np.sum(g**2) for g in gradients)))
+        optimizer.apply([ops.convert_to_tensor(g, "float32") for g in gradients], variables)
+    assert norms[-1] < 1e-2 * norms[0]

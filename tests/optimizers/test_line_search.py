@@ -1,0 +1,263 @@
+"""`LineSearch`: directions, guards, every rule in a fit, saving and going on."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from keras_lr.line_search import (
+    PAL,
+    SLS,
+    Backtracking,
+    EachStep,
+    GeN,
+    Goldstein,
+    HagerZhang,
+    Polyak,
+    PoNoS,
+    Restarting,
+    SafePolyak,
+    SaLSA,
+    SameDecrease,
+    Status,
+    StrongWolfe,
+)
+from keras_lr.optimizers import LineSearch
+from keras_lr.training import attach
+
+EVERY = [
+    PAL(),
+    SLS(10),
+    PoNoS(),
+    SaLSA(),
+    Polyak(),
+    SafePolyak(),
+    GeN(initial=0.05, every=2),
+    Backtracking(),
+    Goldstein(),
+    StrongWolfe(),
+    HagerZhang(),
+    EachStep(StrongWolfe(), SameDecrease()),
+]
+rng = np.random.default_rng(0)
+A = rng.normal(size=(64, 5)).astype("float32")
+B = (A @ rng.normal(size=(5, 1)) + 0.1 * rng.normal(size=(64, 1))).astype("float32")
+
+
+def linear(optimizer, **compiled):
+    """Least squares without a bias: the loss is ‖Aw - b‖²/64, a parabola along every line."""
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(optimizer, loss="mse", **compiled)
+    return attach(model)
+
+
+def fit(model, epochs=1, batch_size=64, **arguments):
+    return model.fit(A, B, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0, **arguments).history
+
+
+def weights(model):
+    return model.get_weights()[0][:, 0].astype("float64")
+
+
+def loss_and_gradient(w):
+    residual = A.astype("float64") @ w - B[:, 0]
+    return np.mean(residual**2), 2 * A.T.astype("float64") @ residual / 64
+
+
+def exact_step(w, direction):
+    """The minimiser along a line, in float64."""
+    a = A.astype("float64") @ direction
+    return -(loss_and_gradient(w)[1] @ direction) / (2 * np.mean(a * a))
+
+
+def test_pal_is_exact_in_one_step_on_a_quadratic():
+    model = linear(LineSearch(PAL(longest=100.0)))
+    gradient = loss_and_gradient(np.zeros(5))[1]
+    fit(model)
+    np.testing.assert_allclose(weights(model), -exact_step(np.zeros(5), -gradient) * gradient, rtol=2e-4)
+
+
+def test_pal_overshoots_and_is_capped_in_the_space_of_weights():
+    fit(model := linear(LineSearch(PAL(longest=0.25))))
+    assert np.linalg.norm(weights(model)) == pytest.approx(0.25, rel=1e-5)
+    gradient = loss_and_gradient(np.zeros(5))[1]
+    fit(model := linear(LineSearch(PAL(overshoot=1.6, longest=100.0))))
+    np.testing.assert_allclose(weights(model), -1.6 * exact_step(np.zeros(5), -gradient) * gradient, rtol=2e-4)
+
+
+@pytest.mark.parametrize("search", EVERY, ids=lambda s: type(s).__name__)
+def test_every_search_trains_reports_and_goes_on_bit_for_bit_after_saving(search, tmp_path):
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.5)
+    whole, half = linear(LineSearch(search, optimizer)), linear(LineSearch(search, keras.optimizers.SGD(0.1, 0.5)))
+    first, _ = fit(whole, 6, 16), fit(half, 6, 16)
+    assert {"alpha", "evaluations", "search_status"} < set(first)
+    assert first["loss"][-1] < 0.5 * first["loss"][0]
+    second = fit(whole, 2, 16)
+    half.save(tmp_path / "half.keras")
+    again = attach(keras.saving.load_model(tmp_path / "half.keras"))
+    assert again.optimizer.search == search
+    assert fit(again, 2, 16) == second
+    np.testing.assert_array_equal(weights(whole), weights(again))
+
+
+@pytest.mark.parametrize(
+    "direction",
+    [None, keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.02, 0.9, nesterov=True), keras.optimizers.Adam(0.1)],
+    ids=["gradient", "sgd", "momentum", "adam"],
+)
+def test_the_direction_is_what_the_optimizer_proposes(direction):
+    """With Restarting at 1 and a condition that anything meets, a search is the plain optimizer."""
+    direction = None if direction is None else type(direction).from_config(direction.get_config())
+    search = EachStep(Backtracking(decrease=1e-6), Restarting(1.0 if direction else 0.1))
+    searched = linear(LineSearch(search, direction))
+    plain = keras.optimizers.SGD(0.1) if direction is None else type(direction).from_config(direction.get_config())
+    expected = linear(plain)
+    history = fit(searched, 4)
+    fit(expected, 4)
+    assert history["alpha"] == pytest.approx([1.0 if direction else 0.1] * 4)
+    np.testing.assert_allclose(weights(searched), weights(expected), rtol=1e-4, atol=1e-6)
+
+
+class Uphill(keras.optimizers.SGD):
+    """An optimizer that goes the wrong way."""
+
+    def __init__(self, learning_rate=0.1, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+
+    def update_step(self, gradient, variable, learning_rate):
+        self.assign_add(variable, ops.cast(learning_rate, gradient.dtype) * gradient)
+
+
+def test_a_direction_that_does_not_descend_is_replaced_by_the_gradient_of_its_length():
+    model = linear(LineSearch(EachStep(Backtracking(decrease=1e-6), Restarting(0.1)), Uphill(1.0)))
+    history = fit(model)
+    assert history["search_status"] == [Status.ACCEPTED]
+    assert model.optimizer.replaced == 1
+    np.testing.assert_allclose(weights(model), -0.1 * loss_and_gradient(np.zeros(5))[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("search", EVERY, ids=lambda s: type(s).__name__)
+def test_a_batch_that_is_not_finite_moves_nothing_and_costs_nothing_later(search):
+    model = linear(LineSearch(search))
+    fit(model, 2)
+    before = weights(model)
+    poisoned = A.copy()
+    poisoned[0, 0] = np.nan
+    history = model.fit(poisoned, B, batch_size=64, verbose=0).history
+    np.testing.assert_array_equal(weights(model), before)
+    assert history["alpha"] == [0.0]
+    assert history["search_status"] == [Status.NOT_FINITE]
+    after = fit(model, 3)
+    assert after["loss"][-1] < after["loss"][0]
+
+
+def test_a_loss_that_is_not_finite_at_the_trial_restores_the_weights():
+    class Cliff(keras.layers.Layer):
+        def call(self, x):
+            return ops.where(ops.abs(x) < 1e-3, x, x * float("nan"))
+
+    keras.utils.set_random_seed(0)
+    parts = [layers.Dense(1, use_bias=False, kernel_initializer="zeros"), Cliff()]
+    model = keras.Sequential([keras.Input((5,)), *parts])
+    model.compile(LineSearch(PAL(measure=1.0)), loss="mse")
+    history = fit(attach(model))
+    assert history["search_status"] == [Status.NOT_FINITE]
+    np.testing.assert_allclose(weights(model), 0.0, atol=1e-6)
+
+
+def test_zero_gradient_moves_nothing():
+    model = linear(LineSearch(PAL()))
+    model.fit(np.zeros((8, 5), "float32"), np.zeros((8, 1), "float32"), verbose=0)
+    np.testing.assert_array_equal(weights(model), np.zeros(5))
+
+
+def test_gen_corrects_the_step_by_the_parabola_of_the_paper():
+    model = linear(LineSearch(GeN(initial=1e-3, every=1, smoothing=0.5)))
+    fit(model, 1)
+    gradient = loss_and_gradient(np.zeros(5))[1]
+    w = -1e-3 * gradient
+    np.testing.assert_allclose(weights(model), w, rtol=1e-5)
+    losses = [loss_and_gradient(k * w)[0] for k in (-1, 0, 1)]
+    multiple = (losses[0] - losses[2]) / (2 * (losses[2] - 2 * losses[1] + losses[0]))
+    history = fit(model, 1)
+    assert history["evaluations"] == [2.0]
+    assert history["alpha"][0] == pytest.approx(1e-3 * (0.5 + 0.5 * np.clip(multiple, 0.5, 2.0)), rel=1e-4)
+
+
+def test_polyak_takes_the_step_of_the_formula():
+    loss, gradient = loss_and_gradient(np.zeros(5))
+    history = fit(linear(LineSearch(Polyak(scale=1.0, initial=10.0))))
+    assert history["alpha"] == pytest.approx([loss / (gradient @ gradient)], rel=1e-4)
+    history = fit(linear(LineSearch(SafePolyak(floor=1e3))))
+    assert history["alpha"] == pytest.approx([loss / 1e3], rel=1e-4)
+
+
+def test_ponos_starts_from_polyak_and_remembers_its_cuts():
+    model = linear(LineSearch(PoNoS(longest=1e3)))
+    loss, gradient = loss_and_gradient(np.zeros(5))
+    history = fit(model)
+    first = loss / (0.1 * gradient @ gradient)
+    cuts = history["evaluations"][0] - 1
+    assert history["alpha"][0] == pytest.approx(first * 0.5**cuts, rel=1e-4)
+    assert float(ops.convert_to_numpy(model.optimizer._numbers)[-1]) == max(cuts - 1, 0)
+
+
+def test_salsa_searches_seldom_once_the_step_is_steady():
+    model = linear(LineSearch(SaLSA(initial=0.05, growth=1.0)))
+    statuses = [fit(model, 1)["search_status"][0] for _ in range(16)]
+    assert statuses[:10] == [Status.ACCEPTED] * 10
+    assert Status.KEPT in statuses[10:]
+
+
+def test_a_search_and_an_optimizer_wrap_into_the_average_of_weights():
+    model = linear(LineSearch(PAL(), use_ema=True, ema_momentum=0.5))
+    fit(model, 4)
+    assert np.isfinite(weights(model)).all()
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("weight_decay", 0.1),
+        ("clipnorm", 1.0),
+        ("global_clipnorm", 1.0),
+        ("clipvalue", 1.0),
+        ("gradient_accumulation_steps", 2),
+        ("ema_overwrite_frequency", 5),
+        ("learning_rate", 0.1),
+    ],
+)
+def test_what_would_move_the_weights_off_the_line_is_refused(argument, value):
+    with pytest.raises(ValueError, match=argument):
+        LineSearch(PAL(), **{argument: value})
+
+
+def test_other_refusals():
+    with pytest.raises(ValueError, match="search"):
+        LineSearch("armijo")
+    with pytest.raises(ValueError, match="gradient_accumulation_steps"):
+        LineSearch(PAL(), keras.optimizers.SGD(0.1, gradient_accumulation_steps=2))
+    optimizer = LineSearch(PAL())
+    with pytest.raises(ValueError, match="direction"):
+        optimizer.learning_rate = 0.1
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(1, kernel_constraint="non_neg")])
+    model.compile(LineSearch(PAL()), loss="mse")
+    attach(model)
+    with pytest.raises(ValueError, match="constraint"):
+        fit(model)
+    for wrong in ({"measure": 0.0}, {"overshoot": -1.0}, {"longest": "far"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            PAL(**wrong)
+
+
+def test_clipping_and_decay_of_the_direction_are_part_of_it():
+    direction = keras.optimizers.AdamW(0.1, weight_decay=0.5, clipnorm=0.1)
+    model = linear(LineSearch(Backtracking(), direction))
+    assert fit(model, 6)["search_status"] == [Status.ACCEPTED] * 6
+
+
+def test_configuration_travels():
+    optimizer = LineSearch(EachStep(Backtracking(0.2), SameDecrease()), keras.optimizers.Adam(0.01))
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert again.search == optimizer.search
+    assert again.get_config() == optimizer.get_config()

@@ -1,0 +1,146 @@
+"""Factors on the rates of layers: exact, for any optimizer, and loud when a pattern is wrong."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_lr.optimizers import DoG, LineSearch, PerLayer, Prodigy, layerwise_decay, mup_adam, mup_sgd
+
+SGD, Adam, AdamW = keras.optimizers.SGD, keras.optimizers.Adam, keras.optimizers.AdamW
+
+
+def network(width=4):
+    layers = [
+        keras.layers.Dense(width, name="body"),
+        keras.layers.Dense(width, name="neck"),
+        keras.layers.Dense(1, name="head"),
+    ]
+    return keras.Sequential([keras.Input((3,)), *layers])
+
+
+def trained(optimizer, start=None, steps=4):
+    """Apply the same gradients for some steps and return the weights by layer."""
+    keras.utils.set_random_seed(1)
+    model = network()
+    variables = model.trainable_variables
+    optimizer.build(variables)
+    random = np.random.RandomState(2)
+    before = [ops.convert_to_numpy(v) for v in variables]
+    for _ in range(steps):
+        optimizer.apply([ops.convert_to_tensor(random.randn(*v.shape), "float32") for v in variables], variables)
+    return before, [ops.convert_to_numpy(v) for v in variables]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rate: Adam(rate),
+        lambda rate: AdamW(rate, weight_decay=0.1),
+        lambda rate: SGD(rate, momentum=0.9, nesterov=True),
+        lambda rate: keras.optimizers.RMSprop(rate),
+        lambda rate: keras.optimizers.Lion(rate),
+    ],
+    ids=["Adam", "AdamW", "SGD", "RMSprop", "Lion"],
+)
+def test_a_factor_is_another_rate(make):
+    _, mixed = trained(PerLayer(make(0.1), {"body": 0.1, "neck/kernel": 0}))
+    before, slow = trained(make(0.01))
+    _, quick = trained(make(0.1))
+    for i in (0, 1):
+        np.testing.assert_allclose(mixed[i], slow[i], rtol=1e-6, atol=1e-7)
+    np.testing.assert_array_equal(mixed[2], before[2])
+    for i in (3, 4, 5):
+        np.testing.assert_allclose(mixed[i], quick[i], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("make", [Adam, lambda: DoG(relative_start=1e-2), lambda: Prodigy(initial_estimate=1e-2)])
+def test_factors_of_one_change_nothing(make):
+    _, with_factors = trained(PerLayer(make(), {"body": 1.0, "head": 1.0}))
+    _, without = trained(make())
+    for one, other in zip(with_factors, without, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+
+
+def test_a_factor_scales_the_step_of_a_method_with_global_sums():
+    before, mixed = trained(PerLayer(DoG(relative_start=1e-2), {"body": 0.1, "neck": 0.0}), steps=1)
+    _, plain = trained(DoG(relative_start=1e-2), steps=1)
+    # The frozen layer is no part of the sums, so that the steps of the others have their ratio, not their size.
+    moved, wanted = mixed[0] - before[0], plain[0] - before[0]
+    head = np.linalg.norm(mixed[4] - before[4]) / np.linalg.norm(plain[4] - before[4])
+    np.testing.assert_allclose(moved, 0.1 * head * wanted, rtol=1e-3, atol=1e-6)
+    np.testing.assert_array_equal(mixed[2], before[2])
+
+
+def test_the_last_pattern_wins():
+    before, after = trained(PerLayer(Adam(0.1), {".*": 0.0, "head": 1.0}))
+    np.testing.assert_array_equal(after[0], before[0])
+    assert not np.array_equal(after[4], before[4])
+
+
+def test_a_pattern_that_matches_nothing_lists_what_there_is():
+    with pytest.raises(ValueError, match=r"\['bod'\][\s\S]*body/kernel"):
+        trained(PerLayer(Adam(), {"bod": 0.1}))
+
+
+def test_what_cannot_work_is_refused():
+    with pytest.raises(ValueError, match="-1"):
+        PerLayer(Adam(), {"body": -1})
+    with pytest.raises(ValueError, match="froze every variable"):
+        trained(PerLayer(Adam(), {".*": 0}))
+    with pytest.raises(TypeError, match="LossScaleOptimizer"):
+        PerLayer(keras.optimizers.LossScaleOptimizer(Adam()), {"body": 1})
+    with pytest.raises(TypeError, match="direction"):
+        PerLayer(LineSearch(), {"body": 1})
+
+
+def test_trains_saves_and_resumes(tmp_path):
+    x = np.random.RandomState(0).randn(32, 3).astype("float32")
+    model = network()
+    model.compile(PerLayer(AdamW(0.01), {"body": 0.1, "neck": 0}), loss="mse")
+    model.fit(x, x[:, :1], verbose=0, batch_size=8, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    one = model.fit(x, x[:, :1], verbose=0, batch_size=8, shuffle=False).history["loss"]
+    other = again.fit(x, x[:, :1], verbose=0, batch_size=8, shuffle=False).history["loss"]
+    assert [float(v) for v in one] == [float(v) for v in other]
+    model.optimizer.learning_rate = 0.5
+    assert float(model.optimizer.inner_optimizer.learning_rate) == 0.5
+
+
+def test_layerwise_decay_falls_towards_the_input():
+    assert layerwise_decay(network(), 0.5) == {"body/.*": 0.25, "neck/.*": 0.5, "head/.*": 1.0}
+    nested = keras.Sequential([keras.Input((3,)), network(), keras.layers.Dense(1, name="top")])
+    assert list(layerwise_decay(nested, 0.5).values()) == [0.125, 0.25, 0.5, 1.0]
+    trained_model = PerLayer(Adam(), layerwise_decay(nested, 0.5))
+    trained_model.build(nested.trainable_variables)
+    with pytest.raises(ValueError, match="decay=2"):
+        layerwise_decay(network(), 2)
+
+
+def test_width_scaling_is_that_of_the_mup_package():
+    # mup 1.0.0, MuAdam on Linear(3, w), Linear(w, w), Linear(w, 1) with base width 4 and w = 16: the hidden matrix
+    # has lr / 4 and the first matrix and all biases lr. (Its readout has lr and a forward factor of 1 / 4, which is
+    # the same as the factor 1 / 4 here: table 3 against table 8 of the paper.)
+    assert mup_adam(network(16), network(4)) == {"neck/kernel": 0.25, "head/kernel": 0.25}
+    # MuSGD: vectors and input lr * 4, hidden lr, output lr / 4 in the form without the forward factor.
+    expected = {"body/kernel": 4.0, "body/bias": 4.0, "neck/bias": 4.0, "head/kernel": 0.25}
+    assert mup_sgd(network(16), network(4)) == expected
+    with pytest.raises(ValueError, match="differ in width"):
+        mup_adam(network(16), keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]))
+
+
+def test_a_rate_transfers_from_width_to_width():
+    """The coordinate check: a step of Adam changes the outputs of hidden layers alike at every width."""
+    changes = []
+    for width in (16, 256):
+        keras.utils.set_random_seed(0)
+        model = network(width)
+        optimizer = PerLayer(Adam(1e-2), mup_adam(model, network(16)) or {"body": 1.0})
+        hidden = keras.Model(model.inputs[0], model.layers[1].output)
+        x = np.random.RandomState(0).randn(16, 3).astype("float32")
+        before = ops.convert_to_numpy(hidden(x))
+        model.compile(optimizer, loss="mse")
+        model.fit(x, x[:, :1], verbose=0, batch_size=16)
+        changes.append(np.sqrt(np.mean((ops.convert_to_numpy(hidden(x)) - before) ** 2)))
+    assert 0.4 < changes[1] / changes[0] < 2.5

@@ -1,0 +1,104 @@
+"""Hyperparameters on schedules take effect inside the compiled step; the weights show it."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_lr import optimizers
+from keras_lr import schedules as s
+
+X = np.ones((8, 1), "float32")
+
+
+def trained(optimizer, x=X, model=None):
+    if model is None:
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+        model.compile(optimizer, loss="mse")
+    model.fit(x, np.ones_like(x), batch_size=1, verbose=0)
+    return model, float(model.get_weights()[0][0, 0])
+
+
+OPTIMIZERS = {
+    "SGD": (lambda: keras.optimizers.SGD(0.1, momentum=0.9), "momentum"),
+    "nesterov": (lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True), "momentum"),
+    "Adam": (lambda: keras.optimizers.Adam(0.1), "beta_1"),
+    "AdamW": (lambda: keras.optimizers.AdamW(0.1, weight_decay=0.01), "weight_decay"),
+    "RMSprop": (lambda: keras.optimizers.RMSprop(0.1, momentum=0.9), "momentum"),
+    "Lion": (lambda: keras.optimizers.Lion(0.1), "beta_2"),
+    "Nadam": (lambda: keras.optimizers.Nadam(0.1), "beta_2"),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_constant_schedule_changes_nothing_and_another_does(name):
+    make, hyperparameter = OPTIMIZERS[name]
+    number = getattr(make(), hyperparameter)
+    _, plain = trained(make())
+    _, constant = trained(optimizers.Scheduled(make(), **{hyperparameter: number}))
+    _, other = trained(optimizers.Scheduled(make(), **{hyperparameter: s.Linear(number / 2, 6, number / 4)}))
+    assert constant == pytest.approx(plain, rel=2e-6)
+    assert abs(other - plain) > 1e-6 or name == "Lion"
+
+
+def by_hand(momentum, steps=8):
+    weight, velocity = 0.0, 0.0
+    for step in range(steps):
+        velocity = momentum(step) * velocity - 0.1 * 2 * (weight - 1)
+        weight += velocity
+    return weight
+
+
+@pytest.mark.parametrize("wrapped", ["alone", "loss scale", "accumulation"])
+def test_the_momentum_of_each_step_is_the_schedules(wrapped):
+    schedule = s.Linear(0.9, 8, 0.1)
+    accumulation = {"gradient_accumulation_steps": 2} if wrapped == "accumulation" else {}
+    optimizer = optimizers.Scheduled(keras.optimizers.SGD(0.1, momentum=0.9, **accumulation), momentum=schedule)
+    if wrapped == "loss scale":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    x = np.ones((16 if accumulation else 8, 1), "float32")
+    _, weight = trained(optimizer, x)
+    assert weight == pytest.approx(by_hand(lambda step: 0.9 - 0.1 * step), rel=1e-5)
+
+
+def test_assigning_the_attribute_is_what_does_not_work():
+    """The defect that this class is for: on JAX and TensorFlow the number is part of the compiled step."""
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    model, _ = trained(optimizer)
+    optimizer.momentum = 0.0
+    _, assigned = trained(None, model=model)
+    model, _ = trained(keras.optimizers.SGD(0.1, momentum=0.9))
+    _, untouched = trained(None, model=model)
+    assert (assigned == untouched) == (keras.backend.backend() != "torch")
+
+
+def test_saved_and_resumed_is_uninterrupted(tmp_path):
+    optimizer = optimizers.Scheduled(keras.optimizers.Adam(s.Cosine(0.1, 20)), beta_1=s.Linear(0.95, 16, 0.5))
+    model, _ = trained(optimizer)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded.optimizer, optimizers.Scheduled)
+    assert trained(None, model=loaded)[1] == trained(None, model=model)[1]
+
+
+def test_one_cycle_with_inverse_momentum():
+    cycle = s.OneCycle(0.1, 8)
+    optimizer = optimizers.one_cycle(keras.optimizers.SGD(momentum=0.9), cycle)
+    model, weight = trained(optimizer)
+    rates, momenta = cycle.values(range(8)), cycle.momentum().values(range(8))
+    by_rule, velocity = 0.0, 0.0
+    for rate, momentum in zip(rates, momenta, strict=True):
+        velocity = momentum * velocity - rate * 2 * (by_rule - 1)
+        by_rule += velocity
+    assert weight == pytest.approx(by_rule, rel=1e-5)
+    assert np.argmax(rates) == np.argmin(momenta)
+
+
+def test_what_is_switched_off_cannot_be_scheduled():
+    with pytest.raises(ValueError, match=r"momentum=0\.0.*SGD\(momentum=0\.9\)"):
+        optimizers.Scheduled(keras.optimizers.SGD(0.1), momentum=s.Constant(0.9))
+    with pytest.raises(ValueError, match="no hyperparameter `mumentum`"):
+        optimizers.Scheduled(keras.optimizers.SGD(0.1, momentum=0.9), mumentum=0.9)
+    with pytest.raises(ValueError, match="name at least one"):
+        optimizers.Scheduled(keras.optimizers.SGD(0.1))
+    with pytest.raises(ValueError, match="cannot be scheduled here"):
+        optimizers.Scheduled(keras.optimizers.SGD(0.1), learning_rate=0.1)

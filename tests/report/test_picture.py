@@ -1,0 +1,66 @@
+"""A report's charts, drawn with matplotlib."""
+
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+from keras_lr.report import Chart, Line, Report, Text
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_left():
+    yield
+    pyplot.close("all")
+
+
+def test_every_chart_gets_axes_with_its_labels_scales_and_lines(race_report):
+    runs, race = race_report.plot()
+    assert runs.get_title(loc="left") == "Short runs"
+    assert (runs.get_xlabel(), runs.get_ylabel()) == ("step", "loss")
+    assert (runs.get_xscale(), runs.get_yscale()) == ("linear", "linear")
+    assert (race.get_xscale(), race.get_yscale()) == ("log", "log")
+    names = [text.get_text() for text in race.get_legend().get_texts()]
+    assert names == ["fit", "lanes", "interval", "picked"]
+
+
+def test_what_is_not_finite_is_a_cross_on_the_upper_edge(race_report):
+    runs, race = race_report.plot()
+    (cross,) = [line for line in runs.lines if line.get_marker() == "x"]
+    np.testing.assert_array_equal(cross.get_xdata(), [3])  # where the lane is first not finite, once
+    np.testing.assert_array_equal(cross.get_ydata(), [1])
+    (lost,) = [line for line in race.lines if line.get_marker() == "x"]
+    np.testing.assert_allclose(lost.get_xdata(), [0.1, 1.0])
+    race.figure.canvas.draw()
+
+
+def test_hostile_names_are_drawn_as_they_are(hostile_report):
+    (axes,) = hostile_report.plot()
+    axes.figure.canvas.draw()  # a "$" would start a formula that does not parse
+
+
+def test_given_axes_are_drawn_on():
+    chart = Chart("c", "x", "y", [Line("_hidden", [0, 1], [0, 1])])
+    _, given = pyplot.subplots()
+    assert Report("r", [chart]).plot(given) == (given,)
+    assert len(given.lines) == 1
+    assert given.get_legend().get_texts()[0].get_text().strip() == "_hidden"
+
+
+def test_another_number_of_axes_is_refused(race_report):
+    _, given = pyplot.subplots()
+    with pytest.raises(ValueError, match="ax holds 1 axes, but there are 2 charts: 'Short runs', 'The race'"):
+        race_report.plot(given)
+
+
+def test_a_result_without_charts_says_so():
+    with pytest.raises(ValueError, match="holds no chart"):
+        Report("r", [Text("t")]).plot()
+
+
+def test_all_infinite_and_empty_lines_are_drawn():
+    lines = [Line("lost", [1, 2], [np.inf, np.nan]), Line("empty", [], []), Line("negative", [1, 2], [-1, -2])]
+    (axes,) = Report("r", [Chart("c", "x", "y", lines, log_x=True, log_y=True)]).plot()
+    axes.figure.canvas.draw()

@@ -1,0 +1,39 @@
+"""A report in the terminal."""
+
+from keras_lr.report import Facts, Report, Table
+
+
+def test_tables_are_aligned_and_numbers_stand_right():
+    report = Report("Lanes", [Table("Race", ("rate", "verdict"), [(0.001, "good"), (1.0, "diverged")], note="Units.")])
+    assert str(report).split("\n") == [
+        "Lanes",
+        "=====",
+        "",
+        "Race",
+        " rate  verdict",
+        "---------------",
+        "0.001  good",
+        "    1  diverged",
+        "Units.",
+    ]
+
+
+def test_the_text_holds_everything_but_the_charts(race_report):
+    text = str(race_report)
+    for said in ("learning rate  0.003", "12,000", "five short complete schedules", "inf", "nan", "In nats."):
+        assert said in text
+    assert "Short runs" not in text
+    assert all(line == line.rstrip() for line in text.split("\n"))
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    text = str(Report("a\x1b[31mred", [Facts({"b\r\n": "c\x07"}), Table("d\x1b]0;t\x07", ("e\t",), [("f\x00",)])]))
+    assert all(character.isprintable() or character == "\n" for character in text)
+
+
+def test_an_empty_table_is_shown_as_its_columns():
+    assert "rate  loss" in str(Report("t", [Table("Race", ("rate", "loss"), [])]))
+
+
+def test_repr_is_the_short_table(race_report):
+    assert repr(race_report) == str(race_report)

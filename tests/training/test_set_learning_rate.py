@@ -1,0 +1,156 @@
+"""The rate is set at any moment, whatever was compiled, and the weights show it."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_lr import schedules as s
+from keras_lr.training import scale_learning_rate, set_learning_rate
+
+X = np.ones((4, 1), "float32")
+
+
+@keras.saving.register_keras_serializable("keras_lr_tests")
+def minus_prediction(y, prediction):
+    return -prediction  # the gradient of the one weight is -1, so a step moves it by the rate
+
+
+def made(optimizer, **compiled):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(optimizer, loss=minus_prediction, **compiled)
+    return model
+
+
+def moved(model, callbacks=(), **arguments):
+    """How far each of four steps moved the weight together."""
+    before = float(model.get_weights()[0][0, 0])
+    model.fit(X, X, batch_size=1, verbose=0, callbacks=list(callbacks), **arguments)
+    return float(model.get_weights()[0][0, 0]) - before
+
+
+COMPILED = {
+    "a number": lambda: 0.1,
+    "our schedule": lambda: s.Linear(1.0, 100),
+    "a steerable": lambda: s.steerable(s.Linear(1.0, 100)),
+    "a schedule of Keras": lambda: keras.optimizers.schedules.CosineDecay(0.1, 100),
+    "a function": lambda: lambda: 0.1,
+}
+
+
+@pytest.mark.parametrize("compiled", COMPILED)
+def test_between_fits_and_within(compiled):
+    model = made(keras.optimizers.SGD(COMPILED[compiled]()))
+    moved(model)
+    set_learning_rate(model, 0.01)
+    assert moved(model) == pytest.approx(0.04, rel=1e-5)
+    set_learning_rate(model, 1)
+    assert moved(model) == pytest.approx(4, rel=1e-6)
+    set_learning_rate(model, s.StepBased(0.5, 0.5, 1000))
+    assert moved(model) == pytest.approx(2, rel=1e-6)
+    scale_learning_rate(model, 0.1)
+    assert moved(model) == pytest.approx(0.2, rel=1e-5)
+    powers = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: set_learning_rate(model, 10.0**-batch))
+    assert moved(model, [powers]) == pytest.approx(0.05 + 1.11, rel=1e-5)
+    set_learning_rate(model, np.float32(0.25))
+    assert moved(model) == pytest.approx(1, rel=1e-6)
+
+
+def test_a_schedule_in_the_middle_of_an_epoch():
+    model = made(keras.optimizers.SGD(0.1))
+
+    def turn(batch, logs):
+        if batch == 1:
+            set_learning_rate(model, s.Constant(5.0))
+        if batch == 2:
+            scale_learning_rate(model, 0.1)
+
+    assert moved(model, [keras.callbacks.LambdaCallback(on_train_batch_end=turn)]) == pytest.approx(5.7, rel=1e-6)
+
+
+def test_the_value_alone_compiles_nothing():
+    traces = []
+
+    def counted(y, prediction):
+        traces.append(1)
+        return -prediction
+
+    model = made(keras.optimizers.SGD(s.steerable(s.Linear(1.0, 100))))
+    model.compile(model.optimizer, loss=counted)
+    moved(model)
+    before = len(traces)
+    for rate in (0.1, 0.2):
+        set_learning_rate(model, rate)
+        moved(model)
+        scale_learning_rate(model, 0.5)
+        moved(model)
+    assert len(traces) == before or keras.backend.backend() == "torch"
+
+
+def test_it_is_saved_with_the_model(tmp_path):
+    model = made(keras.optimizers.SGD(s.Linear(1.0, 100)))
+    moved(model)
+    scale_learning_rate(model, 0.5)
+    moved(model)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.optimizer._learning_rate.multiplier == 0.5
+    assert moved(loaded) == moved(model)
+    loaded.save_weights(tmp_path / "again.weights.h5")
+    fresh = made(keras.optimizers.SGD(s.steerable(s.Linear(1.0, 100))))
+    fresh.optimizer.build(fresh.trainable_variables)
+    fresh.load_weights(tmp_path / "again.weights.h5")
+    assert moved(fresh) == pytest.approx(moved(model), rel=1e-6)
+
+
+def test_a_plain_rate_is_not_taken_for_a_multiplier(tmp_path):
+    plain = made(keras.optimizers.SGD(0.001))
+    moved(plain)
+    plain.save_weights(tmp_path / "plain.weights.h5")
+    steered = made(keras.optimizers.SGD(s.steerable(s.Linear(1.0, 100))))
+    steered.optimizer.build(steered.trainable_variables)
+    with pytest.raises(ValueError, match="shape"):
+        steered.load_weights(tmp_path / "plain.weights.h5")
+
+
+def test_inside_wrappers():
+    model = made(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(s.Linear(1.0, 100)), initial_scale=1.0))
+    moved(model)
+    set_learning_rate(model, 0.25)
+    assert moved(model) == pytest.approx(1, rel=1e-6)
+
+
+def test_accumulation_counts_updates():
+    """Four updates of two batches each: Keras' own schedule would stand at twice the step."""
+    ours = made(keras.optimizers.SGD(s.Linear(1.0, 4), gradient_accumulation_steps=2))
+    ours.fit(np.ones((8, 1)), np.ones((8, 1)), batch_size=1, verbose=0)
+    assert ours.get_weights()[0][0, 0] == pytest.approx(1 + 0.75 + 0.5 + 0.25, rel=1e-6)
+    assert float(keras.ops.convert_to_numpy(ours.optimizer.learning_rate)) == 0
+    scale = made(
+        keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.SGD(s.Linear(1.0, 4), gradient_accumulation_steps=2), initial_scale=1.0
+        )
+    )
+    scale.fit(np.ones((8, 1)), np.ones((8, 1)), batch_size=1, verbose=0)
+    assert scale.get_weights()[0][0, 0] == pytest.approx(2.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 2])
+def test_what_the_optimizer_used_is_what_the_schedule_says(steps_per_execution):
+    if keras.backend.backend() == "torch" and steps_per_execution > 1:
+        pytest.skip("Keras refuses steps_per_execution above 1 on PyTorch")
+    schedule = s.OneCycle(0.5, 12).warmed_up(3)
+    model = made(keras.optimizers.SGD(schedule), steps_per_execution=steps_per_execution)
+    for epoch in range(4):
+        assert moved(model) == pytest.approx(schedule.values(range(4 * epoch, 4 * epoch + 4)).sum(), rel=1e-5, abs=1e-6)
+
+
+def test_bad_rates_are_refused():
+    model = made(keras.optimizers.SGD(0.1))
+    with pytest.raises(ValueError, match=r"learning_rate.*Received: -1"):
+        set_learning_rate(model, -1)
+    with pytest.raises(TypeError, match="must be a schedule, a number or a function"):
+        set_learning_rate(model, "fast")
+    with pytest.raises(ValueError, match="factor"):
+        scale_learning_rate(model, 0)
+    with pytest.raises(ValueError, match=r"model\.compile"):
+        set_learning_rate(keras.Sequential([keras.layers.Dense(1)]), 0.1)
