@@ -39,7 +39,7 @@ class FitResult(Shown):
 
     def report(self) -> Report:
         """Describe race, schedule, loss and events in facts, tables and charts."""
-        facts = {
+        facts: dict[str, str | int | float | None] = {
             "learning rate (peak)": self.learning_rate,
             "interval": f"{self.race.low:.2g} to {self.race.high:.2g}",
             "optimizer": self.race.optimizer,

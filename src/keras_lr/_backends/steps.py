@@ -1,15 +1,20 @@
 """Picks the `TrainingSteps` of the backend that Keras runs on."""
 
+from collections.abc import Callable
+from importlib import import_module
+
 import keras
 
-if keras.backend.backend() == "jax":
-    from keras_lr._backends.steps_jax import TrainingSteps as TrainingSteps
-elif keras.backend.backend() == "tensorflow":
-    from keras_lr._backends.steps_tensorflow import TrainingSteps as TrainingSteps
-elif keras.backend.backend() == "torch":
-    from keras_lr._backends.steps_torch import TrainingSteps as TrainingSteps
-else:
+from keras_lr._backends import steps_interface
+
+BACKENDS = ("jax", "tensorflow", "torch")
+
+if keras.backend.backend() not in BACKENDS:
     raise ImportError(
-        f"keras_lr trains on the jax, tensorflow and torch backends; Keras runs on "
-        f"{keras.backend.backend()!r}. Set KERAS_BACKEND before the first import of keras."
+        f"keras_lr trains on the backends {', '.join(BACKENDS)}; Keras runs on {keras.backend.backend()!r}. "
+        "Set KERAS_BACKEND before the first import of keras."
     )
+
+TrainingSteps: Callable[[keras.Model], steps_interface.TrainingSteps] = import_module(
+    f"keras_lr._backends.steps_{keras.backend.backend()}"
+).TrainingSteps

@@ -38,7 +38,7 @@ class RaceResult(Shown):
 
     def report(self) -> Report:
         """Describe the race in facts, a table and charts."""
-        facts = {
+        facts: dict[str, str | int | float | None] = {
             "learning rate": self.learning_rate,
             "interval": f"{self.low:.2g} to {self.high:.2g}",
             "optimizer": self.optimizer,

@@ -7,12 +7,13 @@ from typing import Any
 import keras
 
 from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr._backends import steps_interface
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr.training._random_state import kept_random_state
 
 
 @contextmanager
-def borrowed(model: keras.Model) -> Iterator[TrainingSteps]:
+def borrowed(model: keras.Model) -> Iterator[steps_interface.TrainingSteps]:
     """Lend the compiled training step of a built model.
 
     Weights, BatchNormalization statistics, optimizer slots and counters, metrics, seed generators, the process' random
