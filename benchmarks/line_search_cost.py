@@ -2,8 +2,9 @@
 
     KERAS_BACKEND=jax python benchmarks/line_search_cost.py [--models small,cnn,large] [--rounds 7]
 
-Prints for each model and search the median ratio of processor time and of wall-clock time, a row of Markdown each. Every
-round trains each contender for some steps of `model.fit`, one after the other, so that a busy machine slows all of them.
+Prints for each model and search the median ratio of processor time and of wall-clock time, a row of
+Markdown each. Every round trains each contender for some steps of `model.fit`, one after the other, so that a busy
+machine slows all of them.
 The extra evaluations of a step are those the search reports; an ideal forward pass costs a third of a step.
 """
 

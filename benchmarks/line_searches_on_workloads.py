@@ -3,10 +3,10 @@
     KERAS_BACKEND=jax python benchmarks/line_searches_on_workloads.py [--workloads fmnist_mlp,...] [--searches PAL,...]
         [--seeds 1] [--starts 9] [--share 1.0] [--output runs.csv]
 
-A search that begins with a rate (`initial`) is started at 1e-4 ... 1e4 (times its direction); PAL, SafePolyak and PoNoS have no such rate, and
-their own constant (`measure`, `floor`, `scale`) is multiplied by 1e-4 ... 1e4 instead. Tuned SGD and Adam with a
-constant rate come from `baseline.csv`. Per workload and search the table shows the final validation loss at the default
-start, the best and the worst over the starts, evaluations a step, and milliseconds a step.
+A search that begins with a rate (`initial`) is started at 1e-4 ... 1e4 times its direction; PAL, SafePolyak and
+PoNoS have no such rate, and their own constant (`measure`, `floor`, `scale`) is multiplied by as much. Tuned SGD and
+Adam come from `baseline.csv`. Per workload and search the table shows the final validation loss at the default start,
+the best and the worst over the starts, evaluations a step, and milliseconds a step.
 `--share` cuts the number of steps, to see that everything runs.
 """
 
@@ -21,7 +21,7 @@ import score
 from workload import Feed, evaluate
 from workloads import WORKLOADS
 
-from keras_lr.line_search import PAL, SLS, GeN, Goldstein, EachStep, Growing, Polyak, PoNoS, SafePolyak, SaLSA
+from keras_lr.line_search import PAL, SLS, EachStep, GeN, Goldstein, Growing, Polyak, PoNoS, SafePolyak, SaLSA
 from keras_lr.optimizers import LineSearch
 from keras_lr.training import attach
 

@@ -5,7 +5,7 @@
 
 Small tasks: 3 optimizers, 5 seeds; the truth is 500 steps at each of 27 rates, constant and with 5 % warm-up and linear
 decay, judged by the loss of all the training data. Workloads: the truth is `baseline.csv` (its "cosine" is a schedule),
-judged by the mean validation loss of its seeds. Error: log10(suggested / best). Excess: (loss at the suggestion - best) /
+judged by the mean validation loss. Error: log10(suggested / best). Excess: (loss at the suggestion - best) /
 (untrained - best), linear between the rates of the grid in the logarithm, at most 2. Even-numbered tasks and workloads
 tune our rule's constants, the others are held out.
 """
@@ -155,7 +155,9 @@ def workload_cases(found: dict[str, np.ndarray]) -> Iterator[Case]:
             mine = [run for run in runs if (run.workload, run.optimizer) == (workload.name, name)]
             rates = np.array(sorted({run.learning_rate for run in mine if run.schedule == "constant"}))
             losses = {
-                use: finite([np.mean([r.loss for r in mine if (r.learning_rate, r.schedule) == (rate, kept)]) for rate in rates])
+                use: finite(
+                    [np.mean([r.loss for r in mine if (r.learning_rate, r.schedule) == (rate, kept)]) for rate in rates]
+                )
                 for use, kept in (("constant", "constant"), ("schedule", "cosine"))
             }
             sweeps = found[f"{workload.name}/{name}/0/sweeps"]

@@ -29,7 +29,12 @@ SCHEDULES = {
 
 def model(width, learning_rate):
     made = keras.Sequential(
-        [keras.Input((64,)), keras.layers.Dense(width, "relu"), keras.layers.Dense(width, "relu"), keras.layers.Dense(10)]
+        [
+            keras.Input((64,)),
+            keras.layers.Dense(width, "relu"),
+            keras.layers.Dense(width, "relu"),
+            keras.layers.Dense(10),
+        ]
     )
     made.compile(keras.optimizers.Adam(learning_rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return made

@@ -102,7 +102,9 @@ def test_the_horizon_resolves_units_with_accumulation():
 
 def test_the_horizon_resolves_steerables_and_scheduled_momentum():
     steered = s.steerable(s.Linear(0.5, s.Fraction(1)))
-    optimizer = optimizers.Scheduled(keras.optimizers.SGD(steered, momentum=0.9), momentum=s.Linear(0.9, s.Epochs(2), 0.5))
+    optimizer = optimizers.Scheduled(
+        keras.optimizers.SGD(steered, momentum=0.9), momentum=s.Linear(0.9, s.Epochs(2), 0.5)
+    )
     model = made(optimizer)
     model.fit(X, X, batch_size=1, epochs=2, verbose=0, callbacks=[Horizon()])
     assert optimizer.hyperparameters(8) == {"momentum": 0.5}

@@ -78,12 +78,11 @@ def test_resumed_from_a_file_it_goes_on(tmp_path):
 def test_backup_and_restore_brings_the_rule_back(tmp_path):
     says = [1.0, 0.95, 0.95, 0.95]
     backup = lambda: keras.callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)  # noqa: E731
-    run(made(), says, ReduceOnPlateau("said", factor=0.5, patience=3), 3, before=[backup()])
-    resumed = ReduceOnPlateau("said", factor=0.5, patience=3, min_delta=0.1)
+    run(made(), says, ReduceOnPlateau("said", factor=0.5, patience=2), 3, before=[backup()])
+    resumed = ReduceOnPlateau("said", factor=0.5, patience=2)
     again = made()
     run(again, says, resumed, 4, before=[backup()])
-    assert resumed.changes == [] or resumed.changes == [(3, 0.5)]
-    assert again.optimizer._learning_rate.rule_state[1] == pytest.approx(0.95, rel=0.06)
+    assert resumed.changes == [(3, 0.5)]
 
 
 def test_raises_after_improvements_but_not_above_the_maximum():

@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_written_is_said_before_training(folder, terminal,
 def test_help_names_every_command(terminal):
     status, printed, _ = terminal("--help")
     assert status == 0
-    for command in ("fit", "race", "demo"):
+    for command in ("fit", "race", "range-test", "demo"):
         assert command in printed
 
 

@@ -197,9 +197,7 @@ def test_the_losses_are_those_of_plain_gradient_descent(momentum):
 
 def test_accumulated_steps_share_a_rate_and_report_their_mean():
     arguments = {"low": 1e-3, "high": 1.0, "steps": 12, "sweeps": 1}
-    whole = range_test(
-        linear_model(keras.optimizers.SGD()), REGRESSION_X, REGRESSION_Y, batch_size=64, **arguments
-    )
+    whole = range_test(linear_model(keras.optimizers.SGD()), REGRESSION_X, REGRESSION_Y, batch_size=64, **arguments)
     halves = range_test(
         linear_model(keras.optimizers.SGD(gradient_accumulation_steps=2)),
         REGRESSION_X,

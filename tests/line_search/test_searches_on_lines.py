@@ -174,9 +174,7 @@ def _random_line(draw_numbers):
     return function
 
 
-numbers = st.tuples(
-    st.floats(1e-3, 1e3), st.floats(1e-2, 1e2), st.floats(0, 1), st.floats(0, 10), st.floats(0.1, 10)
-)
+numbers = st.tuples(st.floats(1e-3, 1e3), st.floats(1e-2, 1e2), st.floats(0, 1), st.floats(0, 10), st.floats(0.1, 10))
 
 
 @pytest.mark.parametrize("method", [METHODS[0], METHODS[2], METHODS[3], METHODS[5]], ids=lambda m: type(m).__name__)
@@ -291,7 +289,11 @@ def test_the_zoom_of_optax_takes_a_step_that_satisfies_our_conditions():
     x = jax.numpy.asarray(2.0)
     gradient = jax.grad(value)(x)
     update, _ = zoom.update(-gradient, zoom.init(x), x, value=value(x), grad=gradient, value_fn=value)
-    along = lambda a: (function(2.0 - a * float(gradient))[0], -float(gradient) * function(2.0 - a * float(gradient))[1])  # noqa: E731
+
+    def along(a):
+        value, slope = function(2.0 - a * float(gradient))
+        return value, -float(gradient) * slope
+
     assert holds(StrongWolfe(curvature=0.9), along, float(update / -gradient))
 
 

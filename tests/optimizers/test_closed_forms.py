@@ -127,7 +127,7 @@ def test_is_its_formula(name):
     variables = [keras.Variable(v, name=f"v{i}") for i, v in enumerate(start)]
     shapes, cuts = [v.shape for v in start], np.cumsum([v.size for v in start])[:-1]
     x = np.concatenate([v.ravel() for v in start])
-    for step in range(20):
+    for step in range(12):
         pieces = [piece.reshape(shape) for piece, shape in zip(np.split(x, cuts), shapes, strict=True)]
         x = oracle(x, np.concatenate([g.ravel() for g in loss_and_gradients(pieces, step)[1]]))
         values = [ops.convert_to_numpy(v).astype("float64") for v in variables]

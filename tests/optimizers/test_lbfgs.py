@@ -122,9 +122,7 @@ def test_no_worse_than_scipy_and_pytorch_in_at_most_1_3_times_the_evaluations(na
         return loss
 
     with torch.enable_grad():
-        torch.optim.LBFGS(
-            [w], 1, 500, 2000, tolerance, 0, history_size=10, line_search_fn="strong_wolfe"
-        ).step(closure)
+        torch.optim.LBFGS([w], 1, 500, 2000, tolerance, 0, history_size=10, line_search_fn="strong_wolfe").step(closure)
     assert np.abs(gradient).max() <= tolerance
     assert evaluations <= 1.3 * min(scipys.nfev, calls[0])
 

@@ -22,7 +22,8 @@ class Bowl:
     def __init__(self, curvatures, start, optimizer, spread=0.0):
         self.curvatures, self.spread, self.optimizer = np.array(curvatures, "float32"), spread, optimizer
         self.weight = keras.Variable(np.array(start, "float32"), name="w")
-        optimizer.build([self.weight])
+        with hand_over(SimpleNamespace()):
+            optimizer.build([self.weight])
 
     def step(self):
         x = ops.convert_to_numpy(self.weight).astype("float64")
@@ -39,7 +40,7 @@ class Bowl:
         return x
 
 
-@pytest.mark.parametrize("initial_step", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("initial_step", [0.1, 0.3, 1.0, 3.0])
 def test_noise_free_quadratic_is_accepted_within_three_evaluations(initial_step):
     search = ProbabilisticLineSearch(initial_step=initial_step, max_update_norm=1e6)
     bowl = Bowl([1.0, 3.0], [1.0, 0.5], search)

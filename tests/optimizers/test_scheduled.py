@@ -83,7 +83,7 @@ def test_saved_and_resumed_is_uninterrupted(tmp_path):
 def test_one_cycle_with_inverse_momentum():
     cycle = s.OneCycle(0.1, 8)
     optimizer = optimizers.one_cycle(keras.optimizers.SGD(momentum=0.9), cycle)
-    model, weight = trained(optimizer)
+    _, weight = trained(optimizer)
     rates, momenta = cycle.values(range(8)), cycle.momentum().values(range(8))
     by_rule, velocity = 0.0, 0.0
     for rate, momentum in zip(rates, momenta, strict=True):

@@ -150,9 +150,7 @@ def ktrain(losses):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     rate = [1e-7]
-    model = types.SimpleNamespace(
-        optimizer=types.SimpleNamespace(lr=rate, learning_rate=rate), stop_training=False
-    )
+    model = types.SimpleNamespace(optimizer=types.SimpleNamespace(lr=rate, learning_rate=rate), stop_training=False)
     finder = module.LRFinder(model)
     finder.lr_mult = (10 / 1e-7) ** (1 / STEPS)
     for batch, loss in enumerate(losses):

@@ -38,7 +38,9 @@ EXAMPLES = {
     "StepBased": _row(s.StepBased(0.1, 0.5, 100), 0, 0.1, continuous=False, start=0.1),
     "Staircase": _row(s.Staircase(0.1, 0.5, 100), 0, 0.1, continuous=False, start=0.1),
     "Exponential": _row(s.Exponential(0.1, 1e-3), 0, 0.1, start=0.1),
-    "Piecewise": _row(s.Piecewise((100, 300), (0.1, 0.2, 0.05)), 0.05, 0.2, continuous=False, start=0.1, end=(300, 0.05)),
+    "Piecewise": _row(
+        s.Piecewise((100, 300), (0.1, 0.2, 0.05)), 0.05, 0.2, continuous=False, start=0.1, end=(300, 0.05)
+    ),
     "MultiStep": _row(s.MultiStep(0.1, (100, 300), 0.3), 0, 0.1, continuous=False, start=0.1),
     "Interpolated": _row(
         s.Interpolated((100, 300), (0.1, 0.2, 0.05), s.shapes.Cosine()), 0.05, 0.2, start=0.1, end=(300, 0.05)
@@ -55,9 +57,7 @@ EXAMPLES = {
     "Power": _row(s.Power(0.1, 50, 0.8), 0, 0.1, start=0.1),
     "InverseSquareRoot": _row(s.InverseSquareRoot(0.1, 40, 90), 0, 0.1),
     "Noam": _row(s.Noam(512, 100), 0, (512 * 100) ** -0.5),
-    "CosineRestarts": _row(
-        s.CosineRestarts(0.1, 70, 1.5, 0.8, 0.01), 0.01, 0.1, continuous=False, start=0.1
-    ),
+    "CosineRestarts": _row(s.CosineRestarts(0.1, 70, 1.5, 0.8, 0.01), 0.01, 0.1, continuous=False, start=0.1),
     "Triangular": _row(s.Triangular(0.01, 0.1, 40, 60), 0.01, 0.1, start=0.01),
     "Triangular2": _row(s.Triangular2(0.01, 0.1, 40), 0.01, 0.1, start=0.01),
     "ExpRange": _row(s.ExpRange(0.01, 0.1, 40, 0.999), 0.01, 0.1, start=0.01),
@@ -82,7 +82,10 @@ EXAMPLES = {
     "Lambda": _row(s.Lambda(inverse), 0, 0.1, start=0.1),
     "Table": _row(s.Table.from_values([0.1, 0.2, 0.15]), 0.1, 0.2, continuous=False, start=0.1, end=(2, 0.15)),
     "WarmUp": _row(
-        s.WarmUp(s.Cosine(0.1, 300), 50, shape=s.shapes.Power(2.0), start=0.1, join=s.Join.INCLUDED), 0, 0.1, end=(300, 0)
+        s.WarmUp(s.Cosine(0.1, 300), 50, shape=s.shapes.Power(2.0), start=0.1, join=s.Join.INCLUDED),
+        0,
+        0.1,
+        end=(300, 0),
     ),
     "ExponentialRise": _row(s.ExponentialRise(100), 0, 1),
     "Rectification": _row(s.Rectification(0.99), 0, 1, continuous=False),

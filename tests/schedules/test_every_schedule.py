@@ -1,4 +1,4 @@
-"""Every schedule keeps the promises of its row: bounds, ends, continuity, configuration, one trace, eager = compiled."""
+"""Every schedule keeps the promises of its row: bounds, ends, continuity, configuration, eager = compiled."""
 
 import inspect
 

@@ -24,7 +24,11 @@ def transformers_cosine_warmup_with_min_lr(t):
 
 
 def fastai_flat_cos(t):
-    return PEAK if t < 0.75 * T else PEAK / 1e5 + PEAK * (1 - 1e-5) * (1 + math.cos(math.pi * min(1, (t / T - 0.75) * 4))) / 2
+    return (
+        PEAK
+        if t < 0.75 * T
+        else PEAK / 1e5 + PEAK * (1 - 1e-5) * (1 + math.cos(math.pi * min(1, (t / T - 0.75) * 4))) / 2
+    )
 
 
 def slanted(t):
@@ -129,7 +133,9 @@ def test_linear_then_exponential_as_torch_prints_it():
 
 def test_growing_polynomial_as_keras_prints_it():
     growing = s.GrowingPolynomial(1.0, 4)
-    np.testing.assert_allclose(growing.values(range(10)), [1, 0.75, 0.5, 0.25, 0, 0.375, 0.25, 0.125, 0, 0.25], atol=1e-15)
+    np.testing.assert_allclose(
+        growing.values(range(10)), [1, 0.75, 0.5, 0.25, 0, 0.375, 0.25, 0.125, 0, 0.25], atol=1e-15
+    )
 
 
 def test_the_first_warm_up_step_is_never_wasted_by_default():
@@ -165,7 +171,9 @@ def test_chebyshev_steps_solve_a_quadratic():
     assert np.any(np.diff(rates) > 0)
     assert np.any(np.diff(rates) < 0)
     assert in_ours < 1e4 < np.abs(np.cumprod(1 - np.sort(rates)[::-1][:, None] * curvatures, axis=0)).max() or in_order
-    assert sorted(rates) == pytest.approx(sorted(1 / ((M + m) / 2 - (M - m) / 2 * np.cos((np.arange(T) + 0.5) * np.pi / T))))
+    assert sorted(rates) == pytest.approx(
+        sorted(1 / ((M + m) / 2 - (M - m) / 2 * np.cos((np.arange(T) + 0.5) * np.pi / T)))
+    )
 
 
 def test_rectification_is_radams():

@@ -47,7 +47,6 @@ class Asking(keras.optimizers.Optimizer):
 
     needs_batch = True
 
-
     def build(self, variables):
         if not self.built:
             super().build(variables)
@@ -82,24 +81,24 @@ def shifted(values, grads, step):
 QUESTIONS = {
     "start": lambda b, v, g: b.loss,
     "again": lambda b, v, g: b.loss_at(v),
-    "gradient_error": lambda b, v, g: norm(
-        [x - y for x, y in zip(b.loss_and_gradient_at(v)[1], g, strict=True)]
-    ) / norm(g),
+    "gradient_error": lambda b, v, g: (
+        norm([x - y for x, y in zip(b.loss_and_gradient_at(v)[1], g, strict=True)]) / norm(g)
+    ),
     "mean_of_losses": lambda b, v, g: ops.mean(b.losses_at()),
     "mean_of_slopes": lambda b, v, g: ops.mean(b.losses_and_slopes_at(None, g)[1]) / norm(g) ** 2,
-    "curvature": lambda b, v, g: sum(
-        ops.sum(h * x) for h, x in zip(b.hessian_vector_product(g), g, strict=True)
-    ),
-    "curvature_by_differences": lambda b, v, g: sum(
-        ops.sum((p - m) * x)
-        for p, m, x in zip(
-            b.loss_and_gradient_at(shifted(v, g, -1e-2))[1],
-            b.loss_and_gradient_at(shifted(v, g, 1e-2))[1],
-            g,
-            strict=True,
+    "curvature": lambda b, v, g: sum(ops.sum(h * x) for h, x in zip(b.hessian_vector_product(g), g, strict=True)),
+    "curvature_by_differences": lambda b, v, g: (
+        sum(
+            ops.sum((p - m) * x)
+            for p, m, x in zip(
+                b.loss_and_gradient_at(shifted(v, g, -3e-3))[1],
+                b.loss_and_gradient_at(shifted(v, g, 3e-3))[1],
+                g,
+                strict=True,
+            )
         )
-    )
-    / 2e-2,
+        / 6e-3
+    ),
 }
 
 

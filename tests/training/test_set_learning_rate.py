@@ -49,7 +49,9 @@ def test_between_fits_and_within(compiled):
     assert moved(model) == pytest.approx(2, rel=1e-6)
     scale_learning_rate(model, 0.1)
     assert moved(model) == pytest.approx(0.2, rel=1e-5)
-    powers = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: set_learning_rate(model, 10.0**-batch))
+    powers = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: set_learning_rate(model, 10.0**-batch)
+    )
     assert moved(model, [powers]) == pytest.approx(0.05 + 1.11, rel=1e-5)
     set_learning_rate(model, np.float32(0.25))
     assert moved(model) == pytest.approx(1, rel=1e-6)

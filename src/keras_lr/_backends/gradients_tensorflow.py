@@ -71,9 +71,7 @@ def replay(draws: None) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def train_step(
-    model: keras.Model, innermost: Any, give: Callable[[Handed], Any], data: Any
-) -> dict[str, Any]:
+def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any], data: Any) -> dict[str, Any]:
     """See `gradients`."""
     x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
     # A variable's `value` is the variable itself: copied, it stays what it was before the forward pass.
@@ -98,6 +96,4 @@ def _first(x: Any) -> Tensor:
 
 def _dense(gradients: Values, values: Values) -> Values:
     """Return a dense gradient for every value: zeros where the loss does not depend on it."""
-    return [
-        tf.zeros_like(v) if g is None else tf.convert_to_tensor(g) for g, v in zip(gradients, values, strict=True)
-    ]
+    return [tf.zeros_like(v) if g is None else tf.convert_to_tensor(g) for g, v in zip(gradients, values, strict=True)]

@@ -75,9 +75,7 @@ def replay(draws: Any) -> Iterator[None]:
         _set_draws(after)
 
 
-def train_step(
-    model: keras.Model, innermost: Any, give: Callable[[Handed], Any], data: Any
-) -> dict[str, Any]:
+def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any], data: Any) -> dict[str, Any]:
     """See `gradients`."""
     x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
     # A variable's `value` is the parameter itself: copied, it stays what it was before the forward pass.

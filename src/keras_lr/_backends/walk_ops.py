@@ -1,8 +1,8 @@
 """Walk along a direction with new values of the weights, which the variables take over at the end.
 
-The weights go to the first trial and on from there, x' = x + first·s·d, x'' = x' + (alpha - first)·s·d. So the old weights
-are not needed after the first trial, and the search usually accepts what it evaluated first. Computing the trial and
-the end each from x costs a second set of weights at every step: with 10 million of them more than a forward pass.
+The weights go to the first trial and on from there, x' = x + first·s·d, x'' = x' + (alpha - first)·s·d. So the old
+weights are not needed after the first trial, and the search usually accepts what it evaluated first. Computing the
+trial and the end each from x costs a second set of weights at every step: with 10 million more than a forward pass.
 """
 
 from collections.abc import Callable

@@ -3,8 +3,11 @@
 import keras
 
 if keras.backend.backend() == "torch":
-    from keras_lr._backends.walk_torch import leap as leap, walk as walk
+    from keras_lr._backends.walk_torch import leap as leap
+    from keras_lr._backends.walk_torch import walk as walk
 elif keras.backend.backend() == "jax":
-    from keras_lr._backends.walk_jax import leap as leap, walk as walk
+    from keras_lr._backends.walk_jax import leap as leap
+    from keras_lr._backends.walk_jax import walk as walk
 else:
-    from keras_lr._backends.walk_ops import leap as leap, walk as walk
+    from keras_lr._backends.walk_ops import leap as leap
+    from keras_lr._backends.walk_ops import walk as walk

@@ -13,7 +13,8 @@ from keras_lr.training._set_learning_rate import optimizers_in
 class Horizon(keras.callbacks.Callback):
     """Turn epochs and fractions of the run in the optimizer's schedules into steps, when `fit` knows the numbers.
 
-    And report, as a warning, a schedule that ends long before the run, one that the run does not finish, and a warm-up that
+    And report, as a warning, a schedule that ends long before the run, one that the run does not finish, and a
+    warm-up that
     takes longer than the run.
 
     Attributes:
@@ -29,7 +30,8 @@ class Horizon(keras.callbacks.Callback):
     >>> import keras, numpy as np, keras_lr
     >>> from keras_lr import callbacks, schedules
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    >>> schedule = schedules.Cosine(0.1, schedules.Fraction(1)).warmed_up(schedules.Epochs(1), join=schedules.Join.INCLUDED)
+    >>> cosine = schedules.Cosine(0.1, schedules.Fraction(1))
+    >>> schedule = cosine.warmed_up(schedules.Epochs(1), join=schedules.Join.INCLUDED)
     >>> model.compile(keras.optimizers.SGD(schedule), loss="mse")
     >>> x = np.zeros((8, 1))
     >>> history = model.fit(x, x, batch_size=2, epochs=5, verbose=0, callbacks=[callbacks.Horizon()])
@@ -85,7 +87,8 @@ def mismatches(schedule: Schedule, total_steps: int) -> list[str]:
     """Return what does not fit between a schedule and the length of a run, in words."""
     if schedule.ramp_steps >= total_steps:
         return [
-            f"The warm-up takes {schedule.ramp_steps:g} steps and the run has {total_steps}: the rate never arrives at its "
+            f"The warm-up takes {schedule.ramp_steps:g} steps and the run has {total_steps}: the rate never "
+            f"arrives at its "
             f"peak. Shorten the warm-up; a length of Fraction(0.05) would fit itself to the run."
         ]
     end = schedule.end_step
@@ -94,12 +97,14 @@ def mismatches(schedule: Schedule, total_steps: int) -> list[str]:
     last = float(schedule.values(total_steps - 1))
     if end < 0.9 * total_steps:
         return [
-            f"The schedule ends at step {end:g} of {total_steps}: the last {1 - end / total_steps:.0%} of the run trains at the "
+            f"The schedule ends at step {end:g} of {total_steps}: the last {1 - end / total_steps:.0%} of the run "
+            f"trains at the "
             f"rate {last:.3g}. Lengthen the schedule, or give its length as Fraction(1)."
         ]
     if end > 1.1 * total_steps:
         return [
-            f"The schedule ends at step {end:g} and the run at {total_steps}: its last step is taken at the rate {last:.3g} "
+            f"The schedule ends at step {end:g} and the run at {total_steps}: its last step is taken at the rate "
+            f"{last:.3g} "
             f"and not at {float(schedule.values(end)):.3g}. Shorten the schedule, or give its length as Fraction(1)."
         ]
     return []

@@ -11,7 +11,7 @@ from keras_lr.optimizers._scheduled import Scheduled
 from keras_lr.schedules import Schedule, Steerable
 from keras_lr.training._set_learning_rate import is_number, optimizers_in
 
-_AHEAD = 512
+_AHEAD = 128
 _MOMENTA = ("momentum", "beta_1")
 
 
@@ -25,7 +25,8 @@ class RecordLearningRate(keras.callbacks.Callback):
     Args:
         every_step: whether `steps` and the logs of each batch hold them too. Default False.
 
-    Costs: nothing a step without `every_step`. With it, a look-up in values that were computed ahead on the host; the device
+    Costs: nothing a step without `every_step`. With it, a look-up in values that were computed ahead on the host; the
+    device
         is not asked, except on TensorFlow and PyTorch for an optimizer whose rate is a plain number, which is read.
 
     Example:
@@ -64,7 +65,8 @@ class RecordLearningRate(keras.callbacks.Callback):
         """Look at the optimizer."""
         optimizer = self.model.optimizer
         parts = list(optimizers_in(optimizer))
-        suffixes = [""] if len(parts) == 1 else [f"_{part.name}" for part in parts]
+        several = any(hasattr(one, "optimizers") for one in _wrappers(optimizer))
+        suffixes = [f"_{part.name}" if several else "" for part in parts]
         scheduled = next((one for one in _wrappers(optimizer) if isinstance(one, Scheduled)), None)
         self._watched = [_Watched(part, scheduled, suffix) for part, suffix in zip(parts, suffixes, strict=True)]
         self._steps = []

@@ -32,7 +32,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
     (the best value, how long ago, the cooldown) lies in the optimizer's state: a run that is saved and resumed, by
     `BackupAndRestore`, by weights with optimizer or as a whole model, goes on as if it had not been interrupted.
 
-    The rate is lowered at the `patience`-th measurement in a row without improvement, as in Keras (PyTorch waits for one
+    The rate is lowered at the `patience`-th measurement in a row without improvement, as in Keras (PyTorch waits for
+    one
     more). A measurement is an improvement when it is better than the best by `min_delta` of the best's size, as in
     PyTorch and optax (Keras' default is an absolute 1e-4).
 
@@ -46,7 +47,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         min_multiplier: below this the rule does not go. Default 1e-4.
         raise_after: divide by the factor again after so many improvements in a row. Default None: never.
         max_multiplier: above this `raise_after` does not go. Default 1.
-        every_steps: measure the mean training loss of so many batches instead, within epochs. Default None: at the end of
+        every_steps: measure the mean training loss of so many batches instead, within epochs. Default None: at the
+        end of
             each epoch.
         verbose: whether changes are printed.
 
@@ -128,7 +130,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         value = (logs or {}).get(self.monitor)
         if value is None:
             warnings.warn(
-                f"ReduceOnPlateau: there is no `{self.monitor}` in the logs, only {', '.join(sorted(logs or {}))}; name one "
+                f"ReduceOnPlateau: there is no `{self.monitor}` in the logs, only {', '.join(sorted(logs or {}))}; "
+                f"name one "
                 "of them as `monitor`, or give fit validation data.",
                 stacklevel=2,
             )

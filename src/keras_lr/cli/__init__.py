@@ -1,4 +1,4 @@
-"""The door from the terminal: `keras-lr fit SCRIPT.py`, `keras-lr race SCRIPT.py`, `keras-lr demo`."""
+"""The door from the terminal: `keras-lr fit SCRIPT.py` and its fellows, one command a file."""
 
 import sys
 

@@ -21,7 +21,5 @@ def range_test(
     task = task_of(script, epochs)
     model = task.model()
     with Watched() as watched:
-        result = keras_lr.range_test(
-            model, **task.race_arguments(), steps=steps, sweeps=sweeps, progress=watched.race
-        )
+        result = keras_lr.range_test(model, **task.race_arguments(), steps=steps, sweeps=sweeps, progress=watched.race)
     show(result, report)

@@ -54,7 +54,7 @@ class RangeTestResult(Shown):
 
     @property
     def losses(self) -> np.ndarray:
-        """The pooled curve: median over all sweeps and the neighbouring rates, infinite beyond divergence; `(steps,)`."""
+        """The pooled curve: median over all sweeps and neighbouring rates, infinite beyond divergence; `(steps,)`."""
         return self._quantiles(0.5)[0]
 
     @property

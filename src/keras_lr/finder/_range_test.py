@@ -120,12 +120,12 @@ def range_test(
 def _first_fit_unspent(model: keras.Model) -> Iterator[None]:
     """Let the first `fit` of a new model still be its first.
 
-    On JAX and PyTorch it looks at a batch before it begins, to build the loss, and that moves the generator that shuffles.
+    On JAX and PyTorch it looks at a batch before it begins, to build the loss, and so moves the shuffling generator.
     """
     loss = getattr(model, "_compile_loss", None)
-    is_first = loss is not None and not loss.built and keras.backend.backend() != "tensorflow"
+    was_built = loss is None or loss.built
     yield
-    if is_first:
+    if loss is not None and not was_built and keras.backend.backend() != "tensorflow":
         loss.metrics.clear()  # building adds one mean for each of several outputs
         loss.built = False
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+WINDOW = 0.4  # decades: five steps of a sweep of 100 steps over 8 decades
+
 
 def debiased_average(losses: np.ndarray, keep: float = 0.98) -> np.ndarray:
     """Exponential average `a <- keep * a + (1 - keep) * loss`, divided by `1 - keep^(k+1)` at step `k`."""
@@ -27,19 +29,19 @@ def _exponential(losses: np.ndarray, keep: float, start: float) -> np.ndarray:
     return averages
 
 
-def moving_quantiles(logs: np.ndarray, sweeps: np.ndarray, quantiles: tuple[float, ...], decades: float = 0.4) -> np.ndarray:
+def moving_quantiles(
+    logs: np.ndarray, sweeps: np.ndarray, quantiles: tuple[float, ...], decades: float = WINDOW
+) -> np.ndarray:
     """Return quantiles of the losses of all sweeps in a window of log rates around each rate.
 
     Args:
         logs: decimal logarithms of the rates, shape `(n,)`.
         sweeps: losses, shape `(sweeps, n)`; infinite where a sweep has diverged.
         quantiles: which ones, from 0 to 1.
-        decades: width of the window. Default 0.4: five steps of a sweep of 100 steps over 8 decades.
+        decades: width of the window. Default 0.4.
 
     Returns:
         Shape `(quantiles, n)`.
     """
     near = np.abs(logs[:, None] - logs) <= decades / 2
-    return np.array(
-        [np.quantile(sweeps[:, row], quantiles, method="inverted_cdf") for row in near]
-    ).T
+    return np.array([np.quantile(sweeps[:, row], quantiles, method="inverted_cdf") for row in near]).T

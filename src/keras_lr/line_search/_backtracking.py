@@ -15,9 +15,9 @@ from keras_lr.line_search._value import Value, check
 class Backtracking(Value):
     """Shrink the step until φ(α) ≤ φ(0) + c·α·φ'(0).
 
-    The next trial after a failed one is α·ρ, or with `adaptive` α·ρ·(1 - c)/(1 - c·v), where v = (φ(α) - φ(0))/(c·α·φ'(0))
-    is the share of the demanded decrease that the trial made (v < 1 where it failed): a hair's breadth costs the factor
-    ρ, a jump in the loss far more. A loss that is not finite costs a factor of 10.
+    The next trial after a failed one is α·ρ, or with `adaptive` α·ρ·(1 - c)/(1 - c·v), where
+    v = (φ(α) - φ(0))/(c·α·φ'(0)) is the share of the demanded decrease that the trial made (v < 1 where it failed): a
+    hair's breadth costs the factor ρ, a jump in the loss far more. A loss that is not finite costs a factor of 10.
 
     Args:
         decrease: c, in (0, 1). 0.1 as in SLS; 0.5 asks for the best step of a parabola or less.
@@ -89,5 +89,9 @@ def tensors(start: Point, alpha: Tensor) -> tuple[Point, Tensor]:
     """
     value = ops.convert_to_tensor(start.value)
     dtype = keras.backend.standardize_dtype(value.dtype)
-    alpha = alpha if keras.ops.is_tensor(alpha) and keras.backend.standardize_dtype(alpha.dtype) == dtype else ops.convert_to_tensor(alpha, dtype=dtype)
+    alpha = (
+        alpha
+        if keras.ops.is_tensor(alpha) and keras.backend.standardize_dtype(alpha.dtype) == dtype
+        else ops.convert_to_tensor(alpha, dtype=dtype)
+    )
     return Point(ops.zeros_like(value), value, ops.cast(start.slope, dtype)), alpha

@@ -90,4 +90,8 @@ class Goldstein(Value):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the interval after a trial; its lower end is the longest step with sufficient decrease."""
         decreases = sufficient_decrease(start, trial, value, self.decrease)
-        return ops.where(decreases, trial, low), ops.where(decreases, value, low_value), ops.where(decreases, high, trial)
+        return (
+            ops.where(decreases, trial, low),
+            ops.where(decreases, value, low_value),
+            ops.where(decreases, high, trial),
+        )

@@ -147,8 +147,8 @@ class EachStep(Rule):
 
     Example:
         >>> from keras_lr.line_search import Backtracking, Growing, EachStep
-        >>> EachStep(Backtracking(), first=Growing(initial=0.1))
-        EachStep(search=Backtracking(decrease=0.1, shrink=0.5, adaptive=True, max_evaluations=20), first=Growing(initial=0.1, factor=1.0013872557113346, longest=1000000.0))
+        >>> EachStep(Backtracking(), first=Growing(initial=0.1)).memory().alpha
+        0.1
     """
 
     search: Search

@@ -20,7 +20,9 @@ class Value:
         return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
 
-def check(owner: Any, name: str, *, above: float | None = None, least: float | None = None, below: float | None = None) -> None:
+def check(
+    owner: Any, name: str, *, above: float | None = None, least: float | None = None, below: float | None = None
+) -> None:
     """Raise a ValueError unless the field `name` is a number in its range."""
     value = getattr(owner, name)
     good = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value

@@ -75,7 +75,7 @@ class AdaHessian(CurvatureOptimizer):
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         steps = self.count() + 1.0
-        curvature = window_mean(self.hessian_diagonal(state))
+        curvature = window_mean(self.hessian_diagonal(state, self.random_signs()))
         state.mean = lists.lerp_(state.mean, g, 1.0 - self.beta_1)
         state.mean_square = lists.scale_(state.mean_square, self.beta_2)
         state.mean_square = lists.addcmul_(state.mean_square, curvature, curvature, 1.0 - self.beta_2)

@@ -36,9 +36,12 @@ class CurvatureOptimizer(GlobalOptimizer):
     def build_state(self) -> None:
         self._track_variable(self.signs.state)
 
-    def hessian_diagonal(self, state: State) -> Tensors:
+    def random_signs(self) -> Tensors:
+        """Return u, one tensor for each variable of the model."""
+        return [self._random_signs(v.shape) for v in self._trainable_variables]
+
+    def hessian_diagonal(self, state: State, signs: Tensors) -> Tensors:
         """Return u · (H u), one tensor for each variable of the step. Costs about two gradients."""
-        signs = [self._random_signs(v.shape) for v in self._trainable_variables]
         products = batch_at_hand(self).hessian_vector_product(signs)
         present = [self._get_variable_index(v) for v in state.variables]
         products = lists.dense([products[i] for i in present], self.compute_dtype)

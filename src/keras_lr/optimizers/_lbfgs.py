@@ -44,8 +44,8 @@ class LBFGS(keras.optimizers.Optimizer):
 
     For full batches: `model.fit(x, y, batch_size=len(x))`, one training step an epoch, which makes
     `iterations_per_step` iterations. Their gradients are computed once: the last of a search is the first of the next.
-    The model has to be attached (`keras_lr.attach(model)`). Curvature that is measured across two batches is noise, so a
-    batch other than the one before is refused: the weights stay, and `fit` ends with an error.
+    The model has to be attached (`keras_lr.attach(model)`). Curvature that is measured across two batches is noise,
+    so a batch other than the one before is refused: the weights stay, and `fit` ends with an error.
 
     Args:
         iterations_per_step: iterations in a training step. More of them save one gradient in so many, and the logs
@@ -67,10 +67,11 @@ class LBFGS(keras.optimizers.Optimizer):
         Nocedal and Wright 2006, section 7.2. Bollapragada et al. 2018, arXiv:1802.05374, for what changing batches do.
 
     Example:
-        >>> import keras, keras_lr
+        >>> import keras, keras_lr, numpy as np
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         >>> model.compile(keras_lr.optimizers.LBFGS(), loss="mse")
-        >>> x, y = [[0.0], [1.0], [2.0]], [[1.0], [3.0], [5.0]]
+        >>> x = np.array([[0.0], [1.0], [2.0]])
+        >>> y = 2.0 * x + 1.0
         >>> history = keras_lr.attach(model).fit(x, y, batch_size=3, epochs=3, verbose=0)
         >>> [round(float(w.ravel()[0]), 3) for w in model.get_weights()]
         [2.0, 1.0]
@@ -254,8 +255,7 @@ def with_pair(curvature: Curvature, step: Tensor, change: Tensor) -> Curvature:
     product = ops.sum(step * change)
     good = product > 1e-10 * ops.sum(change * change)
     rows = (
-        ops.concatenate([old[1:], ops.expand_dims(new, 0)])
-        for old, new in zip(curvature, (step, change), strict=True)
+        ops.concatenate([old[1:], ops.expand_dims(new, 0)]) for old, new in zip(curvature, (step, change), strict=True)
     )
     return Curvature(*(ops.where(good, new, old) for new, old in zip(rows, curvature, strict=True)))
 

@@ -49,11 +49,11 @@ class LineSearch(keras.optimizers.Optimizer):
         gradient is stored (it needs no other then).
 
     Example:
-        >>> import keras, keras_lr
+        >>> import keras, keras_lr, numpy as np
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
         >>> optimizer = keras_lr.optimizers.LineSearch(keras_lr.line_search.PAL(), keras.optimizers.SGD(1.0))
         >>> model.compile(optimizer, loss="mse")
-        >>> history = keras_lr.attach(model).fit([[1.0]], [[3.0]], epochs=2, verbose=0)
+        >>> history = keras_lr.attach(model).fit(np.ones((1, 1)), np.full((1, 1), 3.0), epochs=2, verbose=0)
         >>> round(float(model.get_weights()[0][0, 0]), 3)
         3.0
     """
@@ -70,8 +70,10 @@ class LineSearch(keras.optimizers.Optimizer):
         self.rule: Rule = search if isinstance(search, Rule) else EachStep(search)
         self.direction = keras.optimizers.get(direction) if direction is not None else None
         if getattr(self.direction, "gradient_accumulation_steps", None):
-            raise ValueError("The direction of a LineSearch belongs to one batch. Received: a direction with "
-                             f"gradient_accumulation_steps={self.direction.gradient_accumulation_steps}.")
+            raise ValueError(
+                "The direction of a LineSearch belongs to one batch. Received: a direction with "
+                f"gradient_accumulation_steps={self.direction.gradient_accumulation_steps}."
+            )
 
     def build(self, variables: list[keras.Variable]) -> None:
         if self.built:
@@ -79,8 +81,10 @@ class LineSearch(keras.optimizers.Optimizer):
         require_attached(self)
         constrained = [v.path for v in variables if v.constraint is not None]
         if constrained:
-            raise ValueError(f"A constraint would move the weights off the line after the search. Received: "
-                             f"constraints on {constrained}. Use a regularizer, which the search takes into account.")
+            raise ValueError(
+                f"A constraint would move the weights off the line after the search. Received: "
+                f"constraints on {constrained}. Use a regularizer, which the search takes into account."
+            )
         super().build(variables)
         # Scalars travel in one variable: each variable costs a compiled step several microseconds.
         self._remembered = self.rule.memory()
@@ -231,7 +235,9 @@ def refuse_what_moves(optimizer: Any, kwargs: dict[str, Any]) -> None:
     """Refuse arguments of the base class that a search along a line cannot live with."""
     for name, remedy in _REFUSED.items():
         if kwargs.get(name) is not None:
-            raise ValueError(f"{type(optimizer).__name__} cannot take {name}, {remedy}. Received: {name}={kwargs[name]}.")
+            raise ValueError(
+                f"{type(optimizer).__name__} cannot take {name}, {remedy}. Received: {name}={kwargs[name]}."
+            )
         kwargs.pop(name, None)
 
 

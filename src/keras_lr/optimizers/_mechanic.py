@@ -114,6 +114,7 @@ class Mechanic(GlobalOptimizer):
         """Return the scale that each discount has earned; ``agreed`` is the paper's h."""
         betas = [1.0 - 0.1**i for i in range(1, self.discounts + 1)]
         betas = ops.convert_to_tensor(betas, dtype=self.compute_dtype)
+        agreed = agreed + ops.zeros_like(betas)
         clipped = ops.clip(agreed, -state.largest, state.largest)
         state.largest = lists.larger(betas * state.largest, ops.abs(agreed) + self.epsilon)
         state.squares = betas**2 * state.squares + agreed**2

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._batch import innermost
 from keras_lr.optimizers._global import GlobalOptimizer
 
@@ -54,10 +55,11 @@ class PerLayer(keras.optimizers.Optimizer):
         core = innermost(self.inner_optimizer)
         if isinstance(self.inner_optimizer, keras.optimizers.LossScaleOptimizer):
             raise TypeError("PerLayer goes inside a LossScaleOptimizer: LossScaleOptimizer(PerLayer(...)).")
-        if getattr(core, "needs_batch", False) and not isinstance(core, GlobalOptimizer):
+        searches = getattr(core, "needs_batch", False) and not isinstance(core, GlobalOptimizer)
+        if searches or isinstance(core, AcrossBatches):
             raise TypeError(
                 f"{type(core).__name__} finds one step for the whole direction: a layer has no rate of its own. "
-                "Give PerLayer to it as the direction instead."
+                "A LineSearch takes PerLayer(...) as its direction."
             )
         self.factors = {pattern: float(factor) for pattern, factor in factors.items()}
 

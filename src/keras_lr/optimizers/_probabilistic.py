@@ -96,9 +96,8 @@ class ProbabilisticLineSearch(AcrossBatches):
 
     def decide(self, search: Search, seen: Seen, state: State) -> Decision:
         def rule(search: Search, seen: Seen, smallest_step: float) -> Decision:
-            accept, step_size, last, state.observed, state.process = self._look(search, seen, state)
-            trials = where(last, 1.0 * self.limits.max_trials, search.trials)
-            return Decision(accept, search._replace(step_size=step_size, trials=trials))
+            accept, step_size, state.observed, state.process = self._look(search, seen, state)
+            return Decision(accept, search._replace(step_size=step_size))
 
         before = state.observed, state.process
         decision = judge(rule, self.limits, search, seen)  # type: ignore[arg-type]  # a function is a rule as well
@@ -121,8 +120,8 @@ class ProbabilisticLineSearch(AcrossBatches):
         fields = [first_step, value_variance / scale**2, slope_variance / steepness**2, mean, 1.0, 1.0]
         return [observed, ops.stack([*(_tensor(f, process) for f in fields), process[6], process[7]])]
 
-    def _look(self, search: Search, seen: Seen, state: State) -> tuple[Any, Any, Any, Any, Any]:
-        """Add what was seen to the process; return accept, next step, whether that is the last, and the notes."""
+    def _look(self, search: Search, seen: Seen, state: State) -> tuple[Any, Any, Any, Any]:
+        """Add what was seen to the process; return whether to accept, the next step, and the notes."""
         process, observed = state.process, state.observed
         step, start_slope, start_value, slope, value, mean_step = (
             _tensor(number, process)
@@ -141,19 +140,22 @@ class ProbabilisticLineSearch(AcrossBatches):
 
         accept, following, far, last = _next_trial(self.conditions, observed, seen_rows, process, t)
         spent = used >= self.conditions.max_evaluations
-        accept = accept | spent
+        cap = _tensor(search.cap, process)
+        stopped = (step >= cap) & (following * first_step >= cap)
+        accept = accept | spent | stopped
         wanted = self.conditions.expansion * step
         mean_step = ops.where(
             mean_step > 0.0, self.conditions.memory * mean_step + (1 - self.conditions.memory) * step, step
         )
         off = (wanted > self.conditions.reset * mean_step) | (wanted < mean_step / self.conditions.reset)
         step_size = ops.where(accept, ops.where(off, mean_step, wanted), following * first_step)
-        capped = ops.minimum(step_size, _tensor(search.cap, process))
+        capped = ops.minimum(step_size, cap)
         step_size = ops.where(accept, step_size, ops.maximum(capped, self.limits.smallest_step))
         reach = ops.where(far, 2.0 * process[4], process[4])
-        process = ops.concatenate([process[:4], ops.stack([reach, used + 1.0]), process[6:]])
-        numbers = unpack(ops.stack([ops.cast(accept, process.dtype), step_size, ops.cast(last, process.dtype)]))[0]
-        return numbers[0] > 0.5, numbers[1], numbers[2] > 0.5, observed, process
+        used = ops.where(last, 1.0 * self.conditions.max_evaluations, used + 1.0)
+        process = ops.concatenate([process[:4], ops.stack([reach, used]), process[6:]])
+        accepted, following = unpack(ops.stack([ops.cast(accept, process.dtype), step_size]))[0]
+        return accepted > 0.5, following, observed, process
 
     def _misfits(self, process: Any, used: Any, step: Any, rise: Any, slope: Any, start_slope: Any) -> Any:
         """Follow the squared misfit between two batches at the first trial of a line: half of it is the variance."""

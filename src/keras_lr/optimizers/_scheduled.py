@@ -38,7 +38,8 @@ class _Hyperparameter(keras.Variable):
 class Scheduled(keras.optimizers.Optimizer):
     """Put hyperparameters of an optimizer on schedules, effective inside the compiled step.
 
-    ``Scheduled(SGD(0.1, momentum=0.9), momentum=schedule)`` trains as SGD with the momentum ``schedule(t)`` at update t.
+    ``Scheduled(SGD(0.1, momentum=0.9), momentum=schedule)`` trains as SGD with the momentum ``schedule(t)`` at update
+    t.
     Everything else is the inner optimizer's: its rate (which may be a schedule as well), clipping, decay, accumulation.
     Adam's bias correction uses the current beta, as PyTorch's does under `OneCycleLR`.
 
@@ -70,13 +71,15 @@ class Scheduled(keras.optimizers.Optimizer):
         super().__init__(learning_rate=0.0, name=name)
         _check(optimizer, hyperparameters)
         self.inner_optimizer = optimizer
-        self._plans = _Plans(
-            {key: as_schedule(given, f"Scheduled: `{key}`") for key, given in hyperparameters.items()}
-        )
+        self._plans = _Plans({key: as_schedule(given, f"Scheduled: `{key}`") for key, given in hyperparameters.items()})
         self._held: dict[str, _Hyperparameter] = {}
         for key in self._plans.by_name:
             self._held[key] = _Hyperparameter(
-                float(optimizer.__dict__[key]), dtype="float32", trainable=False, name=key, aggregation="only_first_replica"
+                float(optimizer.__dict__[key]),
+                dtype="float32",
+                trainable=False,
+                name=key,
+                aggregation="only_first_replica",
             )
             self._track_variable(self._held[key])
 
@@ -170,12 +173,17 @@ class _Plans:
 
 
 def one_cycle(
-    optimizer: keras.optimizers.Optimizer, cycle: OneCycle | OneCycleThreePhase, *, low: float = 0.85, high: float = 0.95
+    optimizer: keras.optimizers.Optimizer,
+    cycle: OneCycle | OneCycleThreePhase,
+    *,
+    low: float = 0.85,
+    high: float = 0.95,
 ) -> Scheduled:
     """Make one-cycle training: the rate goes up and down, the momentum down and up.
 
     Args:
-        optimizer: SGD or RMSprop with a momentum, or an optimizer with `beta_1`, not yet used; it gets the cycle as its rate.
+        optimizer: SGD or RMSprop with a momentum, or an optimizer with `beta_1`, not yet used; it gets the cycle as
+        its rate.
         cycle: with all lengths in steps.
         low: the momentum at the peak of the rate. Default 0.85.
         high: the momentum at both ends. Default 0.95.
@@ -205,11 +213,16 @@ def _check(optimizer: keras.optimizers.Optimizer, hyperparameters: dict[str, Any
     for key in hyperparameters:
         held = optimizer.__dict__.get(key)
         if key in _RESERVED or key.startswith("_"):
-            raise ValueError(f"Scheduled: `{key}` cannot be scheduled here; give a schedule of the rate to {kind} itself.")
+            raise ValueError(
+                f"Scheduled: `{key}` cannot be scheduled here; give a schedule of the rate to {kind} itself."
+            )
         if key not in optimizer.__dict__:
-            raise ValueError(f"Scheduled: {kind} has no hyperparameter `{key}`. Received: {key}={hyperparameters[key]!r}.")
+            raise ValueError(
+                f"Scheduled: {kind} has no hyperparameter `{key}`. Received: {key}={hyperparameters[key]!r}."
+            )
         if isinstance(held, bool) or not isinstance(held, int | float) or held == 0:
             raise ValueError(
-                f"Scheduled: {kind} was made with {key}={held!r}, which switches it off for good. Make it with a number "
+                f"Scheduled: {kind} was made with {key}={held!r}, which switches it off for good. Make it with a "
+                f"number "
                 f"above 0, for example {kind}({key}=0.9)."
             )

@@ -79,9 +79,10 @@ class Sophia(CurvatureOptimizer):
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         state.mean = lists.lerp_(state.mean, g, 1.0 - self.beta_1)
+        signs = self.random_signs()  # drawn every step: a generator cannot move on in one branch alone
         state.curvature = ops.cond(
             ops.equal(self.count() % self.interval, 0),
-            lambda: lists.lerp_(state.curvature, self.hessian_diagonal(state), 1.0 - self.beta_2),
+            lambda: lists.lerp_(state.curvature, self.hessian_diagonal(state, signs), 1.0 - self.beta_2),
             lambda: state.curvature,
         )
         size = lists.clip_(lists.scale_(lists.copy(state.curvature), self.gamma), low=self.epsilon)

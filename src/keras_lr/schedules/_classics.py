@@ -36,7 +36,8 @@ class Constant(Schedule):
 class TimeBased(Schedule):
     """Divide the last rate by ``1 + d n`` at every step: the recursive time-based decay.
 
-    ``eta_{n+1} = eta_n / (1 + d n)``, so ``eta_n = eta_0 / prod_{k<n} (1 + d k) = eta_0 Gamma(1/d) / (d^n Gamma(n + 1/d))``.
+    ``eta_{n+1} = eta_n / (1 + d n)``, so ``eta_n = eta_0 / prod_{k<n} (1 + d k) = eta_0 Gamma(1/d) / (d^n Gamma(n +
+    1/d))``.
     It falls faster than any exponential, because every step divides what the step before it left. Keras'
     `InverseTimeDecay`, and the `decay` argument of old Keras optimizers, is another curve, `InverseTime`: at n = 100
     with d = 0.001 the factors are 0.0083 (this one) and 0.909.

@@ -156,7 +156,8 @@ class Chain(Schedule):
         super().__post_init__()
         if len(self.schedules) != len(self.boundaries) + 1:
             raise ValueError(
-                f"Chain: {len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries, one where each but the "
+                f"Chain: {len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries, one where each "
+                f"but the "
                 f"first begins. Received: boundaries={self.boundaries!r}."
             )
 
@@ -164,7 +165,7 @@ class Chain(Schedule):
     def end_step(self) -> float | None:
         """Where the last part ends."""
         last = self.schedules[-1].end_step
-        return None if last is None else self.boundaries[-1] + last  # type: ignore[operator,return-value]
+        return None if last is None else self.boundaries[-1] + last  # type: ignore[operator]
 
     @property
     def ramp_steps(self) -> float:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from . import shapes
 from ._classics import Constant
-from ._composition import Schedule
 from ._decay import ShapeLike, progress, shaped
+from ._schedule import Schedule
 from ._units import Epochs, Fraction, Length, LengthOrNone, LengthOrZero
 from ._value import Rate, value
 
@@ -20,7 +20,8 @@ def _ramp(step: Any, warmup: Any, xp: Any) -> Any:
 class Cooldown(Schedule):
     """Follow a schedule up to a step, then bring the rate that it has there down.
 
-    ``eta_e + (a(t_0) - eta_e) s(p)`` with ``p = (t - t_0) / D`` for t >= t_0. Decide late: train at a stable rate, and cool
+    ``eta_e + (a(t_0) - eta_e) s(p)`` with ``p = (t - t_0) / D`` for t >= t_0. Decide late: train at a stable rate,
+    and cool
     down when the run shall end, or from several checkpoints (branching). A geometric cooldown,
     ``eta (eta_e / eta)^p``, is the shape `shapes.Exponential` with the ratio ``eta_e / eta``.
 

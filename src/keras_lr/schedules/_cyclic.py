@@ -16,7 +16,8 @@ from ._value import Positive, Rate, Share, value
 class CosineRestarts(Schedule):
     """Fall along a cosine again and again (SGDR): cycle i has length ``T_0 m^i`` and peak ``eta_0 a^i``.
 
-    At a restart the rate is exactly that cycle's peak. Which cycle a step is in comes from a logarithm that is put right
+    At a restart the rate is exactly that cycle's peak. Which cycle a step is in comes from a logarithm that is put
+    right
     by comparing with the neighbouring restarts, so rounding cannot move a restart.
 
     Args:
@@ -40,7 +41,8 @@ class CosineRestarts(Schedule):
         super().__post_init__()
         if self.cycle_multiplier < 1:
             raise ValueError(
-                "CosineRestarts: the argument `cycle_multiplier` must be at least 1: shorter and shorter cycles come to an "
+                "CosineRestarts: the argument `cycle_multiplier` must be at least 1: shorter and shorter cycles come "
+                "to an "
                 f"end. Received: {self.cycle_multiplier!r}."
             )
 

@@ -80,7 +80,7 @@ class Decay(Descent):
     initial_learning_rate: Rate
     decay_steps: Length
     end_learning_rate: Rate = 0.0
-    shape: ShapeLike = shapes.Linear()  # type: ignore[assignment]
+    shape: ShapeLike = shapes.Linear()
 
 
 @value
@@ -133,7 +133,8 @@ class Polynomial(Descent):
 class GrowingPolynomial(Schedule):
     """The polynomial fall whose end moves on: at every multiple of T it starts again from further away.
 
-    ``u = t / (T max(1, ceil(t / T)))`` in the formula of `Polynomial`. At t = kT the end rate is reached, one step later
+    ``u = t / (T max(1, ceil(t / T)))`` in the formula of `Polynomial`. At t = kT the end rate is reached, one step
+    later
     the rate jumps up: Keras' ``PolynomialDecay(cycle=True)``.
 
     Args:

@@ -48,7 +48,9 @@ class Lambda(Schedule):
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         if xp is np and np.ndim(step) and isinstance(self.function, keras.optimizers.schedules.LearningRateSchedule):
-            return np.array([self.formula(one, np) for one in step.ravel()]).reshape(step.shape)  # Keras' take no arrays
+            return np.array([self.formula(one, np) for one in step.ravel()]).reshape(
+                step.shape
+            )  # Keras' take no arrays
         rate = self.function(step)
         if xp is np and keras.ops.is_tensor(rate):
             rate = keras.ops.convert_to_numpy(rate)
@@ -124,7 +126,8 @@ def from_torch(factory: Callable[[], Any], *, total_steps: int) -> Table:
     """Make a schedule of a scheduler of PyTorch, for a run of so many steps, by letting it run once.
 
     Args:
-        factory: takes no argument and returns a new ``torch.optim.lr_scheduler`` on an optimizer of its own, whose first
+        factory: takes no argument and returns a new ``torch.optim.lr_scheduler`` on an optimizer of its own, whose
+        first
             parameter group counts.
         total_steps: for how many steps; 8 bytes each.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ._composition import Schedule
+from ._schedule import Schedule
 from ._units import Length
 from ._value import value
 

@@ -164,7 +164,8 @@ class OneCycleThreePhase(_OneCycle):
         _refuse_short(self.total_steps, 3, "OneCycleThreePhase")
         if not 0 < self.rise < 0.5:
             raise ValueError(
-                "OneCycleThreePhase: the argument `rise` must lie between 0 and 0.5, because the way back takes as long. "
+                "OneCycleThreePhase: the argument `rise` must lie between 0 and 0.5, because the way back takes as "
+                "long. "
                 f"Received: {self.rise!r}."
             )
 

@@ -17,7 +17,8 @@ Rates: TypeAlias = tuple[float, ...]
 class Piecewise(Schedule):
     """Hold one rate after another: ``v_i`` between the boundaries ``b_i`` and ``b_{i+1}``.
 
-    At ``t = b_i`` the new value holds already, as in PyTorch and optax; Keras' `PiecewiseConstantDecay` is one step later.
+    At ``t = b_i`` the new value holds already, as in PyTorch and optax; Keras' `PiecewiseConstantDecay` is one step
+    later.
 
     Args:
         boundaries: the steps at which the rate changes, increasing.
@@ -39,7 +40,8 @@ class Piecewise(Schedule):
         super().__post_init__()
         if len(self.learning_rates) != len(self.boundaries) + 1:
             raise ValueError(
-                f"Piecewise: {len(self.boundaries)} boundaries need {len(self.boundaries) + 1} learning_rates, one before "
+                f"Piecewise: {len(self.boundaries)} boundaries need {len(self.boundaries) + 1} learning_rates, one "
+                f"before "
                 f"the first boundary and one from each. Received: learning_rates={self.learning_rates!r}."
             )
 
@@ -110,7 +112,8 @@ class Interpolated(Schedule):
         super().__post_init__()
         if len(self.learning_rates) != len(self.boundaries) + 1:
             raise ValueError(
-                f"Interpolated: {len(self.boundaries)} boundaries need {len(self.boundaries) + 1} learning_rates, one at "
+                f"Interpolated: {len(self.boundaries)} boundaries need {len(self.boundaries) + 1} learning_rates, one "
+                f"at "
                 f"step 0 and one at each. Received: learning_rates={self.learning_rates!r}."
             )
 

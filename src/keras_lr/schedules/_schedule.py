@@ -1,4 +1,4 @@
-"""A schedule is a pure function of the step; this base gives every one of them its values, its picture and its algebra."""
+"""A schedule is a pure function of the step; this base gives every one its values, its picture and its algebra."""
 
 import dataclasses
 import functools
@@ -81,7 +81,7 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
     def _mapped(self, change: Callable[[Length, str], Length]) -> Self:
         """Return the schedule with every length changed, also in the schedules that it is made of."""
         changes: dict[str, Any] = {}
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in dataclasses.fields(self):
             held, called = getattr(self, field.name), self._called(field.name)
             if field.type == "Lengths":
                 changes[field.name] = tuple(change(one, called) for one in held)
@@ -91,7 +91,7 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
                 changes[field.name] = held._mapped(change)
             elif field.type == "Schedules":
                 changes[field.name] = tuple(one._mapped(change) for one in held)
-        return dataclasses.replace(self, **changes) if changes else self  # type: ignore[type-var]
+        return dataclasses.replace(self, **changes) if changes else self
 
     def resolved(self, *, steps_per_epoch: float | None = None, total_steps: float | None = None) -> Self:
         """Return the schedule with epochs and fractions turned into steps.
@@ -121,7 +121,7 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
 
     @functools.cached_property
     def _first_unresolved(self) -> tuple[str, Length] | None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in dataclasses.fields(self):
             held = getattr(self, field.name)
             for one in held if isinstance(held, tuple) else (held,):
                 if isinstance(one, Epochs | Fraction):
@@ -133,7 +133,8 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
     def stretched(self, factor: float) -> Self:
         """Return the schedule with all its times multiplied: one knob for a shorter or longer run.
 
-        ``schedule.stretched(0.1)`` is the same curve for a trial of a tenth of the length. Fractions of the run are left
+        ``schedule.stretched(0.1)`` is the same curve for a trial of a tenth of the length. Fractions of the run are
+        left
         alone: the run says how long they are.
 
         Args:

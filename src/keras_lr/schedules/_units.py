@@ -6,6 +6,7 @@ A step is one update of the weights. `Epochs` and `Fraction` become steps when t
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, TypeAlias
 
 from ._value import CHECKS, Positive, Value, real, value
@@ -72,7 +73,7 @@ def length(given: Any, called: str) -> Length:
 def _lengths(given: Any, called: str) -> tuple[Length, ...]:
     checked = tuple(length(one, called) for one in given)
     steps = [one for one in checked if not isinstance(one, Epochs | Fraction)]
-    if not checked or any(b <= a for a, b in zip(steps, steps[1:], strict=False)):
+    if not checked or any(b <= a for a, b in itertools.pairwise(steps)):
         raise ValueError(f"{called} must be one or more lengths, each above the one before. Received: {given!r}.")
     return checked
 

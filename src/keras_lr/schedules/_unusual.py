@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ._classics import lookup
-from ._composition import Schedule
+from ._schedule import Schedule
 from ._units import Length, LengthOrNone, LengthOrZero
 from ._value import Count, NotNegative, Positive, Rate, value
 
@@ -110,7 +110,8 @@ class Logistic(Schedule):
 class Chebyshev(Schedule):
     """Take the steps of Chebyshev iteration in the fractal order that keeps them stable, again and again.
 
-    ``1 / (c - r cos((j + 1/2) pi / T))`` with `c`, `r` half the sum and difference of the curvatures ``1 / eta_min`` and
+    ``1 / (c - r cos((j + 1/2) pi / T))`` with `c`, `r` half the sum and difference of the curvatures ``1 / eta_min``
+    and
     ``1 / eta_max``, and `j` a fractal permutation. On a quadratic whose curvatures lie between them, T steps without
     momentum shrink the error like momentum does, though single steps diverge. In the order of the nodes, as some ship
     it, the schedule would be monotone and unstable.

@@ -1,4 +1,4 @@
-"""Warm-up around any schedule, with its semantics named: how it counts, which way it rises, what the clock behind it does."""
+"""Warm-up around any schedule, with its semantics named: how it counts, how it rises, what the clock behind it does."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 from typing import Any, ClassVar
 
 from . import shapes
-from ._composition import Schedule
 from ._decay import ShapeLike, shaped
+from ._schedule import Schedule
 from ._units import Length, LengthOrZero
 from ._value import CHECKS, Share, value
 
@@ -17,7 +17,7 @@ class Join(enum.Enum):
     """What the clock of the schedule behind a warm-up of W steps does."""
 
     PREFIX = "prefix"
-    """It starts at W: warm-up and schedule last W + T steps (Keras, timm's `warmup_prefix`, PyTorch's `SequentialLR`)."""
+    """It starts at W: both last W + T steps (Keras, timm's `warmup_prefix`, PyTorch's `SequentialLR`)."""
     INCLUDED = "included"
     """It starts at W and ends where it would have ended: T counts the warm-up (Transformers, optax, Composer)."""
     UNDERNEATH = "underneath"
@@ -39,7 +39,7 @@ class Ramp(enum.Enum):
     SHIFTED = "shifted"
     """``(t + 1) / W``: no step at 0, and the peak at t = W - 1 already."""
     FROM_START = "from_start"
-    """``t / W``: the first step runs at the start value; with a start of 0 it is wasted (Transformers, optax, Keras)."""
+    """``t / W``: the first step runs at the start value, wasted when that is 0 (Transformers, optax, Keras)."""
 
     def __repr__(self) -> str:
         return f"Ramp.{self.name}"
@@ -55,7 +55,8 @@ CHECKS["Ramp"] = lambda given, called: Ramp(given)
 class WarmUp(Schedule):
     """Raise the rate from a fraction of its target to the target, then follow a schedule.
 
-    ``f(t) target`` for t < W with ``f = start + (1 - start) s(1 - p)``, where `s` is a shape (`shapes.Linear` gives `p`,
+    ``f(t) target`` for t < W with ``f = start + (1 - start) s(1 - p)``, where `s` is a shape (`shapes.Linear` gives
+    `p`,
     `shapes.Power(a)` gives ``p^a``, `shapes.Cosine` gives ``(1 - cos(pi p)) / 2``, `shapes.OneMinusPower(0.5)` gives
     ``1 - sqrt(1 - p)``), `p` is the progress that `ramp` defines, and `join` says what the target is.
 
@@ -92,7 +93,7 @@ class WarmUp(Schedule):
             end = self.schedule.end_step
             if end is None or end <= self.warmup_steps:  # type: ignore[operator]
                 raise ValueError(
-                    "WarmUp: with Join.INCLUDED the argument `schedule` must end, and after the warm-up; here it ends at "
+                    "WarmUp: with Join.INCLUDED the argument `schedule` must end, and after the warm-up; it ends at "
                     f"{end} and the warm-up takes {self.warmup_steps} steps. Received: {self.schedule!r}."
                 )
 

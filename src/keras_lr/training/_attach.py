@@ -39,12 +39,12 @@ def attach(model: Model) -> Model:
         Nothing; the optimizer's questions cost what their descriptions say.
 
     Example:
-        >>> import keras, keras_lr
+        >>> import keras, keras_lr, numpy as np
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
         >>> search = keras_lr.line_search.PAL()
         >>> model.compile(optimizer=keras_lr.optimizers.LineSearch(search), loss="mse")
         >>> model = keras_lr.attach(model)
-        >>> history = model.fit([[1.0, 2.0]], [[3.0]], verbose=0).history
+        >>> history = model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0).history
         >>> sorted(history)
         ['alpha', 'evaluations', 'loss', 'search_status']
     """
@@ -56,7 +56,9 @@ def attach(model: Model) -> Model:
             "would disable. Move what differs into `compute_loss`, which every evaluation calls."
         )
     if getattr(model, "optimizer", None) is None:
-        raise ValueError("attach(model) looks at the optimizer, and the model has none. Call model.compile(...) before.")
+        raise ValueError(
+            "attach(model) looks at the optimizer, and the model has none. Call model.compile(...) before."
+        )
     check(model)
     model.make_train_function = MethodType(_make_train_function, model)
     model.train_step = MethodType(_train_step, model)

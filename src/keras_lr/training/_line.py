@@ -94,7 +94,9 @@ class ModelBatch(Batch):
                 list(values), handed.non_trainable, handed.x, return_losses=True, **self._training()
             )
 
-    def _loss(self, values: Tensors, forward: tuple[Any, list[Tensor], Any], y: Any, y_pred: Any, weight: Any) -> Tensor:
+    def _loss(
+        self, values: Tensors, forward: tuple[Any, list[Tensor], Any], y: Any, y_pred: Any, weight: Any
+    ) -> Tensor:
         """Return the loss of some samples, as `compute_loss` of the model defines it."""
         _, non_trainable, losses = forward
         model = self._model

@@ -9,7 +9,7 @@ from keras_lr import schedules
 from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr.callbacks._guard import Event, Guard
 from keras_lr.finder._race import Progress, run_race
-from keras_lr.fit_result import FitResult
+from keras_lr._fit_result import FitResult
 from keras_lr.training._borrow import prepare
 from keras_lr.training._training_data import TrainingData
 

@@ -1,0 +1,77 @@
+"""The published small comparison: Wisconsin breast cancer, one hidden layer of 32, 3,000 evaluations.
+
+    KERAS_BACKEND=jax python benchmarks/breast_cancer_line_searches.py
+
+GOLS-I, the probabilistic line search and a grid of SGD at batches of 10, 50 and 400: 400 training rows, 169 test rows,
+binary cross-entropy of a sigmoid net, as in Kafka and Wilke, arXiv:1903.09383. Batches are drawn without replacement,
+each independently of the others. Prints the final training and test loss, the mean over seeds.
+"""
+
+import argparse
+
+import keras
+import numpy as np
+from keras import layers
+from sklearn.datasets import load_breast_cancer
+
+import keras_lr
+from keras_lr.line_search import Inexact
+from keras_lr.optimizers import GradientOnly, ProbabilisticLineSearch, SteepestDescent
+
+EVALUATIONS = 3000
+RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+METHODS = {
+    "GOLS-I": lambda: GradientOnly(Inexact(), SteepestDescent(), max_update_norm=1.0, initial_step=1e-8),
+    "GOLS-I, default": lambda: GradientOnly(decay_steps=EVALUATIONS),
+    "PLS": ProbabilisticLineSearch,
+    **{f"SGD {rate:g}": (lambda rate=rate: keras.optimizers.SGD(rate)) for rate in RATES},
+}
+
+
+def data():
+    x, y = load_breast_cancer(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    x, y = x[order].astype("float32"), y[order].astype("float32")[:, None]
+    x = (x - x[:400].mean(0)) / x[:400].std(0)
+    return x[:400], y[:400], x[400:], y[400:]
+
+
+class Draws(keras.utils.PyDataset):
+    """Batches drawn one by one, without replacement inside each."""
+
+    def __init__(self, x, y, batch_size, seed):
+        super().__init__()
+        random = np.random.default_rng(seed)
+        self.rows = [random.choice(len(x), batch_size, replace=False) for _ in range(EVALUATIONS)]
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return self.x[self.rows[index]], self.y[self.rows[index]]
+
+
+def run(make, batch_size, seed):
+    x, y, x_test, y_test = data()
+    keras.utils.set_random_seed(seed)
+    normal = keras.initializers.RandomNormal(stddev=1.0)
+    hidden = layers.Dense(32, "sigmoid", kernel_initializer=normal, bias_initializer=normal)
+    model = keras.Sequential([keras.Input((30,)), hidden, layers.Dense(1, kernel_initializer=normal)])
+    model.compile(make(), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    if isinstance(model.optimizer, ProbabilisticLineSearch):
+        keras_lr.attach(model)
+    model.fit(Draws(x, y, batch_size, seed), verbose=0, shuffle=False)
+    losses = model.evaluate(x, y, batch_size=400, verbose=0), model.evaluate(x_test, y_test, batch_size=169, verbose=0)
+    return (*losses, getattr(model.optimizer, "accepts", EVALUATIONS))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--batches", type=int, nargs="*", default=[10, 50, 400])
+    arguments = parser.parse_args()
+    for batch_size in arguments.batches:
+        for name, make in METHODS.items():
+            train, test, accepts = np.mean([run(make, batch_size, seed) for seed in range(arguments.seeds)], 0)
+            print(f"batch {batch_size:3} {name:16} train {train:.4f} test {test:.4f} accepts {accepts:.0f}", flush=True)

@@ -1,0 +1,44 @@
+"""What a step of a range test costs beside one of a plain `fit`: KERAS_BACKEND=jax python benchmarks/range_test_cost.py"""
+
+import time
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_lr.finder import range_test
+
+STEPS, BATCH, REPEATS = 100, 128, 5
+
+
+def build() -> keras.Model:
+    model = keras.Sequential([keras.Input((256,))])
+    for _ in range(2):
+        model.add(layers.Dense(512, activation="relu"))
+        model.add(layers.BatchNormalization())
+    model.add(layers.Dense(10))
+    model.compile(optimizer="adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def main() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(STEPS * BATCH, 256)).astype("float32")
+    y = random.integers(0, 10, STEPS * BATCH)
+    model = build()
+    model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
+    range_test(model, x, y, batch_size=BATCH, sweeps=1)
+    fits, tests = [], []
+    for _ in range(REPEATS):
+        begin = time.perf_counter()
+        model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
+        fits.append((time.perf_counter() - begin) / STEPS)
+        begin = time.perf_counter()
+        result = range_test(model, x, y, batch_size=BATCH, sweeps=1, high=0.01)
+        tests.append((time.perf_counter() - begin) / np.isfinite(result.sweeps).sum())
+    ratio = np.median(tests) / np.median(fits)
+    print(f"{keras.backend.backend()}: fit {1e3 * np.median(fits):.2f} ms a step, range test {ratio:.2f} of it")
+
+
+if __name__ == "__main__":
+    main()

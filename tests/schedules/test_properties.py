@@ -1,0 +1,151 @@
+"""Properties of compositions and units, over drawn examples; refusals; pictures and files."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_lr import schedules as s
+
+STEPS = np.arange(0, 400)
+rates = st.floats(1e-4, 1.0)
+lengths = st.integers(1, 120)
+pieces = st.one_of(
+    st.builds(s.Cosine, rates, lengths),
+    st.builds(s.Linear, rates, lengths, rates),
+    st.builds(s.Exponential, rates, st.floats(0, 0.1)),
+    st.builds(s.StepBased, rates, st.floats(0.1, 1), lengths),
+    st.builds(s.CosineRestarts, rates, lengths, st.floats(1, 3)),
+)
+
+
+@given(pieces, pieces, pieces, lengths, lengths)
+def test_chains_are_associative(a, b, c, first, second):
+    left = a.then(b, at_step=first).then(c, at_step=first + second)
+    right = a.then(b.then(c, at_step=second), at_step=first)
+    flat = s.Chain((a, b, c), (first, first + second))
+    np.testing.assert_allclose(left.values(STEPS), flat.values(STEPS), rtol=1e-12)
+    np.testing.assert_allclose(right.values(STEPS), flat.values(STEPS), rtol=1e-12)
+
+
+@given(pieces, pieces, lengths, st.floats(0.1, 10))
+def test_scaling_commutes_with_chaining(a, b, at, factor):
+    chained = a.then(b, at_step=at) * factor
+    np.testing.assert_allclose(
+        chained.values(STEPS), (a * factor).then(b * factor, at_step=at).values(STEPS), rtol=1e-12
+    )
+
+
+@given(pieces, lengths, st.floats(0, 1), st.sampled_from(s.Ramp))
+def test_a_prefixed_warm_up_rises_to_the_peak_and_then_is_the_schedule(inner, warmup, start, ramp):
+    warmed = inner.warmed_up(warmup, start=start, ramp=ramp)
+    ramped = warmed.values(np.arange(warmup))
+    assert np.all(np.diff(ramped) >= -1e-15)
+    assert np.all(ramped <= inner.values(0) * (1 + 1e-15))
+    np.testing.assert_array_equal(warmed.values(STEPS + warmup), inner.values(STEPS))
+
+
+@given(pieces)
+def test_the_configuration_holds_everything(schedule):
+    for one in (schedule, schedule.warmed_up(7) * schedule, schedule.delayed(3).repeated(9).at_least(0.1)):
+        assert s.from_json(one.to_json()) == one
+        assert eval(repr(one), vars(s)) == one
+
+
+@given(st.integers(2, 500), st.floats(0.2, 5))
+def test_one_knob_stretches_everything(steps, factor):
+    schedule = s.WSD(0.1, 4 * steps, steps, steps).then(s.Cosine(0.1, steps), at_step=4 * steps)
+    at = np.array([2.0, 4.5, 4.75]) * steps
+    np.testing.assert_allclose(
+        schedule.stretched(factor).values(at * factor), schedule.values(at), rtol=1e-9, atol=1e-12
+    )
+
+
+def test_units_become_steps_in_every_part():
+    schedule = s.WarmUp(s.Chain((s.Cosine(0.1, s.Fraction(0.5)), 0.01), (s.Epochs(3),)), s.Epochs(0.5))
+    assert not schedule.is_resolved()
+    expected = s.WarmUp(s.Chain((s.Cosine(0.1, 500), 0.01), (300,)), 50)
+    assert schedule.resolved(steps_per_epoch=100, total_steps=1000) == expected
+    with pytest.raises(ValueError, match=r"`total_steps`.*None"):
+        schedule.resolved(steps_per_epoch=100)
+    with pytest.raises(ValueError, match=r"`boundaries`.*`steps_per_epoch`"):
+        schedule.resolved(total_steps=100)
+    with pytest.raises(ValueError, match=r"resolved\(steps_per_epoch"):
+        schedule.values(0)
+
+
+def test_lengthening_says_what_it_does():
+    short = s.Cosine(1.0, 100).warmed_up(10)
+    longer = s.lengthened(short, at_step=60, total_steps=300)
+    assert longer.continued.values(60) == longer.rate_before
+    assert longer.replanned.values(60) == longer.rate_replanned > longer.rate_before
+    assert longer.continued.values(300) == longer.replanned.values(300) == 0
+    np.testing.assert_array_equal(
+        longer.continued.values(range(60)), s.Cosine(1.0, 100).warmed_up(10).values(range(60))
+    )
+    assert "60" in str(longer)
+    with pytest.raises(ValueError, match="has no end"):
+        s.lengthened(s.Exponential(1.0, 0.1), at_step=1, total_steps=2)
+
+
+BAD = [
+    (lambda: s.Cosine(-0.1, 10), ValueError, r"Cosine: the argument `initial_learning_rate`.*Received: -0\.1"),
+    (lambda: s.Cosine(float("nan"), 10), ValueError, "finite"),
+    (lambda: s.Cosine(True, 10), TypeError, "must be a number"),
+    (lambda: s.Cosine(0.1, 0), ValueError, "`decay_steps` must be at least one step"),
+    (lambda: s.Cosine(0.1, "10ep"), TypeError, r"Epochs\(n\)"),
+    (lambda: s.StepBased(0.1, 1.5, 10), ValueError, "`drop` must lie between 0 and 1"),
+    (lambda: s.TimeBased(0.1, -1), ValueError, "`decay`"),
+    (lambda: s.Piecewise((3, 2), (1, 2, 3)), ValueError, "each above the one before"),
+    (lambda: s.Piecewise((3,), (1, 2, 3)), ValueError, "need 2 learning_rates"),
+    (lambda: s.Chain((0.1, 0.2), (1, 2)), ValueError, "need 1 boundaries"),
+    (lambda: s.WSD(0.1, 10, 8, 8), ValueError, "do not fit"),
+    (lambda: s.OneCycle(0.1, 2), ValueError, "at least 3"),
+    (lambda: s.OneCycleThreePhase(0.1, 100, rise=0.6), ValueError, "`rise`"),
+    (lambda: s.CosineRestarts(0.1, 10, 0.5), ValueError, "`cycle_multiplier`"),
+    (lambda: s.Chebyshev(0.1, 1.0, 48), ValueError, "power of two.*for example"),
+    (lambda: s.Chebyshev(1.0, 0.1, 32), ValueError, "`max_learning_rate`"),
+    (lambda: s.Noise(0.1, 1.0), ValueError, "`amplitude`"),
+    (lambda: s.Decay(0.1, 10, shape=s.shapes.Cosine), TypeError, r"shapes\.Cosine\(\)"),
+    (lambda: s.shapes.Exponential(1.0), ValueError, "Linear"),
+    (lambda: s.WarmUp(s.Exponential(0.1, 1), 5, join=s.Join.INCLUDED), ValueError, "must end"),
+    (lambda: s.Lambda(0.1), TypeError, "function of the step"),
+    (lambda: s.Lambda(lambda t: t).get_config(), ValueError, "lambda, which cannot be saved"),
+    (lambda: s.Table.from_values([0.1, -1]), ValueError, "at least 0"),
+    (lambda: s.from_optax(lambda t: t, total_steps=0), ValueError, "`total_steps`"),
+    (lambda: s.linear_batch_rule(0.1, 0, 1), ValueError, "`batch_size`"),
+]
+
+
+@pytest.mark.parametrize(("make", "error", "says"), BAD)
+def test_bad_arguments_are_refused_with_name_value_and_remedy(make, error, says):
+    with pytest.raises(error, match=says):
+        make()
+
+
+def test_integers_and_numpy_numbers_are_numbers():
+    """An integer rate made Keras' cosine zero for ever."""
+    assert s.Cosine(1, 10) == s.Cosine(np.float32(1), np.int64(10))
+    assert s.WarmUp(s.Cosine(1, 10), 2, start=0).values(2) == 1
+    assert float(keras.ops.convert_to_numpy(s.Cosine(1, 10)(5))) == pytest.approx(0.5)
+
+
+def test_picture_with_the_momentum_beside_it():
+    pytest.importorskip("matplotlib").use("Agg")
+    import matplotlib.pyplot as plt
+
+    cycle = s.OneCycle(0.1, 100)
+    axes = cycle.plot(momentum=cycle.momentum())
+    steps, drawn = axes.lines[0].get_data()
+    np.testing.assert_array_equal(drawn, cycle.values(steps))
+    beside = axes.figure.axes[1]
+    np.testing.assert_array_equal(beside.lines[0].get_ydata(), cycle.momentum().values(steps))
+    plt.close("all")
+
+
+def test_csv_holds_every_digit():
+    schedule = s.Exponential(0.1, 0.3)
+    lines = schedule.to_csv(range(4)).splitlines()
+    assert lines[0] == "step,learning_rate"
+    assert [float(line.split(",")[1]) for line in lines[1:]] == schedule.values(range(4)).tolist()
