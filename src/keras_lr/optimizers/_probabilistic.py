@@ -30,6 +30,8 @@ from keras_lr.optimizers._directions import Direction, SteepestDescent
 from keras_lr.optimizers._global import State, Tensors
 
 _FAR = 1e6  # where rows of the notes stand that hold no observation
+_TINY = 1e-18  # floor of steps and slopes, so that their product is not 0 in float32
+_MOST_NOISE = 1e6  # scaled variances beyond this say no less than this
 
 
 class Noise(enum.StrEnum):
@@ -108,8 +110,9 @@ class ProbabilisticLineSearch(AcrossBatches):
 
     def begin(self, fresh: Search, u: Tensors, state: State) -> list[Any]:
         """Return the notes of a new line: the observation at its origin, and the noise there."""
-        first_step, steepness = fresh.step_size, -1.0 * fresh.start_slope
         process = state.process
+        first_step = ops.maximum(_tensor(fresh.step_size, process), _TINY)
+        steepness = ops.maximum(-_tensor(fresh.start_slope, process), _TINY)
         value_variance, slope_variance = self._variances(u, steepness, process)
         scale = first_step * steepness
         row = ops.cast(ops.arange(state.observed.shape[0]) > 0, process.dtype)
@@ -117,7 +120,9 @@ class ProbabilisticLineSearch(AcrossBatches):
         old_mean = process[3]
         memory = ops.where(old_mean > 0.0, self.conditions.memory, 0.0)
         mean = memory * old_mean + (1.0 - memory) * _tensor(fresh.accepted_step_size, process)
-        fields = [first_step, value_variance / scale**2, slope_variance / steepness**2, mean, 1.0, 1.0]
+        # Divided twice, as a square would underflow near a minimum.
+        noises = (value_variance / scale / scale, slope_variance / steepness / steepness)
+        fields = [first_step, *(ops.minimum(noise, _MOST_NOISE) for noise in noises), mean, 1.0, 1.0]
         return [observed, ops.stack([*(_tensor(f, process) for f in fields), process[6], process[7]])]
 
     def _look(self, search: Search, seen: Seen, state: State) -> tuple[Any, Any, Any, Any]:
@@ -130,7 +135,7 @@ class ProbabilisticLineSearch(AcrossBatches):
             )
         )  # fmt: skip
         first_step = ops.where(process[0] > 0.0, process[0], 1.0)
-        steepness = ops.where(start_slope < 0.0, -start_slope, 1.0)
+        steepness = ops.where(start_slope < 0.0, ops.maximum(-start_slope, _TINY), 1.0)
         scale, t, used = first_step * steepness, step / first_step, process[5]
         new = ops.stack([t, (value - start_value) / scale, slope / steepness])
         index = ops.cast(ops.arange(observed.shape[0]), process.dtype)
