@@ -54,6 +54,7 @@ def train(workload: Workload, data: Data, optimizer: str, seed: int) -> Ours:
     model = workload.build()
     model.compile(OPTIMIZERS[optimizer](), workload.loss())
     feed = Feed(data, workload.batch_size, workload.steps, seed, PARTS)
+    follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(feed, "part", epoch))
     start = time.perf_counter()
     result = keras_lr.fit(
         model,
@@ -61,6 +62,7 @@ def train(workload: Workload, data: Data, optimizer: str, seed: int) -> Ours:
         epochs=PARTS,
         shuffle=False,
         verbose=0,
+        callbacks=[follow],
         validation_data=(data.x_validation, data.y_validation),
         validation_batch_size=500,
     )

@@ -71,7 +71,8 @@ class Workload:
 class Feed(keras.utils.PyDataset):
     """The batches of one run, from shuffled epochs: the same for every method given the same seed.
 
-    What Keras sees as epochs are `parts` stretches of equal length, so that a run is validated that often.
+    What Keras sees as epochs are `parts` stretches of equal length, so that a run is validated that often; whoever
+    trains sets `part` when one begins.
     """
 
     def __init__(self, data: Data, batch_size: int, steps: int, seed: int, parts: int = 1) -> None:
@@ -89,9 +90,6 @@ class Feed(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Inputs, np.ndarray]:
         rows = self.order[(self.part * self.part_steps + index) % len(self.order)]
         return take(self.data.x, rows), self.data.y[rows]
-
-    def on_epoch_end(self) -> None:
-        self.part += 1
 
 
 def batch_order(rows: int, batch_size: int, steps: int, seed: int) -> np.ndarray:

@@ -32,7 +32,10 @@ def test_a_saved_model_finds_our_classes(tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "model.keras")],
-        env=os.environ, capture_output=True, text=True, check=True,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert repr(schedule) in done.stdout
     assert done.stdout.strip().endswith(" 1")

@@ -15,7 +15,7 @@ class FitResult(Shown):
     """What `keras_lr.fit` did; prints as a table, plots, and saves as a page or as JSON.
 
     Attributes:
-        history: what every epoch reported, as `model.fit(...).history`, with `learning_rate`, the rate of its last step.
+        history: what every epoch reported, as `model.fit(...).history`, with `learning_rate`, that of its last step.
         learning_rate: the peak that was chosen.
         schedule: the plan, a function of the optimizer update.
         race: how the peak was found.

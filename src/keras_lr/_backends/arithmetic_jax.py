@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.experimental
 import jax.numpy as jnp
 
-_x64 = getattr(jax, "enable_x64", None)
-if _x64 is None:  # before JAX 0.8
-    from jax.experimental import enable_x64 as _x64
+_x64: Any = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64  # the latter before JAX 0.8
 
 
 def evaluate(formula: Callable[[Any, Any], Any], step: Any, dtype: str) -> Any:

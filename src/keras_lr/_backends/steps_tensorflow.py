@@ -81,7 +81,10 @@ class TrainingSteps:
         self._model.train_function = self._train_function
 
     def _fed(self, generator: Callable[[], Any]) -> Any:
-        return iter(tf.data.Dataset.from_generator(generator, output_signature=self._element_spec))
+        dataset = tf.data.Dataset.from_generator(generator, output_signature=self._element_spec)
+        options = tf.data.Options()
+        options.experimental_optimization.inject_prefetch = False  # it would fetch the batch of the step before
+        return iter(dataset.with_options(options))
 
     def _variables(self) -> list[keras.Variable]:
         return [*self._model.variables, *self._model.optimizer.variables]

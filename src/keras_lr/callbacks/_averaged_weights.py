@@ -34,12 +34,12 @@ class AveragedWeights(keras.callbacks.Callback):
         One copy of the weights during an evaluation, and ``batches`` forward passes before each if ``data`` is given.
 
     Example:
-        >>> import keras
+        >>> import keras, numpy as np
         >>> from keras_lr.callbacks import AveragedWeights
         >>> from keras_lr.optimizers import ScheduleFreeSGD
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
         >>> model.compile(ScheduleFreeSGD(0.1), loss="mse")
-        >>> data = {"x": [[1.0, 2.0]], "y": [[3.0]]}
+        >>> data = {"x": np.ones((4, 2)), "y": np.ones((4, 1))}
         >>> history = model.fit(**data, validation_data=tuple(data.values()), callbacks=[AveragedWeights()], verbose=0)
         >>> round(history.history["val_loss"][0] - model.evaluate(**data, verbose=0), 6)
         0.0

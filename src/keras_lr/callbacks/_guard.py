@@ -43,13 +43,13 @@ class Guard(keras.callbacks.Callback):
 
     The losses of the batches are read in windows. A window whose losses grow until they are not finite, rise far above
     where training began, or lose half of what training had won is answered by a return to the last good weights and
-    optimizer state (at most two windows old), a lower rate, and ten steps over which the rate comes back. A loss that is
-    not finite out of a calm stretch is a bad batch: it is stepped over, and the rate is kept.
+    optimizer state (at most two windows old), a lower rate, and ten steps over which the rate comes back. A loss that
+    is not finite out of a calm stretch is a bad batch: it is stepped over, and the rate is kept.
 
-    A rate that is far too high need not diverge. So the rate is on probation twice, at the start and halfway through the
-    run: one window of steps at the rate, one from the same weights at a tenth of it. Where the tenth ends lower, it is
-    tried again and stays. At the start that means that the rate is too high, because short trials favour high rates; late
-    in the run it takes out the noise that a high rate leaves in the weights. The better window's steps are kept.
+    A rate that is far too high need not diverge. So the rate is on probation twice, at the start and halfway through
+    the run: one window of steps at the rate, one from the same weights at a tenth of it. Where the tenth ends lower, it
+    is tried again and stays. At the start that means that the rate is too high, because short trials favour high rates;
+    later it takes out the noise that a high rate leaves in the weights. The better window's steps are kept.
 
     Args:
         learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its

@@ -69,8 +69,8 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int)
         )
     diverged = int(np.sum(~np.isfinite(choice.scores)))
     parts = [
-        f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g}, {rates[choice.best]:.2g} had the lowest loss in "
-        f"a short complete schedule"
+        f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g}, {rates[choice.best]:.2g} had the lowest loss "
+        f"in a short complete schedule"
         + (f" ({diverged} diverged)" if diverged else "")
         + f", and the parabola through it and its neighbours has its vertex at {choice.rate:.2g}."
     ]

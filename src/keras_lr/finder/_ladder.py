@@ -19,9 +19,9 @@ _LEAST_MOVEMENT, _MOST_MOVEMENT = 1e-5, 2e-2
 def centre(movement_at: Callable[[float], float]) -> float:
     """Return the rate at which four steps move all weights together by about a third of their length.
 
-    A rate has the unit of its optimizer and, for SGD, of the loss; the movement `|w_4 - w_0| / |w_0|` has none. The best
-    peak of a short schedule lies within half a decade of this rate for SGD, within a decade for Adam, whatever the
-    model, the scale of the loss and the kind of optimizer.
+    A rate has the unit of its optimizer and, for SGD, of the loss; the movement `|w_4 - w_0| / |w_0|` has none. The
+    best peak of a short schedule lies within half a decade of this rate for SGD, within a decade for Adam, whatever
+    the model, the scale of the loss and the kind of optimizer.
 
     Args:
         movement_at: the relative movement of the weights after `PROBE_STEPS` steps at a constant rate.
@@ -43,8 +43,9 @@ def centre(movement_at: Callable[[float], float]) -> float:
         if not 1e-12 < rate < 1e12:
             break
     raise ValueError(
-        "No learning rate between 1e-12 and 1e12 moves the weights by a measurable share: the gradients are zero or not "
-        "finite. Check that the loss depends on the trainable weights and that data and labels are what they should be."
+        "No learning rate between 1e-12 and 1e12 moves the weights by a measurable share: the gradients are zero or "
+        "not finite, or the optimizer replaces the weights instead of moving them. Check that the loss depends on the "
+        "trainable weights, and that data and labels are what they should be."
     )
 
 
@@ -56,8 +57,8 @@ def rungs(centre: float, lanes: int = LANES) -> np.ndarray:
 def lane_steps(horizon_steps: int) -> int:
     """Return how many steps one lane may have for a run of `horizon_steps`; 0 where there is no room for a race.
 
-    Lanes of 8 to 20 steps rank rates as well as longer ones do, also for runs of thousands of steps. Shorter runs have shorter
-    lanes, so that probe and ladder stay below 0.3 of the run.
+    Lanes of 8 to 20 steps rank rates as well as longer ones do, also for runs of thousands of steps. Shorter runs have
+    shorter lanes, so that probe and ladder stay below 0.3 of the run.
     """
     steps = int((0.3 * horizon_steps - 2 * PROBE_STEPS) // LANES)
     return min(LANE_STEPS, steps) if steps >= 3 else 0

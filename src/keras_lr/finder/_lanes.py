@@ -41,9 +41,9 @@ class Lanes:
         sound = [batch for batch in self._batches[1:] if np.isfinite(self._loss(batch))]
         if not sound:
             raise ValueError(
-                f"The loss is {first} on the first {len(self._batches)} batches before any update, so no learning rate can "
-                "help. Check data and labels for NaN and infinity, labels for values outside the range of the loss, and "
-                "the loss for logarithms of zero. The model's weights are as they were."
+                f"The loss is {first} on the first {len(self._batches)} batches before any update, so no learning "
+                "rate can help. Check data and labels for NaN and infinity, labels for values outside the range of the "
+                "loss, and the loss for logarithms of zero. The model's weights are as they were."
             )
         self._batches = sound
 

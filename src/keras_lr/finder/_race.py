@@ -67,9 +67,9 @@ def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progre
                 waiting = [rates[-1] * _ladder.RUNG]
     if not any(np.all(np.isfinite(losses)) for losses in raced.values()):
         raise ValueError(
-            f"Every rate from {max(raced):.2g} down to {min(raced):.2g} makes the loss non-finite within {length} steps. "
-            "The rate is not the cause: look for a logarithm or a root of zero in the loss or the model, for overflow in "
-            "reduced precision, or clip the gradients. The model's weights are as they were."
+            f"Every rate from {max(raced):.2g} down to {min(raced):.2g} makes the loss non-finite within {length} "
+            "steps. The rate is not the cause: look for a logarithm or a root of zero in the loss or the model, for "
+            "overflow in reduced precision, or clip the gradients. The model's weights are as they were."
         )
     return raced
 

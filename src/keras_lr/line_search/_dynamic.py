@@ -60,7 +60,9 @@ class Decision(NamedTuple):
 class Rule(Protocol):
     """A line search: one decision from one trial. A frozen dataclass, so that it prints and compares."""
 
-    needs_value: bool
+    @property
+    def needs_value(self) -> bool:
+        """Whether the rule looks at the loss, and not at the slope alone."""
 
     def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
         """Accept the trial or name the next one."""

@@ -47,7 +47,9 @@ class Rule(Value, ABC):
 class FirstTrial(Protocol):
     """Chooses the step that a search tries first."""
 
-    initial: float
+    @property
+    def initial(self) -> float:
+        """The first trial of the first search."""
 
     def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
         """Return the first trial; `alpha` and `slope` are those of the step before."""

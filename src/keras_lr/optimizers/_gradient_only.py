@@ -69,7 +69,7 @@ class GradientOnly(AcrossBatches):
         super().__init__(
             direction or AdagradDirection(), max_update_norm, decay_steps, initial_step, limits or Limits(), **kwargs
         )
-        self.rule = rule or Inexact(overshoot=3.0)
+        self.rule = Inexact(overshoot=3.0) if rule is None else rule
         self.needs_batch = self.rule.needs_value
 
     def decide(self, search: Search, seen: Seen, state: State) -> Decision:

@@ -21,6 +21,13 @@ SMALL = 100_000  # weights up to which one copy is cheaper than a kernel for eac
 STEEPEST_COSINE = -1e-3  # a direction that makes a wider angle with the negative gradient hardly descends
 
 
+def _not_asked(alpha: Any) -> Any:
+    raise AssertionError("a rule that says it evaluates nothing has asked for the loss along the line")
+
+
+_NO_LINE = Line(_not_asked, _not_asked)
+
+
 @keras.saving.register_keras_serializable(package="keras_lr")
 class LineSearch(keras.optimizers.Optimizer):
     """Train with a step that a search finds on the batch at hand: x ← x + α·d.
@@ -72,7 +79,7 @@ class LineSearch(keras.optimizers.Optimizer):
         if getattr(self.direction, "gradient_accumulation_steps", None):
             raise ValueError(
                 "The direction of a LineSearch belongs to one batch. Received: a direction with "
-                f"gradient_accumulation_steps={self.direction.gradient_accumulation_steps}."
+                f"gradient_accumulation_steps={direction.gradient_accumulation_steps}."
             )
 
     def build(self, variables: list[keras.Variable]) -> None:
@@ -167,7 +174,7 @@ class LineSearch(keras.optimizers.Optimizer):
         else:
             leap(trainable_variables, direction, scale * first, go)
             if not self.rule.looks_back:
-                accepted, memory = self.rule.step(Line(None, None), start, first, memory)
+                accepted, memory = self.rule.step(_NO_LINE, start, first, memory)
         alpha = ops.where(go, accepted.alpha, ops.zeros_like(accepted.alpha))
         why = ops.logical_or(go, accepted.status >= int(Status.BUDGET_SPENT))
         status = ops.where(why, accepted.status, int(Status.NOT_A_DESCENT))

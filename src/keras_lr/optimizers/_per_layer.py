@@ -35,13 +35,13 @@ class PerLayer(keras.optimizers.Optimizer):
         One call of the optimizer's update for each different factor in place of one.
 
     Example:
-        >>> import keras
+        >>> import keras, numpy as np
         >>> from keras_lr.optimizers import PerLayer
         >>> layers = [keras.Input((2,)), keras.layers.Dense(3, name="body"), keras.layers.Dense(1, name="head")]
         >>> model = keras.Sequential(layers)
         >>> model.compile(PerLayer(keras.optimizers.Adam(1e-3), {"body": 0}), loss="mse")
         >>> body = model.get_weights()[0]
-        >>> _ = model.fit([[1.0, 2.0]], [[3.0]], verbose=0)
+        >>> _ = model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
         >>> bool((model.get_weights()[0] == body).all())
         True
     """

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends import steps_interface
+from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr.training._random_state import kept_random_state
 
@@ -98,6 +98,5 @@ def _put_variable(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
     optimizer._learning_rate = variable  # tracked by assignment, as the last one
     if locked:
         optimizer._tracker.lock()
-    variables = optimizer._variables
-    variables[:] = [variables[0], variable, *(v for v in variables[1:] if v is not variable)]
+    optimizer._variables.insert(1, optimizer._variables.pop())
     return variable
