@@ -1,4 +1,4 @@
-"""What a range test costs a step beside a step of plain `fit`: KERAS_BACKEND=jax python benchmarks/range_test_cost.py"""
+"""What a range test costs a step, beside plain `fit`: KERAS_BACKEND=jax python benchmarks/range_test_cost.py"""
 
 import time
 

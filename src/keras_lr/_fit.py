@@ -57,15 +57,15 @@ def fit(
 
     Returns:
         A `FitResult`: `.history`, `.learning_rate`, `.schedule`, `.race`, `.events`, `.total_steps`; it prints as a
-        table, plots with `.plot()` and saves as a page with `.save("report.html")`. Ctrl-C during the run ends it early:
-        the model keeps what it has learnt, and `.completed` is False.
+        table, plots with `.plot()` and saves as a page with `.save("report.html")`. Ctrl-C during the run ends it
+        early: the model keeps what it has learnt, and `.completed` is False.
 
     Raises:
         ValueError: the model is not compiled, or has no trainable weights; the number of steps cannot be known; the
             loss is not finite before any update.
 
     Costs: 65 to 100 steps for the race, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it; two copies
-        of the weights and the optimizer's slots. No rate is compiled: race and run share the compiled step of `model.fit`.
+        of the weights and the optimizer's slots. No rate is compiled: race and run share the step of `model.fit`.
 
     Example:
     >>> import keras, numpy as np, keras_lr

@@ -38,6 +38,8 @@ def test_a_diverged_neighbour_pushes_the_pick_away():
     losses[4, 2:] = np.nan
     choice = _choice.choose(rates, losses)
     assert choice.rate < 0.1
+    assert choice.next_diverged
+    assert _choice.step_back(100, choice.next_diverged) == 0.4
     assert np.isinf(choice.scores[3:]).all()
 
 
@@ -50,7 +52,7 @@ def test_the_first_batch_does_not_count():
 
 @pytest.mark.parametrize(("horizon", "factor"), [(10, 1.0), (250, 1.0), (500, 0.6598), (1000, 0.4353), (30_000, 0.4)])
 def test_long_runs_take_a_lower_peak(horizon, factor):
-    assert _choice.horizon_factor(horizon) == pytest.approx(factor, rel=1e-3)
+    assert _choice.step_back(horizon) == pytest.approx(factor, rel=1e-3)
 
 
 @pytest.mark.parametrize("exponent", [-6, -3, 0, 3, 6])

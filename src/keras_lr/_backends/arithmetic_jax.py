@@ -7,7 +7,7 @@ import jax
 import jax.experimental
 import jax.numpy as jnp
 
-_x64: Any = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64  # the latter before JAX 0.8
+_x64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # moved in JAX 0.8
 
 
 def evaluate(formula: Callable[[Any, Any], Any], step: Any, dtype: str) -> Any:

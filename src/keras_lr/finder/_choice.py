@@ -19,6 +19,7 @@ class Choice:
         low, high: the peaks between which the lanes cannot tell.
         scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged.
         best: the index of the best lane.
+        next_diverged: whether the rung above the best lane diverged.
     """
 
     rate: float
@@ -26,6 +27,7 @@ class Choice:
     high: float
     scores: np.ndarray
     best: int
+    next_diverged: bool = False
 
 
 def choose(rates: np.ndarray, losses: np.ndarray) -> Choice:
@@ -46,7 +48,8 @@ def choose(rates: np.ndarray, losses: np.ndarray) -> Choice:
     vertex, curvature = _vertex(logs, scores, best)
     error = _error_of_differences(losses, best)
     reach = float(np.clip(np.sqrt(error / curvature), 0.1, 0.5)) if curvature > 0 else 0.5
-    return Choice(10**vertex, 10 ** (vertex - reach), 10 ** (vertex + reach), scores, best)
+    next_diverged = best + 1 < len(scores) and not np.isfinite(scores[best + 1])
+    return Choice(10**vertex, 10 ** (vertex - reach), 10 ** (vertex + reach), scores, best, bool(next_diverged))
 
 
 def lane_scores(losses: np.ndarray) -> np.ndarray:
@@ -81,13 +84,16 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int)
     return " ".join(parts)
 
 
-def horizon_factor(horizon_steps: int) -> float:
+def step_back(horizon_steps: int, next_diverged: bool = False) -> float:
     """Return by what the best peak of a lane is multiplied for a run of `horizon_steps`.
 
-    `clip((250 / T)^0.6, 0.4, 1)`: a step back from the edge of divergence, which lanes of a few steps see too far away.
-    It saturates: runs of 1,000 and of 20,000 steps have nearly the same best peak in `benchmarks/`, where the square
-    root law of convex theory (arXiv 2501.18965) would have them differ by 4.5.
+    `clip((250 / T)^0.6, 0.4, 1)`: a step back from the edge of divergence, which lanes of a few steps see too far away;
+    0.4 at any length where the edge was seen on the next rung. It saturates: runs of 1,000 and of 20,000 steps have
+    nearly the same best peak in `benchmarks/`, where the square root law of convex theory (arXiv 2501.18965) would
+    have them differ by 4.5.
     """
+    if next_diverged:
+        return LEAST_FACTOR
     return float(np.clip((SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT, LEAST_FACTOR, 1.0))
 
 

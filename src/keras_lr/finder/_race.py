@@ -32,7 +32,7 @@ def run_race(
     rates = np.array(sorted(raced))
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
     choice = _choice.choose(rates, losses) if raced else _choice.unraced(centre)
-    factor = _choice.horizon_factor(updates)
+    factor = _choice.step_back(updates, choice.next_diverged)
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
