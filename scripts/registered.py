@@ -1,4 +1,4 @@
-"""Writes src/keras_lr/_registered.json: which module holds each class that Keras may meet in a saved model."""
+"""Writes src/keras_lr/_registered.json: where each class lives that Keras may meet in a saved model."""
 
 import importlib
 import json
@@ -13,15 +13,15 @@ PATH = Path(keras_lr.__file__).with_name("_registered.json")
 
 
 def homes() -> dict[str, str]:
-    """Import everything and return the module of each class that is registered with Keras."""
+    """Import everything and return `module:name` of each class that is registered with Keras."""
     for module in pkgutil.walk_packages(keras_lr.__path__, "keras_lr."):
         if not module.name.startswith(("keras_lr.cli", "keras_lr._backends")):
             importlib.import_module(module.name)
     registered = keras.saving.get_custom_objects()
     return {
-        name: thing.__module__
+        name: f"{thing.__module__}:{thing.__qualname__}"
         for name, thing in sorted(registered.items())
-        if name.startswith("keras_lr>") and isinstance(thing, type)
+        if name.startswith("keras_lr") and isinstance(thing, type)
     }
 
 

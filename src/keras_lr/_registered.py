@@ -15,9 +15,8 @@ import keras
 class Later:
     """Stands in for a class until Keras rebuilds one from its configuration."""
 
-    def __init__(self, registered_name: str, module: str) -> None:
-        self.__name__ = registered_name.split(">")[1]
-        self._module = module
+    def __init__(self, home: str) -> None:
+        self._module, self.__name__ = home.split(":")
 
     def from_config(self, config: dict[str, Any], **arguments: Any) -> Any:
         """Import the class and rebuild an instance."""
@@ -27,5 +26,5 @@ class Later:
 def register() -> None:
     """Register a stand-in for each class that is not imported yet."""
     known = keras.saving.get_custom_objects()
-    for name, module in json.loads(files("keras_lr").joinpath("_registered.json").read_text("utf-8")).items():
-        known.setdefault(name, Later(name, module))
+    for name, home in json.loads(files("keras_lr").joinpath("_registered.json").read_text("utf-8")).items():
+        known.setdefault(name, Later(home))

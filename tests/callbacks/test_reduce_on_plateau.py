@@ -27,9 +27,9 @@ def made(learning_rate=0.1):
     return model
 
 
-def run(model, says, rule, epochs=None, initial_epoch=0, before=()):
+def run(model, says, rule, epochs=None, initial_epoch=0, after=()):
     epochs = len(says) if epochs is None else epochs
-    callbacks = [*before, Says(says), rule]
+    callbacks = [Says(says), rule, *after]
     model.fit(X, X, batch_size=1, epochs=epochs, initial_epoch=initial_epoch, verbose=0, callbacks=callbacks)
     return model.optimizer._learning_rate.multiplier
 
@@ -39,7 +39,7 @@ def test_lowers_at_the_patience_th_measurement_as_keras_does():
     rule = ReduceOnPlateau("said", factor=0.5, patience=3)
     run(made(), says, rule)
     model = made(0.1)
-    theirs = keras.callbacks.ReduceLROnPlateau("said", factor=0.5, patience=3)
+    theirs = keras.callbacks.ReduceLROnPlateau("said", mode="min", factor=0.5, patience=3)
     model.fit(X, X, batch_size=1, epochs=6, verbose=0, callbacks=[Says(says), theirs])
     assert rule.changes == [(4, 0.5)]
     assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == pytest.approx(0.05)
@@ -78,10 +78,10 @@ def test_resumed_from_a_file_it_goes_on(tmp_path):
 def test_backup_and_restore_brings_the_rule_back(tmp_path):
     says = [1.0, 0.95, 0.95, 0.95]
     backup = lambda: keras.callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)  # noqa: E731
-    run(made(), says, ReduceOnPlateau("said", factor=0.5, patience=2), 3, before=[backup()])
+    run(made(), says, ReduceOnPlateau("said", factor=0.5, patience=2), 3, after=[backup()])
     resumed = ReduceOnPlateau("said", factor=0.5, patience=2)
     again = made()
-    run(again, says, resumed, 4, before=[backup()])
+    run(again, says, resumed, 4, after=[backup()])
     assert resumed.changes == [(3, 0.5)]
 
 

@@ -175,12 +175,12 @@ class Guard(keras.callbacks.Callback):
         if self._probation is not None:
             self._on_probation(self._probation, losses)
             return
-        if self._late_probation is not None and self.step >= self._late_probation:
+        trouble = self._watch.judge(losses)
+        self._window_start_loss = losses[0]
+        if trouble is None and self._late_probation is not None and self.step >= self._late_probation:
             self._probation, self._late_probation = _Probation(), None
             self._good = self._recent = (self.step, self._steps.copy())
             return
-        trouble = self._watch.judge(losses)
-        self._window_start_loss = losses[0]
         if trouble is None or (trouble is Trouble.LOST and self._returns >= MOST_LOST):
             self._returns = 0 if trouble is None else self._returns
             self._good, self._recent = self._recent, (self.step, self._steps.copy())
@@ -199,9 +199,11 @@ class Guard(keras.callbacks.Callback):
         if probation.losses is not None and not _ends_lower(losses, probation.losses):
             self._probation = None
             self.factor *= 10.0
-            self._steps.put(probation.values)
-            self._watch.judge(probation.losses)
-            self._recent = (self.step, self._steps.copy())
+            if trouble := self._watch.judge(probation.losses):
+                self._answer(trouble)
+            else:
+                self._steps.put(probation.values)
+                self._recent = (self.step, self._steps.copy())
             return
         if probation.losses is not None:
             self._note(f"{self.factor:.0e} of the planned rate did better from the same weights and is kept")

@@ -30,7 +30,9 @@ class ReduceOnPlateau(keras.callbacks.Callback):
 
     The factor goes on top of whatever the optimizer follows: a number, a schedule, a warm-up. What the rule remembers
     (the best value, how long ago, the cooldown) lies in the optimizer's state: a run that is saved and resumed, by
-    `BackupAndRestore`, by weights with optimizer or as a whole model, goes on as if it had not been interrupted.
+    `BackupAndRestore`, by weights with optimizer or as a whole model, goes on as if it had not been interrupted. A
+    callback that saves at the end of an epoch must come after this one in the list: Keras calls them in that order, and
+    one that comes before saves without the measurement of that epoch.
 
     The rate is lowered at the `patience`-th measurement in a row without improvement, as in Keras (PyTorch waits for
     one

@@ -84,7 +84,7 @@ class RangeTestResult(Shown):
         >>> losses = 2 - 1.5 / (1 + (0.01 / rates) ** 2) + (rates / 0.3) ** 4
         >>> test = RangeTestResult(rates, losses[None])
         >>> f"{test.suggest().rate:.2g}, {test.suggest('valley').rate:.2g}"
-        '0.013, 0.0034'
+        '0.01, 0.00098'
         """
         if rule is None:
             return self._own_suggestion(use)

@@ -38,7 +38,7 @@ class Rule:
     >>> rates = 1e-4 * 10 ** (np.arange(100) / 25)
     >>> losses = 2.0 - 1.5 / (1.0 + (0.01 / rates) ** 2) + (rates / 0.3) ** 4
     >>> f"{RULES['minimum'](rates, losses):.3f}"
-    '0.014'
+    '0.025'
     """
 
     library: str
