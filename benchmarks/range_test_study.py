@@ -6,8 +6,12 @@
 Small tasks: 3 optimizers, 5 seeds; the truth is 500 steps at each of 27 rates, constant and with 5 % warm-up and linear
 decay, judged by the loss of all the training data. Workloads: the truth is `baseline.csv` (its "cosine" is a schedule),
 judged by the mean validation loss. Error: log10(suggested / best). Excess: (loss at the suggestion - best) /
-(untrained - best), linear between the rates of the grid in the logarithm, at most 2. Even-numbered tasks and workloads
-tune our rule's constants, the others are held out.
+(untrained - best), linear between the rates of the grid in the logarithm, at most 2.
+
+The figures of our rule are in-sample estimates. Even-numbered tasks and workloads tuned its distances and the others are
+reported, but the levels of its edge were set with the scores of all eight small tasks in view. On the reported half of
+the small tasks 80 % are within a factor 3 with a mean excess of 0.007 (constant), 93 % with 0.044 (schedule). On the
+eight workloads it is 25 to 50 % with 0.15 to 0.25, where minimum / 10 has the lower excess.
 """
 
 import sys
@@ -37,7 +41,7 @@ class Case:
     """One task, optimizer and seed: its curve and what training at each rate gave."""
 
     task: str
-    held_out: bool
+    reported: bool
     optimizer: str
     seed: int
     test: RangeTestResult
@@ -219,9 +223,9 @@ def main() -> None:
         found = {key: file[key] for key in file.files}
     for title, cases in (("Small tasks", list(small_cases(found))), ("Workloads", list(workload_cases(found)))):
         for use in USES:
-            for held_out in (True, False):
-                half = [case for case in cases if case.held_out is held_out]
-                table(f"{title}, {'held out' if held_out else 'tuned on'}", half, use)
+            for reported in (True, False):
+                half = [case for case in cases if case.reported is reported]
+                table(f"{title}, {'reported' if reported else 'other'} half", half, use)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from keras import ops
+from oracles.compiled import compiled_on_jax
 from scipy import integrate, interpolate, stats
 
 from keras_lr.line_search._gaussian_process import posterior
@@ -42,7 +43,7 @@ def test_expected_improvement_is_the_integral():
 
 def line(places, values, slopes, noise, at):
     n = len(places)
-    return posterior(
+    return compiled_on_jax(posterior)(
         tensor(places), tensor(values), tensor(slopes), tensor(np.ones(n)), tensor(noise), tensor(noise), tensor(at)
     )
 
@@ -51,7 +52,9 @@ def test_probability_of_wolfe_is_the_share_of_sampled_functions():
     places, at, noise = [0.0, 1.0], np.array([0.6, 1.0, 1.8]), 0.05
     found = line(places, [0.0, -0.4], [-1.0, 0.1], noise, at)
     conditions = Wolfe(decrease=0.1, curvature=0.6)
-    probability = ops.convert_to_numpy(probability_of_wolfe(conditions, tensor(at), found))
+    probability = ops.convert_to_numpy(
+        compiled_on_jax(lambda at, found: probability_of_wolfe(conditions, at, found))(tensor(at), found)
+    )
     random = np.random.default_rng(0)
     mean0, cov0 = (ops.convert_to_numpy(v).astype("float64") for v in found.origin)
     parts = {k: ops.convert_to_numpy(v).astype("float64") for k, v in found._asdict().items() if k != "origin"}

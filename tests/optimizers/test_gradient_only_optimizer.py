@@ -60,8 +60,8 @@ def weights_and_state(model):
 
 
 def steepest(rule=None, **arguments):
-    arguments.setdefault("initial_step", 1e-3)
-    return GradientOnly(rule, SteepestDescent(), **arguments)
+    """The papers' search, with their cap of 1 and overshoot of 0.9, from a larger first step."""
+    return GradientOnly(rule or Inexact(), SteepestDescent(), **{"initial_step": 1e-3, "max_update_norm": 1.0, **arguments})
 
 
 @pytest.mark.parametrize("eager", [False, True], ids=["compiled", "eager"])

@@ -20,24 +20,53 @@ class Bowl:
     """½ Σ cᵢ xᵢ², the same in every batch, with a stated spread between its samples."""
 
     def __init__(self, curvatures, start, optimizer, spread=0.0):
-        self.curvatures, self.spread, self.optimizer = np.array(curvatures, "float32"), spread, optimizer
+        self.curvatures, self.spread, self.optimizer = tensor(curvatures), tensor(spread), optimizer
         self.weight = keras.Variable(np.array(start, "float32"), name="w")
         with hand_over(SimpleNamespace()):
             optimizer.build([self.weight])
 
     def step(self):
-        x = ops.convert_to_numpy(self.weight).astype("float64")
-        gradient = self.curvatures * x
-        signs = np.array([1.0, -1.0, 1.0, -1.0])
+        before = ops.convert_to_numpy(self.weight).astype("float64")
+        if keras.backend.backend() == "jax":
+            variables = [self.weight, *self.optimizer.variables]
+            values = program(self.optimizer)(self.curvatures, self.spread, [v.value for v in variables])
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        else:
+            gradient, seen = batch(self.curvatures, self.spread, ops.convert_to_tensor(self.weight))
+            with hand_over(seen):
+                self.optimizer.apply([gradient], [self.weight])
+        return before
 
-        def losses_and_slopes_at(values, direction):
-            slope = float(gradient @ ops.convert_to_numpy(direction[0]))
-            return tensor(0.5 * gradient @ x + self.spread * signs), tensor(slope + self.spread * signs)
 
-        batch = SimpleNamespace(loss=tensor(0.5 * gradient @ x), losses_and_slopes_at=losses_and_slopes_at)
-        with hand_over(batch):
-            self.optimizer.apply([tensor(gradient)], [self.weight])
-        return x
+def batch(curvatures, spread, x):
+    gradient, signs = curvatures * x, tensor([1.0, -1.0, 1.0, -1.0])
+    loss = 0.5 * ops.sum(gradient * x)
+
+    def losses_and_slopes_at(values, direction):
+        return loss + spread * signs, ops.sum(gradient * direction[0]) + spread * signs
+
+    return gradient, SimpleNamespace(loss=loss, losses_and_slopes_at=losses_and_slopes_at)
+
+
+programs = {}
+
+
+def program(optimizer):
+    """One compiled step on JAX for all optimizers that differ in their variables only, as the first trial does."""
+    import jax
+
+    configuration = {**optimizer.get_config(), "initial_step": None, "name": None}
+    if (key := str(configuration)) not in programs:
+
+        def step(curvatures, spread, values):
+            gradient, seen = batch(curvatures, spread, values[0])
+            with hand_over(seen):
+                (x,), state = optimizer.stateless_apply(values[1:], [gradient], values[:1])
+            return [x, *state]
+
+        programs[key] = jax.jit(step)
+    return programs[key]
 
 
 @pytest.mark.parametrize("initial_step", [0.1, 0.3, 1.0, 3.0])

@@ -159,18 +159,17 @@ def test_time_based_is_not_inverse_time():
 
 
 def test_chebyshev_steps_solve_a_quadratic():
-    """T steps shrink every error by at most 1 / T_T((M + m) / (M - m)), which no monotone order survives in float32."""
+    """T steps shrink every error by at most 1 / T_T((M + m) / (M - m)), and in their order none grows far on the way."""
     m, M, T = 0.01, 1.0, 64
     rates = s.Chebyshev(1 / M, 1 / m, T).values(range(T))
     curvatures = np.linspace(m, M, 501)
     left = np.prod(1 - rates[:, None] * curvatures, axis=0)
     bound = 1 / math.cosh(T * math.acosh((M + m) / (M - m)))
     assert np.abs(left).max() <= bound * (1 + 1e-9)
-    in_order = np.abs(np.cumprod(1 - np.sort(rates)[:, None] * curvatures, axis=0)).max()
-    in_ours = np.abs(np.cumprod(1 - rates[:, None] * curvatures, axis=0)).max()
+    on_the_way = np.abs(np.cumprod(1 - rates[:, None] * curvatures, axis=0)).max()
     assert np.any(np.diff(rates) > 0)
     assert np.any(np.diff(rates) < 0)
-    assert in_ours < 1e4 < np.abs(np.cumprod(1 - np.sort(rates)[::-1][:, None] * curvatures, axis=0)).max() or in_order
+    assert on_the_way < 1e3  # 1e27 if the largest came first
     assert sorted(rates) == pytest.approx(
         sorted(1 / ((M + m) / 2 - (M - m) / 2 * np.cos((np.arange(T) + 0.5) * np.pi / T)))
     )

@@ -2,8 +2,13 @@
 
 The edge is where the pooled loss climbs back to what it was at the start. It is blind to the scale of the loss and to a
 constant added to it, it is found on the steep side of the curve, where noise moves it least, and one number for each
-kind of optimizer leads from it to the best rate: `rate = edge / 10^distance`. The distances and the width of the
-interval were fitted on one half of the tasks of `benchmarks/range_test_study.py` and checked on the other.
+kind of optimizer leads from it to the best rate: `rate = edge / 10^distance`.
+
+How good that is, `benchmarks/range_test_study.py` says, and only in sample: the distances were fitted on four of its
+eight small tasks, but the levels of the edge were set with the scores of all eight in view, so no task was unseen. On
+the four others the rate is within a factor 3 of the best in 80 % of the cases with a mean excess loss of 0.007
+(constant), and in 93 % with 0.044 (peak of a schedule). On the eight larger workloads it is in 25 to 50 %, with an
+excess of 0.15 to 0.25, where a tenth of the rate at the minimum has the lower excess.
 """
 
 import enum
@@ -41,7 +46,8 @@ class Kind:
     horizon: float = 0.0
 
 
-# Fitted by benchmarks/range_test_study.py on digits_linear, digits_6, diabetes and moons.
+# Fitted on digits_linear, digits_6, diabetes and moons of benchmarks/range_test_study.py; the levels in `find_edge` were
+# set with all eight of its small tasks in view.
 PLAIN = Kind("SGD without momentum", constant=0.8, peak=0.65, pace=0.9)
 HEAVY_BALL = Kind("SGD with momentum 0.9", constant=1.35, peak=0.95, pace=1.1)
 ADAPTIVE = Kind("Adam", constant=1.5, peak=0.95, pace=-0.4, horizon=0.3)

@@ -228,14 +228,16 @@ class AcrossBatches(GlobalOptimizer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """Return an optimizer from its configuration."""
+        """Return an optimizer from its configuration; it may be built before its model is attached."""
         values = {
             name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
             if isinstance(value, dict)
             else value
             for name, value in config.items()
         }
-        return cls(**values)
+        made = cls(**values)
+        made.restored = True
+        return made
 
 
 def _sum(numbers: list[Any]) -> Any:
