@@ -8,7 +8,7 @@ decay, judged by the loss of all the training data. Workloads: the truth is `bas
 judged by the mean validation loss. Error: log10(suggested / best). Excess: (loss at the suggestion - best) /
 (untrained - best), linear between the rates of the grid in the logarithm, at most 2.
 
-The figures of our rule are in-sample estimates. Even-numbered tasks and workloads tuned its distances and the others are
+The figures of our rule are in-sample estimates. Even-numbered tasks and workloads tuned its distances, the others are
 reported, but the levels of its edge were set with the scores of all eight small tasks in view. On the reported half of
 the small tasks 80 % are within a factor 3 with a mean excess of 0.007 (constant), 93 % with 0.044 (schedule). On the
 eight workloads it is 25 to 50 % with 0.15 to 0.25, where minimum / 10 has the lower excess.

@@ -5,7 +5,6 @@ from oracles.compiled import compiled_on_jax
 
 from keras_lr.line_search._gaussian_process import OFFSET, posterior
 
-
 found_posterior = compiled_on_jax(posterior)
 
 

@@ -159,7 +159,7 @@ def test_time_based_is_not_inverse_time():
 
 
 def test_chebyshev_steps_solve_a_quadratic():
-    """T steps shrink every error by at most 1 / T_T((M + m) / (M - m)), and in their order none grows far on the way."""
+    """T steps shrink every error by at most 1 / T_T((M + m) / (M - m)), and in this order none grows far midway."""
     m, M, T = 0.01, 1.0, 64
     rates = s.Chebyshev(1 / M, 1 / m, T).values(range(T))
     curvatures = np.linspace(m, M, 501)

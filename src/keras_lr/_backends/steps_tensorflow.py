@@ -16,6 +16,13 @@ class TrainingSteps:
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
+        if not model.built:
+            raise ValueError(
+                f"The model {model.name!r} has no weights yet: TensorFlow would build it inside the first step. Give it a "
+                "keras.Input, or call it on a batch first."
+            )
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         model.make_train_function()
         self._train_function = unsteered(model.train_function)
         self._rate = learning_rate_variable(model.optimizer)

@@ -20,7 +20,7 @@ class LossWatch:
     """Judges one window of batch losses after another.
 
     All limits are in units of what was seen: `start`, the loss of the first batch before any update; `best`, the lowest
-    window median; and `noise`, the standard deviation of batch losses around their trend in the calmest window. So a
+    window median; and `noise`, the standard deviation of batch losses around their trend in the windows so far. So a
     loss may have any scale and any sign.
     """
 
@@ -28,6 +28,7 @@ class LossWatch:
     best: float = np.inf
     noise: float = np.inf
     _windows: int = field(default=0, repr=False)
+    _differences: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
 
     def judge(self, losses: np.ndarray) -> Trouble | None:
         """Return what is wrong with the losses of a window, shape `(steps,)`, or None."""
@@ -37,7 +38,8 @@ class LossWatch:
             return Trouble.NOT_FINITE if self._grew(before) else Trouble.BAD_BATCH
         if self.start is None:
             self.start = float(losses[0])
-        noise = min(self.noise, typical_noise(losses))
+        differences = np.concatenate([self._differences, np.diff(losses)])
+        noise = _noise_of(differences)
         middle, end = float(np.median(losses)), float(np.median(losses[len(losses) // 2 :]))
         progress = max(self.start - min(self.best, self.start), 0.0)
         if end - self.start > 10 * max(progress, 3 * noise, abs(self.start) / 4):
@@ -46,6 +48,7 @@ class LossWatch:
             return Trouble.LOST
         self._windows += 1
         self.noise, self.best = noise, min(self.best, middle)
+        self._differences = differences[-200:]
         return None
 
     def _grew(self, losses: np.ndarray) -> bool:
@@ -58,5 +61,9 @@ class LossWatch:
 
 def typical_noise(losses: np.ndarray) -> float:
     """Return the standard deviation of batch losses around their trend."""
+    return _noise_of(np.diff(losses))
+
+
+def _noise_of(differences: np.ndarray) -> float:
     # Differences of neighbours are free of the trend; a normal law makes their median 0.954 standard deviations.
-    return float(np.median(np.abs(np.diff(losses)))) / 0.954 if len(losses) > 2 else np.inf
+    return float(np.median(np.abs(differences))) / 0.954 if len(differences) > 1 else np.inf

@@ -46,8 +46,8 @@ class Kind:
     horizon: float = 0.0
 
 
-# Fitted on digits_linear, digits_6, diabetes and moons of benchmarks/range_test_study.py; the levels in `find_edge` were
-# set with all eight of its small tasks in view.
+# Fitted on digits_linear, digits_6, diabetes and moons of benchmarks/range_test_study.py; the levels in `find_edge`
+# were set with all eight of its small tasks in view.
 PLAIN = Kind("SGD without momentum", constant=0.8, peak=0.65, pace=0.9)
 HEAVY_BALL = Kind("SGD with momentum 0.9", constant=1.35, peak=0.95, pace=1.1)
 ADAPTIVE = Kind("Adam", constant=1.5, peak=0.95, pace=-0.4, horizon=0.3)

@@ -68,7 +68,8 @@ def probability_of_wolfe(conditions: Wolfe, at: Any, found: Posterior) -> Any:
     2 c₂ (|E f′(0)| + 2 √Var f′(0)) makes the curvature condition the strong one.
     """
     c1, c2 = conditions.decrease, conditions.curvature
-    (value, slope), covariance = found.origin
+    mean, covariance = found.origin
+    value, slope = mean[0], mean[1]
     v00, v01, v11 = covariance[0, 0], covariance[0, 1], covariance[1, 1]
     mean_a = value - found.mean + c1 * at * slope
     mean_b = found.slope - c2 * slope

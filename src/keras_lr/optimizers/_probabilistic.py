@@ -141,7 +141,8 @@ class ProbabilisticLineSearch(AcrossBatches):
         index = ops.cast(ops.arange(observed.shape[0]), process.dtype)
         observed = ops.where((index == used)[:, None], new[None, :], observed)
         process = self._misfits(process, used, step, value - start_value, slope, start_slope)
-        seen_rows = ops.cast(index <= used, process.dtype)
+        # A last trial is noted in the last row, with rows before it that hold nothing.
+        seen_rows = ops.cast((index <= used) & (observed[:, 0] < _FAR), process.dtype)
 
         accept, following, far, last = _next_trial(self.conditions, observed, seen_rows, process, t)
         spent = used >= self.conditions.max_evaluations
@@ -213,8 +214,8 @@ def _next_trial(conditions: Wolfe, observed: Any, seen: Any, process: Any, t: An
 
 
 def _variance_of_mean(samples: Any) -> Any:
-    count = samples.shape[0] if samples.shape[0] is not None else ops.cast(ops.shape(samples)[0], samples.dtype)
-    return ops.var(samples) / ops.maximum(count - 1, 1)
+    count = ops.cast(ops.shape(samples)[0], samples.dtype)
+    return ops.var(samples) / ops.maximum(count - 1.0, 1.0)
 
 
 def _tensor(number: Any, like: Any) -> Any:
