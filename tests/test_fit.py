@@ -145,7 +145,8 @@ def test_a_schedule_in_the_optimizer_is_set_aside_and_said():
 def test_a_loss_that_is_never_finite_is_an_error_and_leaves_the_weights():
     model = a_model()
     before = [w.copy() for w in model.get_weights()]
-    with pytest.raises(ValueError, match="before any update"):
+    # TensorFlow's ReLU makes 0 of NaN: there the loss is finite, and only the weights' movement is not.
+    with pytest.raises(ValueError, match=r"before any update|not finite"):
         fit(model, np.full_like(IMAGES[TRAIN], np.nan))
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)

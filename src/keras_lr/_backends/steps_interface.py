@@ -34,6 +34,9 @@ class TrainingSteps(Protocol):
     def whole(self) -> bool:
         """Return whether the model's variables hold values: an exception inside a step can leave them without."""
 
+    def finite(self) -> bool:
+        """Return whether all trainable weights are finite; waits for the device."""
+
     def moved(self, values: Values) -> tuple[float, float]:
         """Return the distance of all trainable weights from those of a copy, and the length of the copy's."""
 

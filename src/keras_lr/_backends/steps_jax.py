@@ -54,6 +54,10 @@ class TrainingSteps:
         values = [v._value for variables in self._variables() for v in variables]
         return all(value is not None and not value.is_deleted() for value in values)
 
+    def finite(self) -> bool:
+        weights = [v.value for v in self._model.trainable_variables] if self._state is None else self._state[0]
+        return bool(jnp.all(jnp.stack([jnp.all(jnp.isfinite(w)) for w in weights])))
+
     def moved(self, values: Any) -> tuple[float, float]:
         return distance_and_length([np.asarray(v) for v in self._state[0]], [np.asarray(v) for v in values[0]])
 

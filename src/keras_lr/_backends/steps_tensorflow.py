@@ -18,8 +18,8 @@ class TrainingSteps:
         self._model = model
         if not model.built:
             raise ValueError(
-                f"The model {model.name!r} has no weights yet: TensorFlow would build it inside the first step. Give it a "
-                "keras.Input, or call it on a batch first."
+                f"The model {model.name!r} has no weights yet: TensorFlow would build it inside the first step. "
+                "Give it a keras.Input, or call it on a batch first."
             )
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
@@ -53,6 +53,10 @@ class TrainingSteps:
 
     def whole(self) -> bool:
         return True
+
+    def finite(self) -> bool:
+        weights = self._model.trainable_variables
+        return all(bool(keras.ops.all(keras.ops.isfinite(v))) for v in weights)
 
     def moved(self, values: Any) -> tuple[float, float]:
         start = {id(v): value for v, value in zip(self._variables(), values, strict=True)}

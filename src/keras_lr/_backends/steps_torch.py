@@ -49,6 +49,10 @@ class TrainingSteps:
     def whole(self) -> bool:
         return True
 
+    def finite(self) -> bool:
+        weights = self._model.trainable_variables
+        return all(bool(keras.ops.all(keras.ops.isfinite(v))) for v in weights)
+
     def moved(self, values: Any) -> tuple[float, float]:
         start = {id(v): value for v, value in zip(self._variables(), values[0], strict=True)}
         weights = self._model.trainable_variables

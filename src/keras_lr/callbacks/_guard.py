@@ -133,7 +133,7 @@ class Guard(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """See that the model ends with finite weights, and give it its own step and rate back."""
         self._read()
-        if not (np.all(np.isfinite(self._window_losses)) and _finite(self._model)):
+        if not (np.all(np.isfinite(self._window_losses)) and self._steps.finite()):
             self._answer(Trouble.BAD_BATCH)
         self.close()
 
@@ -172,6 +172,8 @@ class Guard(keras.callbacks.Callback):
             return
         self._read()
         losses, self._window_losses = self._window_losses, np.empty(0)
+        if not self._steps.finite():
+            losses[-1] = np.nan  # an activation that turns NaN into 0, as TensorFlow's ReLU does, hides dead weights
         if self._probation is not None:
             self._on_probation(self._probation, losses)
             return
@@ -261,7 +263,3 @@ def _window_steps(params: dict[str, Any]) -> int:
 def _late_probation_step(params: dict[str, Any]) -> int | None:
     epochs, steps = params.get("epochs") or 1, params.get("steps")
     return round(0.5 * epochs * steps) if steps else None
-
-
-def _finite(model: keras.Model) -> bool:
-    return all(bool(keras.ops.all(keras.ops.isfinite(v))) for v in model.trainable_variables)
