@@ -77,12 +77,15 @@ def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any]
     # A variable's `value` is the variable itself: copied, it stays what it was before the forward pass.
     non_trainable = [tf.identity(v.value) for v in model.non_trainable_variables]
     metrics = [tf.identity(v.value) for v in model.metrics_variables]
-    weights = model.trainable_weights
     with tf.GradientTape() as tape:
         y_pred = model(x, training=True) if model._call_has_training_arg else model(x)
         loss = model._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
         scaled = model.optimizer.scale_loss(loss)
     model._loss_tracker.update_state(loss, sample_weight=tf.shape(_first(x))[0])
+    weights = model.trainable_weights
+    if not model.optimizer.built:
+        with tf.init_scope():  # variables must not be made under the control dependencies below
+            model.optimizer.build(weights)
     gradients = _dense(tape.gradient(scaled, weights), [v.value for v in weights])
     # An in-place assignment must not overtake the reads of a trial.
     with tf.control_dependencies(gradients), give(Handed(loss, x, y, sample_weight, None, non_trainable, metrics)):
