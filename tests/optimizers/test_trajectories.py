@@ -27,10 +27,10 @@ RUNS = [
 
 @pytest.mark.parametrize("run", RUNS)
 def test_walks_as_the_record_in_double_precision(run, double_precision):
-    # On TensorFlow a part of the arithmetic is in single precision still: at most 1e-6 of the weights after 60 steps.
-    floor = 1e-6 if keras.backend.backend() == "tensorflow" else 1e-10
+    # On TensorFlow a part of the arithmetic is in single precision still, so the walk is as good as a tenth of that.
+    floor, share = (1e-6, 0.1) if keras.backend.backend() == "tensorflow" else (1e-10, 1e-6)
     for step, error in errors(run, "float64"):
-        assert error < max(floor, 1e-6 * run["error_of_float32"][str(step)]), f"step {step}"
+        assert error < max(floor, share * run["error_of_float32"][str(step)]), f"step {step}"
 
 
 @pytest.mark.parametrize("run", [run for run in RUNS if "least_squares" in run.id])
