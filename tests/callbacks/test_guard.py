@@ -37,7 +37,8 @@ def final_loss(optimizer, callbacks=(), epochs=12, x=X):
 )
 @pytest.mark.parametrize("factor", [10.0, 100.0])
 def test_a_rate_far_too_high_ends_near_the_good_loss(make, good, factor):
-    limit = 2.0 * final_loss(make(good), epochs=24)  # 0.9 to 1.2 on JAX and PyTorch, to 1.9 on TensorFlow
+    most = 2.0 if keras.backend.backend() == "tensorflow" else 1.2  # up to 1.9 was seen on TensorFlow
+    limit = most * final_loss(make(good), epochs=24)
     guard = keras_lr.callbacks.Guard()
     assert final_loss(make(good * factor), [guard], epochs=24) < limit
     assert guard.factor <= 0.1

@@ -67,7 +67,8 @@ def test_fit_trains_shows_saves_and_reports(folder, terminal):
     report = Report.from_json(Path("out.json").read_text())
     assert str(report) in printed
     model = keras.saving.load_model("model.keras")
-    assert model.get_weights()[0][0, 0] == pytest.approx(3.0, abs=0.6)  # it has learnt the slope, without a rate
+    error = 0.6 if keras.backend.backend() == "tensorflow" else 0.05
+    assert model.get_weights()[0][0, 0] == pytest.approx(3.0, abs=error)  # it has learnt the slope, without a rate
 
 
 def test_race_finds_a_rate_without_training(folder, terminal):
