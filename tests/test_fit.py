@@ -58,7 +58,11 @@ def test_the_result_shows_why(tmp_path):
     assert set(result.history) == {"accuracy", "loss", "learning_rate"}
     assert len(result.history["loss"]) == 3
     assert result.schedule.values(range(result.steps)).max() == pytest.approx(result.learning_rate)
-    assert result.schedule.values(result.steps) == 0
+    share = np.linspace(0, 1, result.steps + 1)
+    wanted = np.interp(share, [0, 0.05, 0.7, 1], [0, 1, 1, 0])
+    plan = result.schedule.values(range(result.steps + 1)) / result.learning_rate
+    np.testing.assert_allclose(plan[share > 0.05], wanted[share > 0.05], atol=0.02)
+    assert 0 < plan[0] < 0.2
 
 
 def test_it_takes_what_fit_takes():

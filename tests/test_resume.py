@@ -129,12 +129,41 @@ def test_what_the_guard_has_done_is_kept(tmp_path):
     assert_same(whole, run(99, backup_dir=tmp_path, **arguments))
 
 
+class Spoil(keras.callbacks.Callback):
+    """Makes the weights useless at the beginning of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            for variable in self.model.trainable_variables:
+                variable.assign(-30.0 * variable)
+
+
+def test_the_guard_judges_by_what_it_saw_before_and_goes_back_to_what_was_good_then(tmp_path):
+    whole = run(3, callbacks=[Spoil(2)])
+    assert "back to the weights of step" in whole[0].events[0].text
+    with pytest.raises(RuntimeError, match="broken off"):
+        run(3, backup_dir=tmp_path, callbacks=[BreakOff(2 * STEPS, RuntimeError("broken off"))])
+    assert_same(whole, run(99, backup_dir=tmp_path, callbacks=[Spoil(2)]))
+
+
 class Batches(keras.utils.PyDataset):
     def __len__(self):
         return STEPS
 
     def __getitem__(self, index):
         return X[32 * index : 32 * index + 32], Y[32 * index : 32 * index + 32]
+
+
+class Augmented(Batches):
+    """Draws from NumPy's generator, as augmentations do."""
+
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return x + np.random.normal(0, 0.1, x.shape).astype("float32"), y
 
 
 def endless():
@@ -145,8 +174,8 @@ def endless():
 
 @pytest.mark.parametrize(
     ("data", "arguments"),
-    [(Batches, {}), (endless, {"steps_per_epoch": 11})],
-    ids=["PyDataset", "generator"],
+    [(Batches, {}), (Augmented, {}), (endless, {"steps_per_epoch": 11})],
+    ids=["PyDataset", "PyDataset that draws", "generator"],
 )
 def test_other_data_go_on_at_their_place(tmp_path, data, arguments):
     arguments = arguments | {"y": None, "batch_size": None, "epochs": 3}

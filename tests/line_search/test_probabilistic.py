@@ -5,7 +5,7 @@ from oracles.compiled import compiled_on_jax
 from scipy import integrate, interpolate, stats
 
 from keras_lr.line_search._gaussian_process import posterior
-from keras_lr.line_search._noisy_line import NO_LINE, Notes, Proposal, at_origin, observe, propose
+from keras_lr.line_search._noisy_line import NO_LINE, Notes, Proposal, at_origin, observe, propose, set_out_line
 from keras_lr.line_search._probabilistic import (
     Wolfe,
     expected_improvement,
@@ -47,6 +47,15 @@ def line(places, values, slopes, noise, at):
     return compiled_on_jax(posterior)(
         tensor(places), tensor(values), tensor(slopes), tensor(np.ones(n)), tensor(noise), tensor(noise), tensor(at)
     )
+
+
+def test_a_tiny_first_step_keeps_the_measured_noise_in_its_own_unit():
+    notes = set_out_line(NO_LINE, tensor(1e-8), tensor(2.0), (tensor(1e-4), tensor(1e-2)), tensor(0.0))
+    assert float(ops.convert_to_numpy(notes.value_variance)) == pytest.approx(1e-4 / (1e-8 * 2.0) ** 2, rel=1e-5)
+    assert float(ops.convert_to_numpy(notes.slope_variance)) == pytest.approx(1e-2 / 2.0**2, rel=1e-5)
+    flat = set_out_line(NO_LINE, tensor(0.0), tensor(0.0), (tensor(1.0), tensor(1.0)), tensor(0.0))
+    assert np.isfinite(ops.convert_to_numpy(flat.value_variance))
+    assert np.isfinite(ops.convert_to_numpy(flat.slope_variance))
 
 
 def test_probability_of_wolfe_is_the_share_of_sampled_functions():
