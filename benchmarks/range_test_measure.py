@@ -1,6 +1,7 @@
 """Measures what `range_test_study.py` scores: the curves of sweeps, and what training at each rate gives. JAX only."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from keras_lr.finder._ladder import PROBE_STEPS, centre
 from keras_lr.finder._range_test import DECADES_ABOVE, DECADES_BELOW
 
 Found = Iterator[tuple[str, np.ndarray]]
+Unit = tuple[str, Callable[[], Found]]  # what can be measured by itself: how its keys begin, and how
 GRID = 10.0 ** (-5 + np.arange(27) / 4)
 SWEEP = np.geomspace(1e-6, 100.0, 100)  # the sweep that other libraries' rules see
 STEPS, BATCH, SEEDS, SWEEPS = 500, 32, range(5), 2
@@ -33,11 +35,10 @@ def own_sweep(moving_rate: float) -> np.ndarray:
 # --- small tasks: one compiled program trains with all rates at once
 
 
-def shape(use: str) -> np.ndarray:
-    """The factor of the rate at each step."""
-    step = np.arange(STEPS)
-    warmup = STEPS // 20
-    return np.ones(STEPS) if use == "constant" else np.minimum((step + 1) / warmup, (STEPS - step) / (STEPS - warmup))
+def shape(use: str, steps: int) -> np.ndarray:
+    """The factor of the rate at each step: 1, or 5 % of warm-up and a linear decay to zero."""
+    step, warmup = np.arange(steps), steps // 20
+    return np.ones(steps) if use == "constant" else np.minimum((step + 1) / warmup, (steps - step) / (steps - warmup))
 
 
 def trainer(task: SmallTask, optimizer: keras.optimizers.Optimizer) -> tuple[Callable, Callable, int]:
@@ -72,18 +73,17 @@ def trainer(task: SmallTask, optimizer: keras.optimizers.Optimizer) -> tuple[Cal
     return jax.jit(jax.vmap(train, (None, 0, 0))), jax.jit(lambda weights: of_rows(weights, x, y)), len(x)
 
 
-def measure_task(task: SmallTask) -> Found:
-    for name, optimizer in OPTIMIZERS.items():
-        train, loss, rows = trainer(task, optimizer())
-        for seed in SEEDS:
-            keras.utils.set_random_seed(seed)
-            weights = [v.value for v in task.build().trainable_variables]
-            key = f"{task.name}/{name}/{seed}"
-            yield f"{key}/untrained", loss(weights)
-            batches = np.repeat(batch_order(rows, BATCH, STEPS, seed)[None], len(GRID), 0)
-            for use in USES:
-                yield f"{key}/{use}", train(weights, np.float32(GRID[:, None] * shape(use)), batches)[1]
-            yield from task_sweeps(train, weights, rows, key, seed)
+def measure_task(task: SmallTask, name: str) -> Found:
+    train, loss, rows = trainer(task, OPTIMIZERS[name]())
+    for seed in SEEDS:
+        keras.utils.set_random_seed(seed)
+        weights = [v.value for v in task.build().trainable_variables]
+        key = f"{task.name}/{name}/{seed}"
+        yield f"{key}/untrained", loss(weights)
+        batches = np.repeat(batch_order(rows, BATCH, STEPS, seed)[None], len(GRID), 0)
+        for use in USES:
+            yield f"{key}/{use}", train(weights, np.float32(GRID[:, None] * shape(use, STEPS)), batches)[1]
+        yield from task_sweeps(train, weights, rows, key, seed)
 
 
 def task_sweeps(train: Callable, weights: list, rows: int, key: str, seed: int) -> Found:
@@ -99,16 +99,15 @@ def task_sweeps(train: Callable, weights: list, rows: int, key: str, seed: int) 
 # --- workloads: the truth is baseline.csv, and the rates halfway between its best one and the neighbours
 
 
-def measure_workload(workload: Workload) -> Found:
+def measure_workload(workload: Workload, name: str) -> Found:
     data = workload.load()
     yield f"{workload.name}/untrained", np.asarray(trivial_loss(workload, data))
-    for name in WORKLOAD_OPTIMIZERS:
-        yield from workload_sweeps(workload, data, name)
-        for use in USES:
-            rates = rates_between(workload.name, name, use)
-            losses = [np.mean([train(workload, data, name, use, rate, seed) for seed in (0, 1)]) for rate in rates]
-            yield f"{workload.name}/{name}/{use}/rates", np.array(rates)
-            yield f"{workload.name}/{name}/{use}/losses", np.array(losses)
+    yield from workload_sweeps(workload, data, name)
+    for use in USES:
+        rates = rates_between(workload.name, name, use)
+        losses = [np.mean([train(workload, data, name, use, rate, seed) for seed in (0, 1)]) for rate in rates]
+        yield f"{workload.name}/{name}/{use}/rates", np.array(rates)
+        yield f"{workload.name}/{name}/{use}/losses", np.array(losses)
 
 
 def workload_sweeps(workload: Workload, data: Data, name: str) -> Found:
@@ -155,11 +154,11 @@ def train(workload: Workload, data: Data, name: str, use: str, rate: float, seed
     return evaluate(model, workload, data)[0]
 
 
-def measure(names: list[str]) -> Found:
-    """Measure the named tasks and workloads, all where none is named."""
+def units() -> Iterator[Unit]:
+    """All small tasks and workloads with all their optimizers."""
     for task in TASKS:
-        if not names or task.name in names:
-            yield from measure_task(task)
+        for name in OPTIMIZERS:
+            yield f"{task.name}/{name}/", partial(measure_task, task, name)
     for workload in WORKLOADS.values():
-        if not names or workload.name in names:
-            yield from measure_workload(workload)
+        for name in WORKLOAD_OPTIMIZERS:
+            yield f"{workload.name}/{name}/", partial(measure_workload, workload, name)

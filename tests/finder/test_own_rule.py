@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_lr.finder import RangeTestResult, Use
-from keras_lr.finder._own_rule import ADAPTIVE, HEAVY_BALL, PLAIN, find_edge, kind_of
+from keras_lr.finder._own_rule import ADAPTIVE, HEAVY_BALL, PLAIN, Observed, kind_of, log_rate, observe
 from keras_lr.finder._suggest import NoAnswer
 
 RATES = np.geomspace(1e-6, 100, 100)
@@ -19,35 +19,64 @@ PACE = 8 / 99  # decades a step
 
 
 def losses(edge=1.0, noise=0.02, sweeps=3, seed=0):
-    """Falls by 1.5 from 2, and is back at 1.25 exactly at the edge."""
+    """Falls by 1.5 from 2, and is back at 1.625 exactly at the edge."""
     random = np.random.default_rng(seed)
     descent = 1.5 / (1 + edge / 300 / RATES)
-    curve = 2 - descent + 0.75 * (RATES / edge) ** 3
+    curve = 2 - descent + 1.125 * (RATES / edge) ** 3
     return curve + noise * random.normal(size=(sweeps, len(RATES)))
 
 
 @given(st.floats(-2, 1), st.integers(0, 100))
-def test_the_edge_is_where_the_loss_is_half_way_back_and_three_steps_earlier(log_edge, seed):
-    assert find_edge(RATES, losses(10**log_edge, seed=seed)) == pytest.approx(log_edge - 3 * PACE, abs=0.15)
+def test_the_edge_is_where_the_loss_is_three_quarters_back_and_three_steps_earlier(log_edge, seed):
+    assert observe(RATES, losses(10**log_edge, seed=seed)).edge == pytest.approx(log_edge - 3 * PACE, abs=0.15)
 
 
 @given(st.floats(1e-6, 1e6), st.floats(-100, 100))
 def test_unit_and_height_of_the_loss_do_not_matter(scale, shift):
-    one, other = find_edge(RATES, losses()), find_edge(RATES, scale * (losses() + shift))
-    assert other == pytest.approx(one, abs=1e-3)
+    one, other = observe(RATES, losses()), observe(RATES, scale * (losses() + shift))
+    assert other.edge == pytest.approx(one.edge, abs=1e-3)
+    assert other.fall == one.fall
+    assert other.noise == pytest.approx(one.noise, rel=1e-3)
+
+
+def test_the_fall_is_the_rates_up_to_half_of_the_descent_summed():
+    curve = np.where(np.arange(100) < 40, 2.0, 1.0)
+    curve[80:] = 3.0
+    assert observe(RATES, curve[None]).fall == pytest.approx(np.log10(RATES[:40].sum()), abs=3 * PACE)
+
+
+def test_fall_and_edge_of_gradient_descent_do_not_depend_on_the_pace():
+    # A quadratic bowl with curvatures 1 and 30: the descent takes a sum of rates, the divergence a single one.
+    def swept(steps):
+        rates = np.geomspace(1e-4, 1, steps)
+        weights, curvatures, found = np.array([10.0, 1.0]), np.array([1.0, 30.0]), []
+        for rate in rates:
+            found.append(min(1e4, np.sum(curvatures * weights**2)))
+            weights = np.clip((1 - rate * curvatures) * weights, -100, 100)
+        return observe(rates, np.array(found)[None])
+
+    slow, fast = swept(400), swept(50)
+    assert slow.fall == pytest.approx(fast.fall, abs=0.1)
+    assert slow.edge == pytest.approx(fast.edge, abs=0.3)
+
+
+@given(st.floats(0.02, 0.2), st.integers(0, 100))
+def test_the_noise_is_the_median_deviation_over_the_descent(noise, seed):
+    seen = observe(RATES, losses(noise=noise, sweeps=20, seed=seed))
+    assert seen.noise == pytest.approx(0.6745 * noise / 1.5, rel=0.25)
 
 
 @pytest.mark.parametrize("tail", [np.nan, np.inf])
 def test_a_tail_that_is_not_finite_is_divergence(tail):
     curve = losses()
     ended = np.where(RATES > 0.4, tail, curve)
-    assert find_edge(RATES, ended) == pytest.approx(np.log10(0.4) - 3 * PACE, abs=0.15)
+    assert observe(RATES, ended).edge == pytest.approx(np.log10(0.4) - 3 * PACE, abs=0.15)
 
 
 def test_a_spike_at_the_start_moves_nothing():
     spiked = losses()
     spiked[:, 1] += 50
-    assert find_edge(RATES, spiked) == pytest.approx(find_edge(RATES, losses()), abs=0.02)
+    assert observe(RATES, spiked).edge == pytest.approx(observe(RATES, losses()).edge, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +92,7 @@ def test_a_spike_at_the_start_moves_nothing():
 )
 def test_no_answer_comes_with_the_reason(curve, reason):
     with pytest.raises(NoAnswer, match=reason):
-        find_edge(RATES, curve[None])
+        observe(RATES, curve[None])
     suggestion = RangeTestResult(RATES, curve[None]).suggest()
     assert suggestion.rate is None
     assert re.search(reason, suggestion.reason)
@@ -74,31 +103,36 @@ def test_no_answer_comes_with_the_reason(curve, reason):
 def test_where_the_loss_never_climbs_the_end_of_a_sweep_far_above_the_moving_rate_is_the_edge():
     falling = np.where(RATES < 0.01, 2.0, 1.0)[None]
     assert RangeTestResult(RATES, falling, ADAPTIVE, moving_rate=10.0).suggest().rate is None
-    found = RangeTestResult(RATES, falling, ADAPTIVE, moving_rate=0.1).suggest()
-    assert np.log10(found.rate) == pytest.approx(0.3 * (2 - 3 * PACE) - 0.7 - ADAPTIVE.constant)
+    found = RangeTestResult(RATES, falling, PLAIN, moving_rate=0.1).suggest()
+    fall = observe(RATES, falling, last_edge=5.0).fall
+    noise = PLAIN.exponent * np.log10(0.03 / 0.08)
+    assert np.log10(found.rate) == pytest.approx(0.9 * (2 - 3 * PACE) + 0.1 * fall - noise - PLAIN.constant)
 
 
-def test_plain_gradient_descent_goes_by_the_edge_and_adam_mostly_by_the_moving_rate():
-    curve = losses()
-
-    def moved_by(kind, factor):
-        rates = [
-            float(RangeTestResult(RATES, curve, kind, moving_rate=rate).suggest()) for rate in (0.01, 0.01 * factor)
-        ]
-        return np.log10(rates[1] / rates[0])
-
-    assert moved_by(PLAIN, 10) == 0
-    assert 0 < moved_by(HEAVY_BALL, 10) < 0.5 < moved_by(ADAPTIVE, 10) < 1
+def moved_by(kind, **change):
+    seen = {"edge": 0.0, "fall": -2.0, "noise": 0.05}
+    return log_rate(Observed(**(seen | change)), kind, Use.CONSTANT) - log_rate(Observed(**seen), kind, Use.CONSTANT)
 
 
-def test_without_a_moving_rate_it_is_taken_as_typical():
-    edge = find_edge(RATES, losses())
-    unknown, typical = (
-        RangeTestResult(RATES, losses(), ADAPTIVE, rate).suggest() for rate in (None, 10 ** (edge - 1.5))
+def test_gradient_descent_goes_by_the_edge_and_adam_mostly_by_the_fall():
+    for kind in (PLAIN, HEAVY_BALL):
+        assert 0.8 < moved_by(kind, edge=1.0) < 1
+    assert 0.5 < moved_by(ADAPTIVE, fall=-1.0) < 1
+    for kind in (PLAIN, HEAVY_BALL, ADAPTIVE):
+        assert moved_by(kind, edge=1.0, fall=-1.0) == pytest.approx(1)
+
+
+def test_noise_lowers_the_rate_of_gradient_descent_only():
+    assert moved_by(PLAIN, noise=0.5) < moved_by(PLAIN, noise=0.1) < 0 < moved_by(PLAIN, noise=0.0)
+    assert moved_by(ADAPTIVE, noise=0.5) == 0
+
+
+def test_losses_of_validation_data_tell_no_noise():
+    noisy, calm = (
+        RangeTestResult(RATES, losses(noise=noise, sweeps=20), PLAIN, is_validation=True).suggest().rate
+        for noise in (0.3, 0.01)
     )
-    assert unknown.rate == pytest.approx(typical.rate)
-    assert "move the weights" in typical.reason
-    assert "move the weights" not in unknown.reason
+    assert noisy == pytest.approx(calm, rel=0.3)
 
 
 @pytest.mark.parametrize(

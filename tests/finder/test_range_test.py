@@ -195,6 +195,16 @@ def test_the_losses_are_those_of_plain_gradient_descent(momentum):
     np.testing.assert_allclose(result.sweeps[0], losses, rtol=2e-4)
 
 
+def test_a_sweep_starts_where_the_probe_did():
+    model = linear_model(keras.optimizers.SGD())
+    start = np.array([[0.5], [0.5], [-2.0]], "float32")
+    model.set_weights([start])
+    result = range_test(model, REGRESSION_X, REGRESSION_Y, batch_size=64, low=1e-12, high=1e-11, steps=10)
+    assert result.moving_rate
+    loss = np.mean((REGRESSION_X @ start - REGRESSION_Y) ** 2)
+    np.testing.assert_allclose(result.sweeps[0], loss, rtol=1e-6)
+
+
 def test_accumulated_steps_share_a_rate_and_report_their_mean():
     arguments = {"low": 1e-3, "high": 1.0, "steps": 12, "sweeps": 1}
     whole = range_test(linear_model(keras.optimizers.SGD()), REGRESSION_X, REGRESSION_Y, batch_size=64, **arguments)

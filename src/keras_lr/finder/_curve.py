@@ -1,12 +1,12 @@
 """What a range test found: the losses of its sweeps over the rate, and what every rule makes of them."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from keras_lr.finder import _own_rule
-from keras_lr.finder._own_rule import Kind, Use
+from keras_lr.finder._own_rule import Kind, Observed, Use
 from keras_lr.finder._smoothing import moving_quantiles
 from keras_lr.finder._suggest import RULES, NoAnswer, Rule
 from keras_lr.report import Band, Chart, Facts, Line, Mark, Report, Shown, Span, Table, Text
@@ -85,7 +85,7 @@ class RangeTestResult(Shown):
         >>> losses = 2 - 1.5 / (1 + (0.01 / rates) ** 2) + (rates / 0.3) ** 4
         >>> test = RangeTestResult(rates, losses[None], moving_rate=0.02)
         >>> f"{test.suggest().rate:.2g}, {test.suggest('valley').rate:.2g}"
-        '0.0093, 0.00098'
+        '0.014, 0.00098'
         """
         if rule is None:
             return self._own_suggestion(use)
@@ -96,25 +96,30 @@ class RangeTestResult(Shown):
         return self._peer_suggestion(rule)
 
     def _own_suggestion(self, use: Use) -> Suggestion:
-        last_edge = _own_rule.LAST_EDGE * self.moving_rate if self.moving_rate else math.inf
         try:
-            edge = _own_rule.find_edge(self.rates, self.sweeps, last_edge)
+            seen = self._observed(self.sweeps)
         except NoAnswer as why:
             return Suggestion(None, None, None, str(why))
-        log_rate = _own_rule.log_rate(edge, self.moving_rate, self.kind, use)
-        spread = self._spread_of_edges() * (1 - self.kind.share)
+        log_rate = _own_rule.log_rate(seen, self.kind, use)
+        spread = self._spread()
         return Suggestion(
             float(10**log_rate),
-            float(10 ** (log_rate - np.hypot(_own_rule.BELOW, spread))),
+            float(10 ** (log_rate - np.hypot(self.kind.below, spread))),
             float(10 ** (log_rate + np.hypot(self.kind.above, spread))),
-            self._reason(10**edge, 10**log_rate, use),
+            self._reason(seen, 10**log_rate, use),
         )
 
-    def _reason(self, edge: float, rate: float, use: Use) -> str:
-        moving = f", and four steps at {self.moving_rate:.2g} move the weights by a third" if self.moving_rate else ""
+    def _observed(self, sweeps: np.ndarray) -> Observed:
+        last_edge = _own_rule.LAST_EDGE * self.moving_rate if self.moving_rate else math.inf
+        seen = _own_rule.observe(self.rates, sweeps, last_edge)
+        # Losses of validation data say nothing about the noise of a batch.
+        return replace(seen, noise=_own_rule.TYPICAL_NOISE) if self.is_validation else seen
+
+    def _reason(self, seen: Observed, rate: float, use: Use) -> str:
         return (
-            f"Up to the rate {edge:.2g} the loss does not climb half of the way back to its start{moving}; with "
-            f"{self.kind.name} the best rate as {use.value} lies near {rate:.2g}."
+            f"The loss had fallen by half when the rates summed up to {10**seen.fall:.2g}, and was three quarters of "
+            f"the way back to its start at the rate {10**seen.edge:.2g}; with {self.kind.name} the best rate as "
+            f"{use.value} lies near {rate:.2g}."
         )
 
     def _peer_suggestion(self, rule: Rule) -> Suggestion:
@@ -136,15 +141,15 @@ class RangeTestResult(Shown):
             f"{rule.library}'s rule '{rule.pick.__name__}', {many}.",
         )
 
-    def _spread_of_edges(self) -> float:
-        """Return the standard error of the edge in decades, from the sweeps one by one."""
-        edges = []
+    def _spread(self) -> float:
+        """Return the standard error of the rate in decades, from the sweeps one by one."""
+        found = []
         for losses in self.sweeps:
             try:
-                edges.append(_own_rule.find_edge(self.rates, losses[None]))
+                found.append(_own_rule.log_rate(self._observed(losses[None]), self.kind, Use.CONSTANT))
             except NoAnswer:
                 continue
-        return float(np.std(edges, ddof=1) / np.sqrt(len(edges))) if len(edges) > 1 else 0.0
+        return float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else 0.0
 
     def _quantiles(self, *quantiles: float) -> np.ndarray:
         losses = np.where(np.isfinite(self.sweeps), self.sweeps, np.inf)

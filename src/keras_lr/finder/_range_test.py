@@ -106,10 +106,11 @@ def range_test(
         prepare(model, data.example())
         accumulation = model.optimizer.gradient_accumulation_steps or 1
         with borrowed(model) as training:
+            start = training.copy()  # before the probe, which moves the weights a little
             batches = data.batches(training, steps * accumulation, seed)
             moving_rate = _moving_rate(training, batches, accumulation)
             rates = _rates(low, high, moving_rate, steps, spacing)
-            losses = _sweeps(training, data, batches, rates, sweeps, accumulation, watch, seed, progress)
+            losses = _sweeps(training, start, data, batches, rates, sweeps, accumulation, watch, seed, progress)
     return RangeTestResult(
         rates=rates,
         sweeps=losses,
@@ -153,6 +154,7 @@ class _ValidationLoss:
 
 def _sweeps(
     training: TrainingSteps,
+    start: Any,
     data: TrainingData,
     batches: list[Any],
     rates: np.ndarray,
@@ -162,7 +164,6 @@ def _sweeps(
     seed: int,
     progress: Progress | None,
 ) -> np.ndarray:
-    start = training.copy()
     losses = np.full((sweeps, len(rates)), np.nan)
     for sweep in range(sweeps):
         training.put(start)
