@@ -4,8 +4,8 @@
         [--seeds 3] [--minutes 5] [--output optimizers.csv]
 
 Appends a row a run to the file as it ends, and does not repeat a run that is there: a sweep that was stopped goes on.
-`--minutes` begins no further run after so much processor time a workload; seeds are the outer loop, so that what is
-missing is missing for all methods alike. With JAX_COMPILATION_CACHE_DIR set, a second seed compiles nothing.
+`--minutes` begins no further method after so much processor time a workload. All seeds of a method train one compiled
+model, from weights and an optimizer state that are put back to those of a new one.
 
 Prints one table: the gap of each optimizer on each workload (`score.gap`), mean over the seeds that are there: 0 is the
 best run of the tuned grid of SGD and Adam (`baseline.csv`), 1 a constant prediction; worse than 1 counts as 1.
@@ -15,6 +15,7 @@ import argparse
 import csv
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,20 +60,26 @@ def decayed(rate: float, steps: int) -> Any:
     return keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
 
 
-def train(workload: Workload, method: str, linear: bool, seed: int) -> float:
-    """Return the validation loss at the end."""
+def train(workload: Workload, method: str, linear: bool, seeds: list[int]) -> Iterator[float]:
+    """Yield the validation loss at the end, for one seed after the other."""
     data = workload.load()
-    keras.utils.set_random_seed(seed)
     model = workload.build()
     rate, make = METHODS[method]
     optimizer = make(decayed(rate, workload.steps) if linear and rate is not None else rate)
     model.compile(optimizer, workload.loss())
     if getattr(optimizer, "needs_batch", False):
         attach(model)
+    optimizer.build(model.trainable_variables)
+    new = [keras.ops.convert_to_numpy(v) for v in optimizer.variables]
     watch = AveragedWeights(data.x, batch_size=workload.batch_size)
-    feed = Feed(data, workload.batch_size, workload.steps, seed)
-    model.fit(feed, epochs=1, shuffle=False, verbose=0, callbacks=[watch])
-    return evaluate(model, workload, data)[0]
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        model.set_weights(workload.build().get_weights())
+        for variable, value in zip(optimizer.variables, new, strict=True):
+            variable.assign(value)
+        feed = Feed(data, workload.batch_size, workload.steps, seed)
+        model.fit(feed, epochs=1, shuffle=False, verbose=0, callbacks=[watch])
+        yield evaluate(model, workload, data)[0]
 
 
 def main() -> None:
@@ -86,29 +93,26 @@ def main() -> None:
     done = read(options.output)
     for name in options.workloads.split(","):
         end = time.process_time() + 60.0 * options.minutes
-        for key in runs(name, options.only.split(","), options.seeds):
-            if key not in done and time.process_time() < end:
-                start = time.process_time()
-                done[key] = train(WORKLOADS[name], *key[1:])
+        for method, linear in forms(options.only.split(",")):
+            missing = [seed for seed in range(options.seeds) if (name, method, linear, seed) not in done]
+            if missing and time.process_time() < end:
+                for seed, loss in zip(missing, train(WORKLOADS[name], method, linear, missing), strict=True):
+                    done[name, method, linear, seed] = loss
+                    append(options.output, [name, method, linear, seed, loss])
                 keras.backend.clear_session()
-                append(options.output, [*key, done[key], round(time.process_time() - start, 2)])
     table(done)
 
 
-def runs(workload: str, methods: list[str], seeds: int) -> list[Key]:
-    return [
-        (workload, method, linear, seed)
-        for seed in range(seeds)
-        for method in methods
-        for linear in ((False, True) if METHODS[method][0] is not None else (False,))
-    ]
+def forms(methods: list[str]) -> list[tuple[str, bool]]:
+    """Return each method without and, where it has a rate, with the decay."""
+    return [(m, linear) for m in methods for linear in ((False, True) if METHODS[m][0] is not None else (False,))]
 
 
 def read(path: Path) -> dict[Key, float]:
     if not path.exists():
         return {}
     with path.open(newline="") as file:
-        return {(w, m, linear == "True", int(seed)): float(loss) for w, m, linear, seed, loss, _ in csv.reader(file)}
+        return {(w, m, linear == "True", int(seed)): float(loss) for w, m, linear, seed, loss in csv.reader(file)}
 
 
 def append(path: Path, row: list[Any]) -> None:
