@@ -21,6 +21,7 @@ OF_COST = {
     "schedule_cost": "--width 8 --steps 2 --rounds 1",
     "optimizer_cost": "--models deep --rounds 1 --only Prodigy",
     "line_search_cost": "--models small --rounds 1 --steps 2",
+    "gradient_only_cost": "--models small --rounds 1 --steps 2",
 }
 
 PRINTED = {
@@ -31,7 +32,8 @@ PRINTED = {
     "line_searches_on_workloads": ("co2_deep_linear", "PAL"),
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
-    "line_search_cost": ("PAL", "Polyak"),
+    "line_search_cost": ("| SGD | 1.00 |", "PAL", "Polyak"),
+    "gradient_only_cost": ("| momentum | 1.00 |", "along the gradient", "along Adagrad"),
 }
 
 

@@ -12,7 +12,7 @@ from oracles.closure_searches import noisy_classes
 from oracles.searching_networks import flat, small_net, steepest
 
 from keras_lr._backends.products import products
-from keras_lr._backends.search_scalars import unpack
+from keras_lr._backends.search_scalars import at_once, either, pack, unpack
 from keras_lr.callbacks._weights_at_rest import WeightsAtRest
 from keras_lr.line_search import Bisection, Inexact, Limits, Maximum
 from keras_lr.optimizers._directions import AdamDirection, RMSpropDirection
@@ -35,6 +35,17 @@ def test_products_are_numpys(shapes):
     mixed = sum(np.sum(x * y) for x, y in zip(*exact, strict=True))
     square = sum(np.sum(x * x) for x in exact[0])
     np.testing.assert_allclose([float(number) for (number,) in found], [mixed, square], rtol=1e-4)
+
+
+def test_scalars_come_through_as_they_are():
+    numbers = np.array([0.1, -np.inf, np.nan, 3.0], "float32")
+    vector = keras.ops.convert_to_tensor(numbers)
+    small, lowest, nothing, three = unpack(vector)[0]
+    (less, more), difference = at_once(lambda x, y: ([x < y, y < x], x - y), small, three)
+    assert [bool(less), bool(more)] == [True, False]
+    assert float(difference) == pytest.approx(-2.9)
+    assert float(either(less, lambda: three, lambda: nothing)) == 3.0
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(pack([small, lowest, nothing, three], vector)), numbers)
 
 
 def test_weights_decay_once_an_accepted_step():

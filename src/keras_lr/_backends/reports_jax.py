@@ -1,12 +1,15 @@
-"""Logs of a compiled step on JAX, in which the numbers of a search travel as one vector.
+"""Logs of a compiled step on JAX, in which all numbers travel as one vector.
 
 `fit` reads every entry of the logs after every step, and each array that it reads costs tens of microseconds, a tenth
-of the step of a small model. So the compiled program returns one vector, which is read once.
+of the step of a small model. So the compiled program returns one vector, the loss in it, and it is read once: what an
+optimizer reports costs no more arrays than Keras' own step returns.
 """
 
+import math
 from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -28,32 +31,32 @@ class Entry:
 
 @jax.tree_util.register_pytree_node_class
 class Logs(dict[str, Any]):
-    """Logs of Keras' step, and entries of vectors beside them.
+    """Logs whose numbers are entries of one vector.
 
     Args:
-        logs: Keras' own, and numbers that are reported as they are.
-        vectors: those with entries.
-        entries: for each name the place of its vector among them, and its place in that vector.
+        others: what does not fit into the vector, as Keras reports it.
+        vector: the numbers.
+        places: for each name its place in the vector.
     """
 
-    def __init__(self, logs: dict[str, Any], vectors: list[Any], entries: tuple[tuple[str, int, int], ...]) -> None:
-        read = [[vector] for vector in vectors]
-        super().__init__({**logs, **{name: Entry(read[v], i) for name, v, i in entries}})
-        self.parts = (logs, vectors)
-        self.entries = entries
+    def __init__(self, others: dict[str, Any], vector: Any, places: tuple[tuple[str, int], ...]) -> None:
+        read = [vector]
+        super().__init__({**others, **{name: Entry(read, place) for name, place in places}})
+        self.parts = (others, vector)
+        self.places = places
 
     def tree_flatten(self) -> tuple[Any, Any]:
         """Return what is computed, and what is known before."""
-        return self.parts, self.entries
+        return self.parts, self.places
 
     @classmethod
-    def tree_unflatten(cls, entries: Any, parts: Any) -> Self:
+    def tree_unflatten(cls, places: Any, parts: Any) -> Self:
         """Put both together again."""
-        logs, vectors = parts
-        return cls(logs, vectors, entries)
+        others, vector = parts
+        return cls(others, vector, places)
 
 
-def with_reports(logs: dict[str, Any], reported: dict[str, Any], values: dict[int, Any]) -> Logs:
+def with_reports(logs: dict[str, Any], reported: dict[str, Any], values: dict[int, Any]) -> dict[str, Any]:
     """Add to the logs what an optimizer reports: see `step_parts.reports_of`.
 
     Args:
@@ -61,8 +64,14 @@ def with_reports(logs: dict[str, Any], reported: dict[str, Any], values: dict[in
         reported: variables, or pairs of a variable and an index into it, by name.
         values: the new value of a variable by the `id` of the variable.
     """
-    whole = {name: values[id(v)] for name, v in reported.items() if not isinstance(v, tuple)}
-    parts = {name: v for name, v in reported.items() if isinstance(v, tuple)}
-    ids = list(dict.fromkeys(id(v) for v, _ in parts.values()))
-    entries = tuple((name, ids.index(id(v)), i) for name, (v, i) in parts.items())
-    return Logs({**logs, **whole}, [values[i] for i in ids], entries)
+    if not reported:
+        return logs
+    pairs = {name: v if isinstance(v, tuple) else (v, 0) for name, v in reported.items()}
+    numbers = {name: x for name, x in logs.items() if getattr(x, "shape", None) == () and x.dtype == jnp.float32}
+    vectors = {id(v): values[id(v)] for v, _ in pairs.values()}
+    sizes = [math.prod(x.shape) for x in vectors.values()]
+    begins = dict(zip(vectors, np.cumsum([len(numbers), *sizes]).tolist(), strict=False))
+    places = [*zip(numbers, range(len(numbers)), strict=True), *((n, begins[id(v)] + i) for n, (v, i) in pairs.items())]
+    parts = [jnp.asarray(x, "float32").reshape(-1) for x in (*numbers.values(), *vectors.values())]
+    others = {name: x for name, x in logs.items() if name not in numbers}
+    return Logs(others, jnp.concatenate(parts), tuple(places))

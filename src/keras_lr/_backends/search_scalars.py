@@ -1,7 +1,9 @@
 """Where the scalars of a search live: on the device in a compiled step, on the host where every step is eager.
 
-Three verbs here: ``unpack`` gives the entries of vectors as scalars, ``pack`` makes a vector of scalars, ``inner`` is
-an inner product over all variables, to be unpacked. ``choose`` and the arithmetic are in `line_search._scalars`.
+Five verbs here: ``unpack`` gives the entries of vectors as scalars, ``pack`` makes a vector of scalars, ``at_once``
+computes scalars of scalars, on JAX in one kernel, ``either`` is a conditional for what is cheap enough to be computed
+in vain, and ``inner`` is an inner product over all variables, to be unpacked. ``choose``, which computes one of the
+two, and the arithmetic are in `line_search._scalars`.
 """
 
 import keras
@@ -9,10 +11,20 @@ import keras
 from keras_lr.line_search._scalars import choose as choose
 
 if keras.backend.backend() == "torch":
+    from keras_lr._backends.search_scalars_torch import at_once as at_once
+    from keras_lr._backends.search_scalars_torch import either as either
     from keras_lr._backends.search_scalars_torch import inner as inner
     from keras_lr._backends.search_scalars_torch import pack as pack
     from keras_lr._backends.search_scalars_torch import unpack as unpack
-else:
+elif keras.backend.backend() == "jax":
+    from keras_lr._backends.search_scalars_jax import at_once as at_once
+    from keras_lr._backends.search_scalars_jax import pack as pack
+    from keras_lr._backends.search_scalars_ops import either as either
     from keras_lr._backends.search_scalars_ops import inner as inner
+    from keras_lr._backends.search_scalars_ops import unpack as unpack
+else:
+    from keras_lr._backends.search_scalars_ops import at_once as at_once
     from keras_lr._backends.search_scalars_ops import pack as pack
     from keras_lr._backends.search_scalars_ops import unpack as unpack
+    from keras_lr._backends.search_scalars_tensorflow import either as either
+    from keras_lr._backends.search_scalars_tensorflow import inner as inner

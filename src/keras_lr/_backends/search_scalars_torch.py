@@ -4,6 +4,7 @@ A chain of operations on tensors of shape () costs a few microseconds each, thir
 a small model. So all numbers that a decision needs are brought to the host at once.
 """
 
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -22,6 +23,16 @@ def unpack(*vectors: Any) -> list[list[float]]:
 def pack(scalars: list[float], like: Any) -> Any:
     """Return a vector of the scalars, with the dtype and on the device of ``like``."""
     return torch.tensor(scalars, dtype=like.dtype, device=like.device)
+
+
+def at_once(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return ``function(*arguments)``."""
+    return function(*arguments)
+
+
+def either(condition: bool, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
+    """Return what ``yes`` returns where the condition holds, else what ``no`` does; the other is not run."""
+    return yes() if condition else no()
 
 
 def inner(a: list[Any], b: list[Any]) -> Any:

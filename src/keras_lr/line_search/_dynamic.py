@@ -9,6 +9,7 @@ Reference:
     arXiv:1903.09383; the guards are ours.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -95,7 +96,7 @@ def at_rest(initial_step: float) -> Search:
     return Search(*([0.0] * len(Search._fields)))._replace(step_size=initial_step)
 
 
-def judge(rule: Rule, limits: Limits, search: Search, seen: Seen) -> Decision:
+def judge(rule: Callable[[Search, Seen, float], Decision], limits: Limits, search: Search, seen: Seen) -> Decision:
     """Let the rule decide on a trial, behind the guards that hold for all rules.
 
     A gradient met at rest begins a search whatever its slope. A zero gradient says nothing and moves nothing. A

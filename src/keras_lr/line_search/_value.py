@@ -6,12 +6,13 @@ from typing import Any, Self
 import keras
 
 
+@dataclasses.dataclass(frozen=True)
 class Value:
     """Base of the frozen dataclasses of this room: the fields are the configuration."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the fields as data that JSON can hold."""
-        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        fields = dataclasses.fields(self)
         return {f.name: keras.saving.serialize_keras_object(getattr(self, f.name)) for f in fields}
 
     @classmethod

@@ -6,7 +6,6 @@ along the line. This is the part that all such optimizers share; how they decide
 `ProbabilisticLineSearch`'s own.
 """
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -14,7 +13,7 @@ from keras import ops
 
 from keras_lr._backends import lists
 from keras_lr._backends.products import products
-from keras_lr._backends.search_scalars import choose, pack, unpack
+from keras_lr._backends.search_scalars import at_once, choose, either, pack, unpack
 from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, at_rest, set_out
 from keras_lr.line_search._scalars import sqrt, where
 from keras_lr.optimizers._across_batches_refusals import check_arguments, refuse_arguments, refuse_constraints
@@ -94,19 +93,15 @@ class AcrossBatches(GlobalOptimizer):
             *products(g, state.descent), state.search, self._cap(state.multiplier), self._value(state)
         )
         search, seen = Search(*fields), Seen(-slope, sqrt(square), value)
-        decision = self.decide(search, seen, state)
-        accept, settled = decision
+        accept, settled = self.decide(search, seen, state)
 
         # The weights go on along the new u whether that is another one or not, so nothing reads the old u after it.
         moments = self._moments(state)
-        moments = _either(accept, lambda: self.direction.remember(g, moments), lambda: moments)
-        u = _either(accept, lambda: self._downhill(g, moments, state, settled.accepts), lambda: state.descent)
+        moments = either(accept, lambda: self.direction.remember(g, moments), lambda: moments)
+        u = either(accept, lambda: self._downhill(g, moments, state, settled.accepts), lambda: state.descent)
 
-        def fresh() -> Search:
-            start_slope, length = self._steepness(g, u, seen)
-            return set_out(self.limits, settled, start_slope, length, cap, seen.value)
-
-        now = _either(accept, fresh, lambda: settled)
+        steepness = either(accept, lambda: self._steepness(g, u, seen), lambda: (search.start_slope, search.length))
+        now = at_once(self._go_on, accept, settled, *steepness, cap, seen.value)
         self._note(accept, now, u, state)  # before the weights move: it may look at the batch where they are
         taken = where(settled.accepts > search.accepts, search.step_size, 0.0)
         origin = where(accept, 0.0, search.position)
@@ -127,6 +122,9 @@ class AcrossBatches(GlobalOptimizer):
             return -seen.gradient_norm * seen.gradient_norm, seen.gradient_norm
         (product,), (square,) = unpack(*products(u, g))
         return -product, sqrt(square)
+
+    def _go_on(self, accept: Any, settled: Search, slope: Any, length: Any, cap: Any, value: Any) -> Search:
+        return either(accept, lambda: set_out(self.limits, settled, slope, length, cap, value), lambda: settled)
 
     def _note(self, accept: Any, now: Search, u: Tensors, state: State) -> None:
         if not self.notes:
@@ -237,13 +235,6 @@ class AcrossBatches(GlobalOptimizer):
         made = cls(**values)
         made.restored = True
         return made
-
-
-def _either(condition: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
-    """As `choose` for what is cheap: a compiled step runs both, since tensors are copied to pass a conditional."""
-    if isinstance(condition, bool):
-        return yes() if condition else no()
-    return keras.tree.map_structure(lambda a, b: ops.where(condition, a, b), yes(), no())
 
 
 def _write(variables: list[Any], values: Tensors) -> None:

@@ -5,10 +5,12 @@ Reference:
     arXiv:1903.09383.
 """
 
+from functools import partial
 from typing import Any
 
 import keras
 
+from keras_lr._backends.search_scalars import at_once
 from keras_lr.line_search._dynamic import Decision, Limits, Rule, Search, Seen, judge
 from keras_lr.line_search._gradient_only import Inexact
 from keras_lr.optimizers._across_batches import AcrossBatches
@@ -73,7 +75,7 @@ class GradientOnly(AcrossBatches):
         self.needs_batch = self.rule.needs_value
 
     def decide(self, search: Search, seen: Seen, state: State) -> Decision:
-        return judge(self.rule, self.limits, search, seen)
+        return at_once(partial(judge, self.rule, self.limits), search, seen)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -1,13 +1,13 @@
 """`LineSearch`: how far by a search, which way by the gradient or by any Keras optimizer."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from keras_lr._backends import gradients, lists
-from keras_lr._backends.search_scalars import inner, pack, unpack
+from keras_lr._backends.search_scalars import at_once, inner, pack, unpack
 from keras_lr._backends.walks import leap, steer
 from keras_lr.line_search import Accepted, Backtracking, EachStep, Line, Point, Rule, Status
 from keras_lr.line_search._conditions import descends
@@ -28,6 +28,19 @@ def _not_asked(alpha: Any) -> Any:
 
 
 _NO_LINE = Line(_not_asked, _not_asked)
+
+
+class Plan(NamedTuple):
+    """What a step knows before the loss is asked for anywhere else; every field a scalar or made of scalars."""
+
+    start: Point
+    scale: Any  # factor on the direction
+    first: Any  # the step to try first
+    go: Any  # whether there is anything to gain
+    astray: Any  # whether a proposed direction does not descend
+    instead: Any  # factor on the gradient, which then replaces it
+    memory: Any  # what the rule remembers
+    outcome: Any  # of a rule that evaluates nothing: `Accepted`, and what to remember; () for other rules
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -164,59 +177,62 @@ class LineSearch(keras.optimizers.Optimizer):
             products += [inner(gradient, proposed), inner(proposed, proposed)]
         kept = ops.convert_to_tensor(self._numbers)
         (loss,), numbers, *products = unpack(batch.loss, kept, *products)
-        direction, scale, slope, astray = self._way(gradient, proposed, *(product for (product,) in products))
-        start, _ = alike(Point(0.0, loss, slope), 1.0)
-        memory = type(self._remembered)(*numbers[OWN:])
-        accepted, memory = self._step(batch, trainable_variables, direction, scale, start, memory, numbers[4])
-        own = (accepted.alpha, accepted.evaluations, accepted.status, numbers[3] + astray, accepted.alpha * scale)
+        plan = at_once(self._plan, loss, numbers, *(product for (product,) in products))
+        direction = gradient if proposed is None else steer(proposed, gradient, plan.instead, plan.astray)
+        accepted, memory = plan.outcome or self._search(batch, trainable_variables, direction, plan, numbers[4])
+        if plan.outcome:
+            leap(trainable_variables, direction, plan.scale * plan.first, plan.go)
+        replaced = numbers[3] + where(plan.astray, 1.0, 0.0)
+        own = (accepted.alpha, accepted.evaluations, accepted.status, replaced, accepted.alpha * plan.scale)
         lists.write([self._numbers], [pack([*own, *memory], kept)])
         if self._heading:
             lists.write(self._heading, direction)
 
-    def _step(
-        self, batch: Batch, variables: list[Any], direction: Tensors, scale: Any, start: Point, memory: Any, stride: Any
-    ) -> tuple[Accepted, Any]:
-        """Move the weights by what the rule finds; return the outcome and what the rule remembers."""
-        rule = self.rule
-        go = descends(start)
-        if rule.looks_back:
-            line = self._line_back(batch, variables, stride)
-            accepted, memory = rule.step(line, start, memory[0], memory)
-            leap(variables, direction, scale * accepted.alpha, go & _good(accepted.alpha))
-            return _unless(go, accepted), memory
-        first = like(rule.first_trial(start, memory), start.value)
-        go = go & _good(first)
-        if not rule.evaluates:
-            leap(variables, direction, scale * first, go)
-            accepted, memory = rule.step(_NO_LINE, start, first, memory)
-            return _unless(go, accepted), memory
-        walk = batch.walk(variables, direction, scale, first, go)
-        accepted, memory = rule.step(walk.line, start, first, memory)
-        walk.settle(accepted.alpha)
-        return _unless(go, accepted), memory
-
-    def _way(
-        self, gradient: Tensors, proposed: Tensors | None, square: Any, slope: Any = None, length: Any = None
-    ) -> tuple[Tensors, Any, Any, Any]:
-        """Return a direction, the factor on it, the slope along their product, and 1 where the guard replaced it.
+    def _plan(self, loss: Any, numbers: list[Any], square: Any, slope: Any = None, length: Any = None) -> "Plan":
+        """Return what is known before the loss is asked for anywhere else.
 
         Args:
-            gradient: g.
-            proposed: d, the update of an optimizer, or None for -g.
+            loss: φ(0).
+            numbers: those of the step before.
             square: ‖g‖².
-            slope: g·d.
+            slope: g·d for the update d of an optimizer; None to go along -g.
             length: ‖d‖².
         """
-        norm = sqrt(square)
-        if proposed is None:
-            scale = -_reciprocal(norm) if self.rule.lengths else like(-1.0, square)
-            return gradient, scale, scale * square, 0.0
-        length = sqrt(length)
-        steepest = length * _reciprocal(norm)
-        astray = slope > STEEPEST_COSINE * length * norm
-        direction = steer(proposed, gradient, -steepest, astray)
-        scale = _reciprocal(length) if self.rule.lengths else like(1.0, square)
-        return direction, scale, scale * where(astray, -steepest * square, slope), where(astray, 1.0, 0.0)
+        rule, norm = self.rule, sqrt(square)
+        if slope is None:
+            astray, instead, length, slope = norm < 0.0, like(0.0, norm), norm, square
+            scale = -_reciprocal(norm) if rule.lengths else like(-1.0, square)
+        else:
+            length = sqrt(length)
+            astray, instead = slope > STEEPEST_COSINE * length * norm, -length * _reciprocal(norm)
+            scale = _reciprocal(length) if rule.lengths else like(1.0, square)
+            slope = where(astray, instead * square, slope)
+        start, _ = alike(Point(0.0, loss, scale * slope), 1.0)
+        memory, go = type(self._remembered)(*numbers[OWN:]), descends(start)
+        if rule.looks_back:
+            return Plan(start, scale, like(0.0, start.value), go, astray, instead, memory, ())
+        first = like(rule.first_trial(start, memory), start.value)
+        go = go & _good(first)
+        outcome: Any = ()
+        if not rule.evaluates:
+            accepted, after = rule.step(_NO_LINE, start, first, memory)
+            outcome = (_unless(go, accepted), after)
+        return Plan(start, scale, first, go, astray, instead, memory, outcome)
+
+    def _search(
+        self, batch: Batch, variables: list[Any], direction: Tensors, plan: "Plan", stride: Any
+    ) -> tuple[Accepted, Any]:
+        """Move the weights by what the rule finds; return the outcome and what the rule remembers."""
+        if self.rule.looks_back:
+            line = self._line_back(batch, variables, stride)
+            accepted, memory = self.rule.step(line, plan.start, plan.memory[0], plan.memory)
+            leap(variables, direction, plan.scale * accepted.alpha, plan.go & _good(accepted.alpha))
+            return _unless(plan.go, accepted), memory
+        walk = batch.walk(variables, direction, plan.scale, plan.first, plan.go)
+        accepted, memory = self.rule.step(walk.line, plan.start, plan.first, plan.memory)
+        accepted, memory = at_once(lambda go, *found: (_unless(go, found[0]), found[1]), plan.go, accepted, memory)
+        walk.settle(accepted.alpha)
+        return accepted, memory
 
     def _line_back(self, batch: Batch, variables: list[Any], stride: Any) -> Line:
         """The line through the step made before: -1 is where it came from."""

@@ -102,7 +102,7 @@ class ProbabilisticLineSearch(AcrossBatches):
             accept, step_size, state.observed, state.process = self._look(search, seen, *before)
             return Decision(accept, search._replace(step_size=step_size))
 
-        decision = judge(rule, self.limits, search, seen)  # type: ignore[arg-type]  # a function is a rule as well
+        decision = judge(rule, self.limits, search, seen)
         lost = decision.search.non_finite > 0.0
         state.observed = where(lost, before[0], state.observed)
         state.process = where(lost, before[1], state.process)
