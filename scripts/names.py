@@ -22,8 +22,9 @@ def doors() -> dict[str, list[str]]:
 
 
 def exported(init: Path) -> list[str]:
-    """Return the names of all `from x import y as y` in a file."""
-    imports = [node for node in ast.parse(init.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+    """Return the names of all `from x import y as y` in a file, those for type checkers among them."""
+    tree = ast.parse(init.read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     return sorted((alias.asname for node in imports for alias in node.names if alias.asname), key=str.lower)
 
 
@@ -40,7 +41,9 @@ def page() -> str:
 
 
 def summary(thing: object) -> str:
-    """Return the first paragraph of a docstring as one line, ready for a table cell."""
+    """Return the first paragraph of a docstring as one line, ready for a table cell; of a mapping its keys."""
+    if isinstance(thing, dict):
+        return ", ".join(f"`{key}`" for key in thing)
     own = inspect.isclass(thing) or inspect.isroutine(thing) or inspect.ismodule(thing)
     text = (inspect.getdoc(thing) or "") if own else ""
     return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")

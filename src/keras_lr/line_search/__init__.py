@@ -1,3 +1,5 @@
+"""The rate from the loss and its slope along a line: searches and rules, as frozen values."""
+
 from keras_lr.line_search._dynamic import Limits as Limits
 from keras_lr.line_search._gradient_only import (
     Back as Back,

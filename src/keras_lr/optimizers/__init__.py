@@ -1,3 +1,5 @@
+"""The rate from the history of gradients: ordinary Keras optimizers, and wrappers around any of them."""
+
 from keras_lr.optimizers._adgd import AdGD as AdGD
 from keras_lr.optimizers._adahessian import AdaHessian as AdaHessian
 from keras_lr.optimizers._barzilai_borwein import BarzilaiBorwein as BarzilaiBorwein
