@@ -7,6 +7,7 @@ Appends a row a run to the file as it ends, and does not repeat a run that is th
 `--minutes` begins no further method after so much processor time a workload. All seeds of a method train one compiled
 model, from weights and an optimizer state that are put back to those of a new one.
 
+The recorded runs are in `optimizers_on_workloads.csv`; given as `--output`, they are printed and nothing is trained.
 Prints one table: the gap of each optimizer on each workload (`score.gap`), mean over the seeds that are there: 0 is the
 best run of the tuned grid of SGD and Adam (`baseline.csv`), 1 a constant prediction; worse than 1 counts as 1.
 """
