@@ -150,6 +150,33 @@ def test_an_untrained_model_trains_as_without_the_test(build):
     assert histories[0] == histories[1]
 
 
+@pytest.mark.parametrize("rows", [48, 42], ids=["whole batches", "a smaller last batch"])
+@pytest.mark.parametrize("order", ["test first", "fit first"])
+def test_it_compiles_nothing_that_fit_does_not(order, rows, backend):
+    if backend == "torch":
+        pytest.skip("PyTorch runs eagerly: there is no trace to count")
+    traces = []
+
+    class Counted(keras.Model):
+        def train_step(self, *arguments):
+            traces.append(1)
+            return super().train_step(*arguments)
+
+    def counted(*calls):
+        inputs = [keras.Input((4,)), keras.Input((2,))]
+        model = Counted(inputs, layers.Dense(1)(layers.Concatenate()(inputs)))
+        model.compile("sgd", "mse")
+        traces.clear()
+        for call in calls:
+            if call == "fit":
+                model.fit([X[:rows, :4], X[:rows, 4:]], Y[:rows], batch_size=16, verbose=0)
+            else:
+                range_test(model, [X[:rows, :4], X[:rows, 4:]], Y[:rows], batch_size=16, steps=10)
+        return len(traces)
+
+    assert counted(*(("test", "fit") if order == "test first" else ("fit", "test", "fit"))) == counted("fit")
+
+
 def test_an_interrupted_test_leaves_no_trace():
     model = a_model(keras.optimizers.Adam(0.01))
     model.fit(X, Y, batch_size=16, verbose=0)
