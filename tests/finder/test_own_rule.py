@@ -87,9 +87,7 @@ def test_noise_that_shrinks_with_the_loss_hides_no_descent():
 
 def test_noise_alone_has_an_answer_in_one_of_twenty_at_most():
     random = np.random.default_rng(0)
-    reasons = [
-        RangeTestResult(RATES, 2 + 0.05 * random.normal(size=(1, 100))).suggest().reason for _ in range(100)
-    ]
+    reasons = [RangeTestResult(RATES, 2 + 0.05 * random.normal(size=(1, 100))).suggest().reason for _ in range(100)]
     assert sum("never fell" not in reason for reason in reasons) <= 5
 
 
