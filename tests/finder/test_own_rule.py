@@ -122,6 +122,7 @@ def test_where_the_loss_never_climbs_the_end_of_a_sweep_far_above_the_moving_rat
     falling = np.where(RATES < 0.01, 2.0, 1.0)[None]
     assert RangeTestResult(RATES, falling, ADAPTIVE, moving_rate=10.0).suggest().rate is None
     found = RangeTestResult(RATES, falling, PLAIN, moving_rate=0.1).suggest()
+    assert "was still low up to the rate" in found.reason
     fall = observe(RATES, falling, last_edge=5.0).fall
     noise = PLAIN.exponent * np.log10(0.03 / 0.08)
     assert np.log10(found.rate) == pytest.approx(0.9 * (2 - 3 * PACE) + 0.1 * fall - noise - PLAIN.constant)

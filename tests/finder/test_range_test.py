@@ -9,6 +9,7 @@ from keras import layers
 
 from keras_lr.finder import Spacing, range_test
 from keras_lr.finder._range_test import has_diverged
+from keras_lr.optimizers import PerLayer
 
 X = np.random.default_rng(0).normal(size=(96, 6)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")
@@ -57,6 +58,7 @@ OPTIMIZERS = {
     "schedule": lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 100)),
     "accumulation": lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=2),
     "loss scale": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)),
+    "factors per layer": lambda: PerLayer(keras.optimizers.Adam(0.01), {".*/kernel": 0.1}),
 }
 
 
@@ -220,6 +222,15 @@ def test_the_losses_are_those_of_plain_gradient_descent(momentum):
         velocity = momentum * velocity - rate * 2 / 64 * REGRESSION_X.T @ error
         weights += velocity
     np.testing.assert_allclose(result.sweeps[0], losses, rtol=2e-4)
+
+
+def test_factors_per_layer_scale_the_rates():
+    def swept(optimizer, low):
+        arguments = {"batch_size": 64, "low": low, "high": 100 * low, "steps": 12}
+        return range_test(linear_model(optimizer), REGRESSION_X, REGRESSION_Y, **arguments).sweeps
+
+    quarter = PerLayer(keras.optimizers.SGD(), {".*": 0.25})
+    np.testing.assert_allclose(swept(quarter, 4e-3), swept(keras.optimizers.SGD(), 1e-3), rtol=1e-5)
 
 
 def test_a_sweep_starts_where_the_probe_did():

@@ -116,10 +116,12 @@ class RangeTestResult(Shown):
         return replace(seen, noise=_own_rule.TYPICAL_NOISE) if self.is_validation else seen
 
     def _reason(self, seen: Observed, rate: float, use: Use) -> str:
+        edge = (
+            "was half of the way back to its start at the rate" if seen.has_climbed else "was still low up to the rate"
+        )
         return (
-            f"The loss had fallen by half when the rates summed up to {10**seen.fall:.2g}, and was half of the way back "
-            f"to its start at the rate {10**seen.edge:.2g}; with {self.kind.name} the best rate as "
-            f"{use.value} lies near {rate:.2g}."
+            f"The loss had fallen by half when the rates summed up to {10**seen.fall:.2g}, and {edge} "
+            f"{10**seen.edge:.2g}; with {self.kind.name} the best rate as {use.value} lies near {rate:.2g}."
         )
 
     def _peer_suggestion(self, rule: Rule) -> Suggestion:

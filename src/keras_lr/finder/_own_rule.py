@@ -59,11 +59,13 @@ class Observed:
         edge: decimal logarithm of the rate at which the loss has climbed half of the way back.
         fall: decimal logarithm of the sum of the rates up to the step where the loss had fallen by half.
         noise: median deviation of the first losses from their median, over the descent.
+        has_climbed: whether the loss came back at the edge; else the sweep ended there.
     """
 
     edge: float
     fall: float
     noise: float
+    has_climbed: bool = True
 
 
 # Fitted on the eight tasks of benchmarks/small_tasks.py and the eight workloads of benchmarks/workloads.py.
@@ -121,10 +123,12 @@ def observe(rates: np.ndarray, sweeps: np.ndarray, last_edge: float = math.inf) 
     _check_descent(rates, first, losses[:, np.abs(logs - logs[lowest]) <= WINDOW / 2], lowest)
     descent = start - float(pooled[lowest])
     noise = float(np.median(np.abs(first - start)))
-    edge = _edge(logs, pooled, lowest, start - (1 - LEVEL) * descent, last_edge)
+    height = start - (1 - LEVEL) * descent
+    edge = _edge(logs, pooled, lowest, height, last_edge)
     still_high = np.flatnonzero(pooled[:lowest] >= start - descent / 2)
     fallen = int(still_high[-1]) + 1 if len(still_high) else 1
-    return Observed(edge, math.log10(float(np.sum(rates[:fallen]))), noise / descent)
+    has_climbed = bool(np.any(pooled[lowest:] >= height))
+    return Observed(edge, math.log10(float(np.sum(rates[:fallen]))), noise / descent, has_climbed)
 
 
 def _edge(logs: np.ndarray, pooled: np.ndarray, lowest: int, height: float, last_edge: float) -> float:
