@@ -307,7 +307,9 @@ def test_weights_of_zero_are_swept_over_all_sensible_rates():
     result = range_test(linear_model(keras.optimizers.SGD()), REGRESSION_X, REGRESSION_Y, batch_size=64)
     assert result.moving_rate is None
     np.testing.assert_allclose(result.rates[[0, -1]], [1e-6, 100])
-    assert 0.02 < float(result.suggest()) < 1  # 1 is where full gradient descent diverges: 2 / (2 * variance of x)
+    # Full gradient descent diverges at 1 = 2 / (2 * variance of x). Without noise the loss is 1e-10 by then and takes
+    # several steps to show it, so the edge is seen late.
+    assert 0.02 < float(result.suggest()) < 2
 
 
 @pytest.mark.parametrize("shift", [-100.0, 0.0, 1e-3, 50.0])
