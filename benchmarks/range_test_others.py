@@ -1,4 +1,4 @@
-"""Measures the range test on `other_workloads`, which tuned nothing: sweeps, and what training at each rate gives. JAX.
+"""Measures the range test on `other_workloads`, which tuned no constant: sweeps, and what each rate gives. JAX.
 
 Three optimizers, two seeds. The truth: a whole run at each rate of a ladder of half decades and at the two rates
 halfway from its best to the neighbours, constant and with 5 % warm-up and linear decay, judged by the mean validation

@@ -1,11 +1,13 @@
 """The compiled training step on TensorFlow: a `tf.function` that updates variables in place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
-from keras.src.backend.tensorflow.trainer import TFEpochIterator
+from keras.src.trainers.epoch_iterator import EpochIterator
 
 from keras_lr._backends.steps_in_place import StepsInPlace
 
@@ -21,17 +23,20 @@ class TrainingSteps(StepsInPlace):
             )
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        super().__init__(model)
+        self._is_traced = model.train_function is not None
         self._element_spec: Any = None
-        self._batch: Any = None
+        super().__init__(model)
 
     def batches(self, iterator_arguments: dict[str, Any], count: int) -> Sequence[Any]:
-        epoch = TFEpochIterator(distribute_strategy=self._model.distribute_strategy, **iterator_arguments)
-        dataset = epoch.data_adapter.get_tf_dataset()
-        # The same element specification as in `fit`, or the step would be traced again.
+        adapter = EpochIterator(**iterator_arguments).data_adapter
+        data = [iterator_arguments.get(name) for name in ("x", "y", "sample_weight")]
+        are_arrays = all(part is None or isinstance(part, np.ndarray) for part in keras.tree.flatten(data))
+        if are_arrays and self._is_traced:
+            # Slices of the arrays: a dataset, which holds no lists, would copy them whole first.
+            found = islice(adapter.get_numpy_iterator(), count)
+            return [keras.tree.map_structure(tf.constant, keras.tree.lists_to_tuples(batch)) for batch in found]
+        dataset = adapter.get_tf_dataset()
         self._element_spec = dataset.element_spec
-        # One endless iterator for all steps: making one a step would cost more than many a step.
-        self._feed = self._generated(lambda: iter(lambda: self._batch, None))
         return list(dataset.take(count))
 
     def copy(self) -> Any:
@@ -42,11 +47,9 @@ class TrainingSteps(StepsInPlace):
             variable.assign(value)
 
     def _fed(self, batch: Any) -> Any:
-        self._batch = batch
-        return self._feed if self._model.steps_per_execution == 1 else self._generated(lambda: (batch,))
-
-    def _generated(self, generator: Callable[[], Any]) -> Any:
-        dataset = tf.data.Dataset.from_generator(generator, output_signature=self._element_spec)
-        options = tf.data.Options()
-        options.experimental_optimization.inject_prefetch = False  # it would fetch the batch of the step before
-        return iter(dataset.with_options(options))
+        if self._is_traced:
+            return [batch]
+        # The first step must be traced through an iterator with the specification that `fit` will have, or `fit` would
+        # trace it again. An iterator for every step would cost more than many a step.
+        self._is_traced = True
+        return iter(tf.data.Dataset.from_generator(lambda: (batch,), output_signature=self._element_spec))

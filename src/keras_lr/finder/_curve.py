@@ -116,10 +116,12 @@ class RangeTestResult(Shown):
         return replace(seen, noise=_own_rule.TYPICAL_NOISE) if self.is_validation else seen
 
     def _reason(self, seen: Observed, rate: float, use: Use) -> str:
+        edge = (
+            "was half of the way back to its start at the rate" if seen.has_climbed else "was still low up to the rate"
+        )
         return (
-            f"The loss had fallen by half when the rates summed up to {10**seen.fall:.2g}, and was three quarters of "
-            f"the way back to its start at the rate {10**seen.edge:.2g}; with {self.kind.name} the best rate as "
-            f"{use.value} lies near {rate:.2g}."
+            f"The loss had fallen by half when the rates summed up to {10**seen.fall:.2g}, and {edge} "
+            f"{10**seen.edge:.2g}; with {self.kind.name} the best rate as {use.value} lies near {rate:.2g}."
         )
 
     def _peer_suggestion(self, rule: Rule) -> Suggestion:
@@ -167,14 +169,15 @@ class RangeTestResult(Shown):
             "optimizer": self.optimizer,
             "training steps": steps,
         }
-        rules = {"keras-lr, constant": constant, "keras-lr, peak": peak} | {name: self.suggest(name) for name in RULES}
-        rows = [(name, s.rate, s.low, s.high) for name, s in rules.items()]
+        found = [("constant", "keras-lr", constant), ("peak", "keras-lr", peak)]
+        found += [(name, rule.library, self.suggest(rule)) for name, rule in RULES.items()]
+        rows = [(name, library, s.rate, s.low, s.high) for name, library, s in found]
         return Report(
             "Learning rate range test",
             [
                 Facts(facts),
                 Text(constant.reason),
-                Table("Suggestions", ("rule", "learning rate", "low", "high"), rows, note=_TABLE_NOTE),
+                Table("Suggestions", ("rule", "library", "learning rate", "low", "high"), rows, note=_TABLE_NOTE),
                 self._chart(constant),
             ],
         )
@@ -198,7 +201,7 @@ class RangeTestResult(Shown):
         )
 
 
-_TABLE_NOTE = "The interval of ours is calibrated on tuned runs; that of another rule is the extremes of the sweeps."
+_TABLE_NOTE = "The interval of keras-lr comes from tuned runs, that of another library is the extremes of the sweeps."
 
 
 def _counted(sweeps: int) -> str:

@@ -1,7 +1,7 @@
 """Our own suggestion: a fixed distance, in decades, below a mean of two rates that a curve shows.
 
-The *edge* is the rate at which the pooled loss has climbed three quarters of the way back to its start: there the steps
-are too long for the curvature. The *fall* is the sum of the rates up to the step where the loss had fallen by half: how
+The *edge* is the rate at which the pooled loss has climbed half of the way back to its start: there the steps are too
+long for the curvature. The *fall* is the sum of the rates up to the step where the loss had fallen by half: how
 much learning the descent took, whatever the pace of the sweep. SGD goes by the edge, and by the noise: the more the
 losses of single batches differ, measured by the descent, the lower its best rate. Adam, whose steps are as long as its
 rate whatever the gradient is, goes mostly by the fall and not by the noise:
@@ -9,8 +9,8 @@ rate whatever the gradient is, goes mostly by the fall and not by the noise:
     log10(rate) = (1 - share) log10(edge) + share log10(fall) - exponent log10((noise + 0.03) / 0.08) - distance
 
 Nothing in it depends on the unit of the loss or on a constant added to it. Shares, exponents and distances were fitted
-on the tasks of `benchmarks/range_test_study.py`; what they reach on others, which tuned nothing, stands there and in
-`docs/range_test.md`.
+on the tasks of `benchmarks/range_test_study.py`; what they reach on others, which tuned no constant, stands there and
+in `docs/range_test.md`.
 """
 
 import enum
@@ -56,21 +56,23 @@ class Observed:
     """What a curve shows.
 
     Args:
-        edge: decimal logarithm of the rate at which the loss has climbed three quarters of the way back.
+        edge: decimal logarithm of the rate at which the loss has climbed half of the way back.
         fall: decimal logarithm of the sum of the rates up to the step where the loss had fallen by half.
         noise: median deviation of the first losses from their median, over the descent.
+        has_climbed: whether the loss came back at the edge; else the sweep ended there.
     """
 
     edge: float
     fall: float
     noise: float
+    has_climbed: bool = True
 
 
 # Fitted on the eight tasks of benchmarks/small_tasks.py and the eight workloads of benchmarks/workloads.py.
-PLAIN = Kind("SGD without momentum", share=0.1, exponent=0.4, constant=0.65, peak=0.3, below=0.4, above=1.0)
-HEAVY_BALL = Kind("SGD with momentum 0.9", share=0.1, exponent=0.4, constant=1.0, peak=0.65, below=0.5, above=1.0)
-ADAPTIVE = Kind("Adam", share=0.7, exponent=0.0, constant=0.75, peak=0.3, below=0.8, above=1.1)
-LEVEL = 0.75  # of the way back to the start
+PLAIN = Kind("SGD without momentum", share=0.1, exponent=0.4, constant=0.5, peak=0.3, below=0.4, above=1.0)
+HEAVY_BALL = Kind("SGD with momentum 0.9", share=0.1, exponent=0.4, constant=0.95, peak=0.55, below=0.5, above=1.0)
+ADAPTIVE = Kind("Adam", share=0.7, exponent=0.0, constant=0.7, peak=0.3, below=0.8, above=1.1)
+LEVEL = 0.5  # of the way back to the start; a dead network, which predicts a constant, may never climb higher
 LAG = 3  # steps that a loss takes to show that it diverges
 TYPICAL_NOISE, SLIGHT_NOISE = 0.05, 0.03
 LAST_EDGE = 50.0  # times the moving rate: a loss that has not climbed by then may never do, and this is high enough
@@ -118,14 +120,15 @@ def observe(rates: np.ndarray, sweeps: np.ndarray, last_edge: float = math.inf) 
     first = losses[:, : max(2, len(rates) // 8)]
     start = float(np.median(first))
     lowest = int(np.argmin(pooled))
-    noise = float(np.median(np.abs(first - start))) if np.isfinite(start) else math.inf
-    within = losses.size * WINDOW / (logs[-1] - logs[0])
-    _check_descent(rates, start, noise, float(pooled[lowest]), lowest, max(1.0, within))
+    _check_descent(rates, first, losses[:, np.abs(logs - logs[lowest]) <= WINDOW / 2], lowest)
     descent = start - float(pooled[lowest])
-    edge = _edge(logs, pooled, lowest, start - (1 - LEVEL) * descent, last_edge)
+    noise = float(np.median(np.abs(first - start)))
+    height = start - (1 - LEVEL) * descent
+    edge = _edge(logs, pooled, lowest, height, last_edge)
     still_high = np.flatnonzero(pooled[:lowest] >= start - descent / 2)
     fallen = int(still_high[-1]) + 1 if len(still_high) else 1
-    return Observed(edge, math.log10(float(np.sum(rates[:fallen]))), noise / descent)
+    has_climbed = bool(np.any(pooled[lowest:] >= height))
+    return Observed(edge, math.log10(float(np.sum(rates[:fallen]))), noise / descent, has_climbed)
 
 
 def _edge(logs: np.ndarray, pooled: np.ndarray, lowest: int, height: float, last_edge: float) -> float:
@@ -142,15 +145,19 @@ def _edge(logs: np.ndarray, pooled: np.ndarray, lowest: int, height: float, last
     )
 
 
-def _check_descent(rates: np.ndarray, start: float, noise: float, smallest: float, lowest: int, pooled: float) -> None:
+def _check_descent(rates: np.ndarray, first: np.ndarray, last: np.ndarray, lowest: int) -> None:
+    """Raise `NoAnswer` where the losses around the lowest one may be the first ones over again."""
+    start, smallest = float(np.median(first)), float(np.quantile(last, 0.5, method="inverted_cdf"))
     if not np.isfinite(start):
         raise NoAnswer(
             f"the loss is not finite at the lowest rates, from {rates[0]:.3g} on. Look at the data and the model: "
             f"model.evaluate must give a number; then repeat the test with low={rates[0] / 1000:.0g}."
         )
-    # The lowest of a hundred medians of nothing but noise lies about 4 / sqrt(number) of such deviations down,
-    # and more at the two ends, where a window holds half as many.
-    if start - smallest <= 8 * noise / math.sqrt(pooled) + 1e-6 * abs(start):
+    # The lowest of a hundred medians of nothing but noise lies about 4 / sqrt(number) of such deviations down, and
+    # more at the two ends, where a window holds half as many. Both count, for noise may shrink with the loss.
+    deviations = np.concatenate([np.abs(first - start).ravel(), np.abs(last - smallest).ravel()])
+    noise = float(np.median(deviations))
+    if start - smallest <= 10 * noise / math.sqrt(last.size) + 1e-6 * abs(start):
         raise NoAnswer(
             f"the loss never fell below its start of {start:.4g} by more than its noise of {noise:.2g}: either no "
             f"rate from {rates[0]:.3g} to {rates[-1]:.3g} trains this model, or it is trained already."

@@ -132,15 +132,11 @@ class TrainingData:
     def _drawn(self, steps: TrainingSteps, count: int, seed: int) -> list[Any]:
         rows = len(keras.tree.flatten(self._training)[0])
         random = np.random.default_rng(seed)
-        per_pass = max(1, rows // self._batch_size)
-        found: list[Any] = []
-        if count <= per_pass:
-            order = random.permutation(rows)[: count * self._batch_size]
-            found = list(steps.batches(self._iterator_arguments(*self._rows(order)), count))
-        else:
-            order = random.permutation(rows)[: per_pass * self._batch_size]
-            found = list(steps.batches(self._iterator_arguments(*self._rows(order)), per_pass))
-        return found
+        count = min(count, max(1, rows // self._batch_size))
+        # One row more where the last batch of `fit` is smaller: TensorFlow then traces a step for any size at once.
+        more = rows % self._batch_size > 0
+        order = random.permutation(rows)[: count * self._batch_size + more]
+        return list(steps.batches(self._iterator_arguments(*self._rows(order)), count))
 
     def _rows(self, order: np.ndarray) -> tuple[Any, Any, Any]:
         sliceables = array_slicing.convert_to_sliceable(self._training)
