@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from keras_lr._backends import lists
+from keras_lr._backends.moves import move_
 from keras_lr._backends.products import products
 from keras_lr._backends.search_scalars import at_once, choose, either, pack, unpack
 from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, at_rest, set_out
@@ -108,6 +109,8 @@ class AcrossBatches(GlobalOptimizer):
         state.scale, state.descent = state.search[_ACCEPTED], u
         for name, moment in zip(self.direction.slots, moments, strict=True):
             setattr(state, name, moment)
+        if self.weight_decay is None:
+            return move_(state.variables, x, u, origin - now.position)
         return lists.add_(self.decay_(x, state, state.factors * taken), u, origin - now.position)
 
     def _downhill(
