@@ -16,13 +16,15 @@ from sklearn.datasets import load_breast_cancer
 
 import keras_lr
 from keras_lr.line_search import Inexact
-from keras_lr.optimizers import GradientOnly, ProbabilisticLineSearch, SteepestDescent
+from keras_lr.optimizers import AdagradDirection, GradientOnly, ProbabilisticLineSearch, SteepestDescent
 
 EVALUATIONS = 3000
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 SEARCHES = {
     "GOLS-I": lambda: GradientOnly(Inexact(), SteepestDescent(), max_update_norm=1.0, initial_step=1e-8),
-    "GOLS-I, default": lambda: GradientOnly(decay_steps=EVALUATIONS),
+    "GOLS-I along Adagrad": lambda: GradientOnly(
+        Inexact(overshoot=3.0), AdagradDirection(), max_update_norm=3.0, decay_steps=EVALUATIONS
+    ),
     "PLS": ProbabilisticLineSearch,
 }
 

@@ -16,7 +16,7 @@ def contenders():
         "momentum": lambda: keras.optimizers.SGD(1e-3, momentum=0.9),
         "momentum again": lambda: keras.optimizers.SGD(1e-3, momentum=0.9),
         "along the gradient": lambda: GradientOnly(direction=SteepestDescent()),
-        "along Adagrad": lambda: GradientOnly(),
+        "the default, along RMSprop": lambda: GradientOnly(),
     }
 
 

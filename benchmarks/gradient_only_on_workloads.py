@@ -121,11 +121,11 @@ def starts(names, seeds):
     decades = [start for start in STARTS if start < cap] + [cap]
     tried = {"linear": decades, "none": [default.initial_step]}
     for name in names:
-        for rule, by_decay in ((AtTheCap(), {key: [cap] for key in DECAYS}), (default.rule, tried)):
+        for rule, by_decay in ((default.rule, tried), (AtTheCap(), {key: [cap] for key in DECAYS})):
             runner = Runner(WORKLOADS[name], rule, direction)
-            for decay, first_steps in by_decay.items():
-                for start in first_steps:
-                    for seed in range(seeds):
+            for seed in range(seeds):
+                for decay, first_steps in by_decay.items():
+                    for start in first_steps:
                         yield tell(name, rule, direction, cap, decay, start, seed, runner)
 
 

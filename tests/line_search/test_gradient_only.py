@@ -102,6 +102,16 @@ def test_inexact_from_a_tiny_step_doubles_until_the_slope_turns():
     assert exact <= machine.search.accepted_step_size < 2 * exact
 
 
+def test_only_the_first_search_grows_by_its_own_factor():
+    machine = Machine(Inexact(first_growth=10.0), [1.0, 1.0], initial_step=1e-4, max_update_norm=1e6)
+    trials = []
+    for gradient in (1.0, 1.0, 1.0, -0.1, -0.1, 1.0, -2.0):
+        machine.see(np.array([gradient, 0.0]))
+        trials.append(machine.search.step_size)
+    # It grows to 1e-2, ends there and sets out again; the second search doubles, and ends; the third halves.
+    np.testing.assert_allclose(trials, [1e-4, 1e-3, 1e-2, 1e-2, 2e-2, 2e-2, 1e-2], rtol=1e-6)
+
+
 @pytest.mark.parametrize("rule", [Quadratic(), Bisection(precision=1e-6)])
 def test_exact_minimiser_of_a_quadratic(rule):
     curvatures = np.array([1.0, 4.0, 0.5])
@@ -202,6 +212,7 @@ def test_floats_and_tensors_decide_alike(step, cap, slope, value, phase, norm):
     ("build", "word"),
     [
         (lambda: Inexact(growth=1.0), "growth"),
+        (lambda: Inexact(first_growth=0.5), "0.5"),
         (lambda: Maximum(overshoot=-1.5), "-1.5"),
         (lambda: Bisection(precision=0.0), "precision"),
         (lambda: SlopeTracking(gain=-1.0), "gain"),

@@ -7,5 +7,7 @@ import keras
 
 if keras.backend.backend() == "jax":
     from keras_lr._backends.products_jax import products as products
+elif keras.backend.backend() == "tensorflow":
+    from keras_lr._backends.products_tensorflow import products as products
 else:
     from keras_lr._backends.products_apart import products as products

@@ -12,7 +12,11 @@ def either(condition: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any
 
     ``tf.where`` broadcasts the condition and writes a new tensor; this operation hands on one of the two.
     """
-    return keras.tree.map_structure(lambda a, b: tf.raw_ops.Select(condition=condition, **_pair(a, b)), yes(), no())
+
+    def select(a: Any, b: Any) -> Any:
+        return a if a is b else tf.raw_ops.Select(condition=condition, **_pair(a, b))
+
+    return keras.tree.map_structure(select, yes(), no())
 
 
 def inner(a: list[Any], b: list[Any]) -> Any:

@@ -144,8 +144,8 @@ def set_out(
 
 
 def select(condition: Any, yes: Search, no: Search) -> Search:
-    """Return one of two states, field by field."""
-    return Search(*(where(condition, a, b) for a, b in zip(yes, no, strict=True)))
+    """Return one of two states, field by field; a field that both have in common stays."""
+    return Search(*(a if a is b else where(condition, a, b) for a, b in zip(yes, no, strict=True)))
 
 
 def narrow(search: Search, slope: Scalar) -> Search:

@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from keras_lr._backends import lists
+from keras_lr._backends.moves import move_
 from keras_lr._backends.products import products
 from keras_lr._backends.search_scalars import at_once, choose, either, pack, unpack
 from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, at_rest, set_out
@@ -96,9 +97,8 @@ class AcrossBatches(GlobalOptimizer):
         accept, settled = self.decide(search, seen, state)
 
         # The weights go on along the new u whether that is another one or not, so nothing reads the old u after it.
-        moments = self._moments(state)
-        moments = either(accept, lambda: self.direction.remember(g, moments), lambda: moments)
-        u = either(accept, lambda: self._downhill(g, moments, state, settled.accepts), lambda: state.descent)
+        before = state.descent, [getattr(state, name) for name in self.direction.slots]
+        u, moments = either(accept, lambda: self._downhill(g, *before, state, settled.accepts), lambda: before)
 
         steepness = either(accept, lambda: self._steepness(g, u, seen), lambda: (search.start_slope, search.length))
         now = at_once(self._go_on, accept, settled, *steepness, cap, seen.value)
@@ -109,12 +109,16 @@ class AcrossBatches(GlobalOptimizer):
         state.scale, state.descent = state.search[_ACCEPTED], u
         for name, moment in zip(self.direction.slots, moments, strict=True):
             setattr(state, name, moment)
+        if self.weight_decay is None:
+            return move_(state.variables, x, u, origin - now.position)
         return lists.add_(self.decay_(x, state, state.factors * taken), u, origin - now.position)
 
-    def _downhill(self, g: Tensors, moments: list[Tensors], state: State, made: Any) -> Tensors:
+    def _downhill(
+        self, g: Tensors, old: Tensors, moments: list[Tensors], state: State, made: Any
+    ) -> tuple[Tensors, list[Tensors]]:
         """Return u, of which -u is the direction: g with every entry scaled by a positive number, so it descends."""
-        u = self.direction.descend(g, moments, made)
-        return u if self.layer_factors is None else lists.scale_(lists.copy(u), state.factors)
+        u, moments = self.direction.descend(g, moments, old, made)
+        return (u if self.layer_factors is None else lists.scale_(lists.copy(u), state.factors)), moments
 
     def _steepness(self, g: Tensors, u: Tensors, seen: Seen) -> tuple[Any, Any]:
         """Return the slope -gᵀu and ‖u‖."""
@@ -133,9 +137,6 @@ class AcrossBatches(GlobalOptimizer):
         notes = choose(accept, lambda: self.begin(now, u, state), lambda: kept)
         for name, value in zip(self.notes, notes, strict=True):
             setattr(state, name, value)
-
-    def _moments(self, state: State) -> list[Tensors]:
-        return [getattr(state, name) for name in self.direction.slots]
 
     def _value(self, state: State) -> Any:
         return batch_at_hand(self).loss if self.needs_batch else ops.zeros_like(state.scale)

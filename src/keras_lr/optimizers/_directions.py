@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 import keras
 
 from keras_lr._backends import lists
+from keras_lr._backends.second_moment import over_root_
 from keras_lr.line_search._scalars import sqrt
 from keras_lr.line_search._value import Value
 
@@ -24,16 +25,17 @@ class Direction(Protocol):
 
     slots: ClassVar[tuple[str, ...]]
 
-    def remember(self, gradient: Tensors, moments: list[Tensors]) -> list[Tensors]:
-        """Return the new moments.
+    def descend(
+        self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any
+    ) -> tuple[Tensors, list[Tensors]]:
+        """Return u, of which -u is the direction, and the new moments.
 
         Args:
             gradient: g, not to be consumed.
             moments: One list of tensors for each name in ``slots``, zeros at first; may be consumed.
+            old: The u before this one; may be consumed.
+            made: How many directions were made before, a scalar.
         """
-
-    def descend(self, gradient: Tensors, moments: list[Tensors], made: Any) -> Tensors:
-        """Return u, of which -u is the direction; ``made`` is how many directions were made before, a scalar."""
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -43,11 +45,10 @@ class SteepestDescent(Value):
 
     slots: ClassVar[tuple[str, ...]] = ()
 
-    def remember(self, gradient: Tensors, moments: list[Tensors]) -> list[Tensors]:
-        return moments
-
-    def descend(self, gradient: Tensors, moments: list[Tensors], made: Any) -> Tensors:
-        return gradient
+    def descend(
+        self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any
+    ) -> tuple[Tensors, list[Tensors]]:
+        return gradient, moments
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -62,11 +63,11 @@ class AdagradDirection(Value):
     epsilon: float = 1e-10
     slots: ClassVar[tuple[str, ...]] = ("second_moment",)
 
-    def remember(self, gradient: Tensors, moments: list[Tensors]) -> list[Tensors]:
-        return [lists.addcmul_(moments[0], gradient, gradient, 1.0)]
-
-    def descend(self, gradient: Tensors, moments: list[Tensors], made: Any) -> Tensors:
-        return lists.under_(lists.root(moments[0], self.epsilon), gradient)
+    def descend(
+        self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any
+    ) -> tuple[Tensors, list[Tensors]]:
+        u, moment = over_root_(old, moments[0], gradient, self.epsilon)
+        return u, [moment]
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -86,11 +87,11 @@ class RMSpropDirection(Value):
     def __post_init__(self) -> None:
         _check("rho", self.rho)
 
-    def remember(self, gradient: Tensors, moments: list[Tensors]) -> list[Tensors]:
-        return _followed(moments, gradient, self.rho)
-
-    def descend(self, gradient: Tensors, moments: list[Tensors], made: Any) -> Tensors:
-        return lists.under_(lists.root(moments[0], self.epsilon), gradient)
+    def descend(
+        self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any
+    ) -> tuple[Tensors, list[Tensors]]:
+        u, moment = over_root_(old, moments[0], gradient, self.epsilon, self.rho)
+        return u, [moment]
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -110,16 +111,12 @@ class AdamDirection(Value):
     def __post_init__(self) -> None:
         _check("beta_2", self.beta_2)
 
-    def remember(self, gradient: Tensors, moments: list[Tensors]) -> list[Tensors]:
-        return _followed(moments, gradient, self.beta_2)
-
-    def descend(self, gradient: Tensors, moments: list[Tensors], made: Any) -> Tensors:
+    def descend(
+        self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any
+    ) -> tuple[Tensors, list[Tensors]]:
         correction = sqrt(1.0 - self.beta_2 ** (made + 1.0))
-        return lists.scale_(lists.under_(lists.root(moments[0], self.epsilon * correction), gradient), correction)
-
-
-def _followed(moments: list[Tensors], gradient: Tensors, weight: float) -> list[Tensors]:
-    return [lists.addcmul_(lists.scale_(moments[0], weight), gradient, gradient, 1.0 - weight)]
+        u, moment = over_root_(old, moments[0], gradient, self.epsilon * correction, self.beta_2)
+        return lists.scale_(u, correction), [moment]
 
 
 def _check(name: str, weight: float) -> None:

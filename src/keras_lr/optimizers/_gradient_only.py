@@ -14,7 +14,7 @@ from keras_lr._backends.search_scalars import at_once
 from keras_lr.line_search._dynamic import Decision, Limits, Rule, Search, Seen, judge
 from keras_lr.line_search._gradient_only import Inexact
 from keras_lr.optimizers._across_batches import AcrossBatches
-from keras_lr.optimizers._directions import AdagradDirection, Direction
+from keras_lr.optimizers._directions import Direction, RMSpropDirection
 from keras_lr.optimizers._global import State
 
 
@@ -27,15 +27,15 @@ class GradientOnly(AcrossBatches):
 
     Args:
         rule: A search of `keras_lr.line_search`: `Inexact`, `Maximum`, `Back`, `Bisection`, `Quadratic` or
-            `SlopeTracking`. Default: `Inexact(overshoot=3.0)`.
-        direction: Along what to search: `SteepestDescent`, `AdagradDirection` (the default), `RMSpropDirection` or
-            `AdamDirection`.
+            `SlopeTracking`. Default: `Inexact(overshoot=3.0, first_growth=10.0)`.
+        direction: Along what to search: `RMSpropDirection` (the default), `AdagradDirection`, `AdamDirection` or
+            `SteepestDescent`.
         max_update_norm: The cap: the largest length of one update over all weights, a float or a schedule of the
             step. Under noise it is the cap that holds the step size, so it matters.
         decay_steps: The horizon, the steps that the training will have. When given, the cap falls linearly to 0
             over it. Give it wherever it is known: no search lowers the noise floor by itself.
-        initial_step: The very first trial, in units of the direction. Each decade that it is too small costs about
-            three gradients, once; too large a start is cut by the cap.
+        initial_step: The very first trial, in units of the direction. Each decade that it is too small costs one
+            gradient, once; too large a start is cut by the cap.
         limits: The guards that hold for every rule.
         **kwargs: As for every Keras optimizer; `weight_decay` is decoupled, applied once an accepted step with that
             step's size.
@@ -54,7 +54,7 @@ class GradientOnly(AcrossBatches):
         >>> from keras_lr.optimizers import GradientOnly
         >>> optimizer = GradientOnly(decay_steps=1000)
         >>> optimizer.rule
-        Inexact(growth=2.0, overshoot=3.0)
+        Inexact(growth=2.0, overshoot=3.0, first_growth=10.0)
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class GradientOnly(AcrossBatches):
         rule: Rule | None = None,
         direction: Direction | None = None,
         *,
-        max_update_norm: Any = 3.0,
+        max_update_norm: Any = 5.0,
         decay_steps: int | None = None,
         initial_step: float = 1e-4,
         limits: Limits | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            direction or AdagradDirection(), max_update_norm, decay_steps, initial_step, limits or Limits(), **kwargs
+            direction or RMSpropDirection(), max_update_norm, decay_steps, initial_step, limits or Limits(), **kwargs
         )
-        self.rule = Inexact(overshoot=3.0) if rule is None else rule
+        self.rule = Inexact(overshoot=3.0, first_growth=10.0) if rule is None else rule
         self.needs_batch = self.rule.needs_value
 
     def decide(self, search: Search, seen: Seen, state: State) -> Decision:
