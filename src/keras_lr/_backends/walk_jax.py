@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from keras_lr._backends import lists
+from keras_lr._backends.search_scalars_ops import SMALL
 from keras_lr._backends.walk_ops import Tensor, Tensors, line_from_first_trial
 from keras_lr.line_search import Walk
 
@@ -19,12 +20,16 @@ def walk(batch: Any, variables: list[Any], direction: Tensors, scale: Tensor, fi
     base = jax.lax.optimization_barrier(_moved(variables, direction, scale * first, go))
 
     def settle(alpha: Tensor) -> None:
-        # A loop of one turn or none: unlike a conditional, it changes the weights where they are.
-        def move(state: Any) -> Any:
+        def move(weights: Tensors) -> Tensors:
             far = scale * (alpha - first)
-            return False, [x + far * d for x, d in zip(state[1], direction, strict=True)]
+            return [x + far * d for x, d in zip(weights, direction, strict=True)]
 
-        _, end = jax.lax.while_loop(lambda state: state[0], move, (go & (alpha != first), base))
+        if sum(x.size for x in base) < SMALL:
+            end = [jnp.where(go, a, x) for a, x in zip(move(base), base, strict=True)]
+        else:
+            # A loop of one turn or none: a conditional would copy the weights, and a pass over them costs as well.
+            state = (go & (alpha != first), base)
+            _, end = jax.lax.while_loop(lambda state: state[0], lambda state: (False, move(state[1])), state)
         lists.write(variables, end)
 
     return Walk(line_from_first_trial(batch, base, direction, scale, first), settle)
