@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_lr._backends.search_scalars import unpack
+from keras_lr._backends.search_scalars_ops import SMALL
 from keras_lr._backends.walks import leap, walk
 
 
@@ -35,9 +36,14 @@ def scalar(value):
     return unpack(ops.convert_to_tensor(value, dtype="float32"))[0][0]
 
 
-@pytest.fixture
-def bowl():
-    return Bowl([keras.Variable(np.zeros((2, 2), "float32")), keras.Variable(np.zeros(3, "float32"))])
+@pytest.fixture(params=[3, SMALL])
+def bowl(request):
+    """Few weights and many: how the last move is made depends on their number."""
+    return Bowl([keras.Variable(np.zeros((2, 2), "float32")), keras.Variable(np.zeros(request.param, "float32"))])
+
+
+def everywhere(bowl, value):
+    return [ops.full(v.shape, value) for v in bowl.variables]
 
 
 def values(bowl):
@@ -55,15 +61,15 @@ def without_gradients(function):
 
 
 def test_losses_and_slopes_on_the_way_and_the_end(bowl):
-    direction = [ops.ones((2, 2)), ops.ones((3,))]
-    first = scalar(0.25)
+    direction = everywhere(bowl, 1.0)
+    first, weights = scalar(0.25), len(values(bowl))
 
     def go():
         way = walk(bowl, bowl.variables, direction, scalar(2.0), first, scalar(1.0) > 0.0)
-        assert float(way.line.phi(first)) == pytest.approx(7 * 0.25)
+        assert float(way.line.phi(first)) == pytest.approx(weights * 0.25)
         assert float(way.line.phi(scalar(0.5))) == pytest.approx(0.0, abs=1e-6)
         value, slope = way.line.phi_and_slope(scalar(0.0))
-        assert (float(value), float(slope)) == pytest.approx((7.0, -28.0))
+        assert (float(value), float(slope)) == pytest.approx((weights, -4.0 * weights))
         way.settle(scalar(0.125))
 
     without_gradients(go)
@@ -72,7 +78,7 @@ def test_losses_and_slopes_on_the_way_and_the_end(bowl):
 
 
 def test_an_accepted_first_trial_needs_no_second_move(bowl):
-    direction = [ops.ones((2, 2)), ops.ones((3,))]
+    direction = everywhere(bowl, 1.0)
     first = scalar(0.3)
     without_gradients(
         lambda: walk(bowl, bowl.variables, direction, scalar(1.0), first, scalar(1.0) > 0.0).settle(first)
@@ -82,7 +88,7 @@ def test_an_accepted_first_trial_needs_no_second_move(bowl):
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_nothing_moves_without_go_whatever_the_direction_holds(bowl, poison):
-    direction = [ops.ones((2, 2)) * poison, ops.ones((3,)) * poison]
+    direction = everywhere(bowl, poison)
     no = scalar(1.0) < 0.0
 
     def stay():
@@ -94,7 +100,7 @@ def test_nothing_moves_without_go_whatever_the_direction_holds(bowl, poison):
 
 
 def test_a_leap_moves_at_once(bowl):
-    direction = [ops.ones((2, 2)), ops.ones((3,))]
+    direction = everywhere(bowl, 1.0)
     without_gradients(lambda: leap(bowl.variables, direction, scalar(-0.5), scalar(1.0) > 0.0))
     np.testing.assert_array_equal(values(bowl), -0.5)
     assert bowl.forward_passes == 0

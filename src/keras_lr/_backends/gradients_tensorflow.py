@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import tree
 from keras.src.trainers.data_adapters import data_adapter_utils
 
+from keras_lr._backends.reports import Entry
 from keras_lr._backends.step_parts import Handed, reports_of
 
 Tensor = Any
@@ -90,13 +91,23 @@ def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any]
     # An in-place assignment must not overtake the reads of a trial.
     with tf.control_dependencies(gradients), give(Handed(loss, x, y, sample_weight, None, non_trainable, metrics)):
         model.optimizer.apply(gradients, weights)
-    logs = model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-    return {**logs, **{name: _copy(report) for name, report in reports_of(innermost).items()}}
+    reports = {name: _in_vector(name, report) for name, report in reports_of(innermost).items()}
+    numbers = {key: tf.identity(variable.value) for key, variable, _ in reports.values()}
+    return {**model.compute_metrics(x, y, y_pred, sample_weight=sample_weight), **numbers}
 
 
-def _copy(report: Any) -> Tensor:
-    variable, index = report if isinstance(report, tuple) else (report, ())
-    return tf.identity(variable.value)[index]
+def reported(outcome: Any, innermost: Any) -> Any:
+    """See `gradients`. A compiled step returns whole vectors: to take them apart there costs three kernels a number."""
+    reports = {name: _in_vector(name, report) for name, report in reports_of(innermost).items()}
+    read = {key: [outcome.pop(key)] for key in {key for key, _, _ in reports.values()}}
+    for name, (key, _, index) in reports.items():
+        outcome[name] = read[key][0] if index is None else Entry(read[key], index)
+    return outcome
+
+
+def _in_vector(name: str, report: Any) -> tuple[str, keras.Variable, int | None]:
+    """Return under which name a variable travels in the logs, the variable, and the place of the report in it."""
+    return (report[0].path, *report) if isinstance(report, tuple) else (name, report, None)
 
 
 def _first(x: Any) -> Tensor:

@@ -12,21 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-
-class Entry:
-    """One number of a vector, read when it is asked for."""
-
-    def __init__(self, read: list[Any], index: int) -> None:
-        self.read = read  # the vector, and the numbers in it once they are known
-        self.index = index
-
-    def __float__(self) -> float:
-        if len(self.read) == 1:
-            self.read.append(np.asarray(self.read[0]).tolist())
-        return float(self.read[1][self.index])
-
-    def __int__(self) -> int:
-        return int(float(self))
+from keras_lr._backends.reports import Entry
 
 
 @jax.tree_util.register_pytree_node_class

@@ -11,7 +11,7 @@ SMALL = 100_000  # numbers up to which they lie in the cache of the processor an
 
 def unpack(*vectors: Any) -> list[list[Any]]:
     """Return the entries of each vector (or scalar) as a list of scalars."""
-    return [list(ops.unstack(ops.reshape(vector, (-1,)))) for vector in vectors]
+    return [list(ops.unstack(vector)) if len(vector.shape) else [vector] for vector in vectors]
 
 
 def pack(scalars: list[Any], like: Any) -> Any:

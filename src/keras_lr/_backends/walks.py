@@ -1,16 +1,16 @@
-"""Picks how weights walk along a direction: in place on PyTorch, as new values where a compiler reuses the memory."""
+"""Picks how weights walk along a direction.
 
-import keras
+Each backend file offers the same verbs:
 
-if keras.backend.backend() == "torch":
-    from keras_lr._backends.walk_torch import leap as leap
-    from keras_lr._backends.walk_torch import steer as steer
-    from keras_lr._backends.walk_torch import walk as walk
-elif keras.backend.backend() == "jax":
-    from keras_lr._backends.walk_jax import leap as leap
-    from keras_lr._backends.walk_jax import steer as steer
-    from keras_lr._backends.walk_jax import walk as walk
-else:
-    from keras_lr._backends.walk_ops import leap as leap
-    from keras_lr._backends.walk_ops import steer as steer
-    from keras_lr._backends.walk_ops import walk as walk
+`walk(batch, variables, direction, scale, first, go)`: see `Batch.walk`.
+`leap(variables, direction, alpha, go)`: move the weights by `alpha * direction` without looking, where `go` holds.
+`steer(proposed, gradient, factor, astray)`: `factor * gradient` where the proposed direction went astray, else that.
+"""
+
+from keras_lr._backends.choice import module_of
+
+backend = module_of("walk")
+
+walk = backend.walk
+leap = backend.leap
+steer = backend.steer

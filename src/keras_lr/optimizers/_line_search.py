@@ -37,8 +37,8 @@ class Plan(NamedTuple):
     scale: Any  # factor on the direction
     first: Any  # the step to try first
     go: Any  # whether there is anything to gain
-    astray: Any  # whether a proposed direction does not descend
-    instead: Any  # factor on the gradient, which then replaces it
+    astray: Any  # whether a proposed direction does not descend; () where none is proposed
+    instead: Any  # factor on the gradient, which then replaces it; () likewise
     memory: Any  # what the rule remembers
     outcome: Any  # of a rule that evaluates nothing: `Accepted`, and what to remember; () for other rules
 
@@ -182,7 +182,7 @@ class LineSearch(keras.optimizers.Optimizer):
         accepted, memory = plan.outcome or self._search(batch, trainable_variables, direction, plan, numbers[4])
         if plan.outcome:
             leap(trainable_variables, direction, plan.scale * plan.first, plan.go)
-        replaced = numbers[3] + where(plan.astray, 1.0, 0.0)
+        replaced = numbers[3] if proposed is None else numbers[3] + where(plan.astray, 1.0, 0.0)
         own = (accepted.alpha, accepted.evaluations, accepted.status, replaced, accepted.alpha * plan.scale)
         lists.write([self._numbers], [pack([*own, *memory], kept)])
         if self._heading:
@@ -198,12 +198,14 @@ class LineSearch(keras.optimizers.Optimizer):
             slope: g·d for the update d of an optimizer; None to go along -g.
             length: ‖d‖².
         """
-        rule, norm = self.rule, sqrt(square)
+        rule = self.rule
+        astray: Any = ()
+        instead: Any = ()
         if slope is None:
-            astray, instead, length, slope = norm < 0.0, like(0.0, norm), norm, square
-            scale = -_reciprocal(norm) if rule.lengths else like(-1.0, square)
+            scale = -_reciprocal(sqrt(square)) if rule.lengths else like(-1.0, square)
+            slope = square
         else:
-            length = sqrt(length)
+            norm, length = sqrt(square), sqrt(length)
             astray, instead = slope > STEEPEST_COSINE * length * norm, -length * _reciprocal(norm)
             scale = _reciprocal(length) if rule.lengths else like(1.0, square)
             slope = where(astray, instead * square, slope)

@@ -95,28 +95,29 @@ def _make_train_function(model: keras.Model, force: bool = False) -> Any:
     # Before the first step is traced: an error inside it would cost a JAX model its weights.
     check(model)
     made = type(model).make_train_function(model, force)
-    after = getattr(innermost(model.optimizer), "after_step", None)
-    if after is not None and not hasattr(model.train_function, "checked"):
-        model.train_function = _checked(model.train_function, after)
+    if needs_batch(model.optimizer) and not hasattr(model.train_function, "watched"):
+        model.train_function = _watched(model.train_function, innermost(model.optimizer))
     return made
 
 
-def _checked(train_function: Any, after: Any) -> Any:
-    """Let the optimizer see the logs of a step before the next one: by then JAX has put the weights in safety."""
-    logs = None
+def _watched(train_function: Any, optimizer: Any) -> Any:
+    """Put what the optimizer reports in the logs, and let it see them: before the next step, since by then JAX has put
+    the weights in safety.
+    """
+    after, logs = getattr(optimizer, "after_step", None), None
 
     @wraps(train_function)
-    def checked(*arguments: Any) -> Any:
+    def watched(*arguments: Any) -> Any:
         nonlocal logs
-        if logs is not None:
+        if after is not None and logs is not None:
             seen, logs = logs, None
             after(seen)
-        outcome = train_function(*arguments)
+        outcome = gradients.reported(train_function(*arguments), optimizer)
         logs = outcome[0] if isinstance(outcome, tuple) else outcome
         return outcome
 
-    checked.checked = True  # type: ignore[attr-defined]
-    return checked
+    watched.watched = True  # type: ignore[attr-defined]
+    return watched
 
 
 def _train_step(model: keras.Model, *arguments: Any) -> Any:
