@@ -22,9 +22,8 @@ import numpy as np
 from workload import batch_order, take
 from workloads import WORKLOADS
 
-from keras_lr.line_search import Inexact
 from keras_lr.line_search._dynamic import Decision, Search
-from keras_lr.optimizers import AdagradDirection, GradientOnly, SteepestDescent
+from keras_lr.optimizers import AdagradDirection, AdamDirection, GradientOnly, RMSpropDirection
 
 DECAYS = {"linear": lambda t: 1.0 - t, "none": np.ones_like}
 STARTS = [10.0**power for power in range(-8, 9, 2)]
@@ -100,15 +99,16 @@ class Runner:
 
 
 def defaults(names, seeds):
-    """Caps and overshoots along two directions, with linear decay, beside the baseline."""
-    rules = [AtTheCap(), Inexact(), Inexact(overshoot=3.0)]
+    """Caps along the default direction and one along two others, with linear decay, beside the baseline."""
+    rule, caps = GradientOnly().rule, (1.0, 2.0, 3.0, 5.0, 10.0)
+    tried = [(rule, RMSpropDirection(), caps), (AtTheCap(), RMSpropDirection(), caps)]
+    tried += [(rule, direction, (2.0,)) for direction in (AdagradDirection(), AdamDirection())]
     for name in names:
-        for direction in (AdagradDirection(), SteepestDescent()):
-            for rule in rules:
-                runner = Runner(WORKLOADS[name], rule, direction)
-                for cap in (1.0, 3.0, 10.0):
-                    for seed in range(seeds):
-                        yield tell(name, rule, direction, cap, "linear", 1e-4, seed, runner)
+        for rule, direction, caps in tried:
+            runner = Runner(WORKLOADS[name], rule, direction)
+            for cap in caps:
+                for seed in range(seeds):
+                    yield tell(name, rule, direction, cap, "linear", 1e-4, seed, runner)
 
 
 def starts(names, seeds):
