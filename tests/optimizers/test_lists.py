@@ -43,6 +43,12 @@ def test_reductions_give_a_number_a_variable(verb, formula, drawn):
     np.testing.assert_allclose(ops.convert_to_numpy(got), wanted, rtol=1e-5)
 
 
+def test_variables_of_one_shape_keep_their_places_in_a_reduction():
+    drawn = [np.full(shape, i + 1.0, "float32") for i, shape in enumerate([(2,), (3, 2), (2,), (), (3, 2), ()])]
+    wanted = [float(np.sum(x)) for x in drawn]
+    np.testing.assert_allclose(ops.convert_to_numpy(lists.sums(tensors(drawn))), wanted)
+
+
 SCALES = {"a number": 0.5, "a scalar": np.float32(0.5), "one a variable": np.array([0.5, 2.0, -1.0], "float32")}
 
 
@@ -84,6 +90,8 @@ def test_conditions(holds, drawn):
     a, b, _ = drawn
     condition = ops.convert_to_tensor(holds)
     assert_same(lists.copy_where_(tensors(a), tensors(b), condition), b if holds else a)
+    moved = lists.where_(condition, lambda x, y: lists.lerp_(x, y, 0.25), tensors(a), tensors(b))
+    assert_same(moved, [x + 0.25 * (y - x) if holds else x for x, y in zip(a, b, strict=True)])
     first, second = lists.swap_where_(tensors(a), tensors(b), condition)
     assert_same(first, b if holds else a)
     assert_same(second, a if holds else b)

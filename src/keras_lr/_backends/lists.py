@@ -19,5 +19,9 @@ if keras.backend.backend() == "torch":
 else:
     from keras_lr._backends.lists_ops import *  # noqa: F403
 
+    if keras.backend.backend() == "jax":
+        from keras_lr._backends.lists_jax import copy_where_ as copy_where_
+        from keras_lr._backends.lists_jax import swap_where_ as swap_where_
+        from keras_lr._backends.lists_jax import where_ as where_
     if keras.backend.backend() == "tensorflow":
         from keras_lr._backends.lists_tensorflow import dense as dense

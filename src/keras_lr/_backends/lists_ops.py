@@ -3,12 +3,14 @@
 Nothing is overwritten here; that the verbs with an underscore may do so is PyTorch's affair.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from keras import ops
 
 Tensors = list[Any]
+SMALL = 2**16  # entries of a variable that is worth copying next to others of its shape, for want of a kernel
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -51,28 +53,28 @@ def smaller(a: Any, b: Any) -> Any:
 def dots(a: Tensors, b: Tensors, minus: Tensors | None = None) -> Any:
     """⟨aᵢ, bᵢ⟩ for each variable, or ⟨aᵢ, bᵢ - minusᵢ⟩ without cancellation: shape ``(n,)``."""
     if minus is not None:
-        b = [y - z for y, z in zip(b, minus, strict=True)]
-    return ops.stack([ops.sum(x * y) for x, y in zip(a, b, strict=True)])
+        return _summed(lambda x, y, z: x * (y - z), a, b, minus)
+    return _summed(lambda x, y: x * y, a, b)
 
 
 def squares(a: Tensors) -> Any:
     """‖aᵢ‖² for each variable: shape ``(n,)``."""
-    return ops.stack([ops.sum(x * x) for x in a])
+    return _summed(lambda x: x * x, a)
 
 
 def sums(a: Tensors) -> Any:
     """The sum of the entries of each variable: shape ``(n,)``."""
-    return ops.stack([ops.sum(x) for x in a])
+    return _summed(lambda x: x, a)
 
 
 def norms(a: Tensors) -> Any:
     """‖aᵢ‖₁ for each variable: shape ``(n,)``."""
-    return ops.stack([ops.sum(ops.abs(x)) for x in a])
+    return _summed(ops.abs, a)
 
 
 def distances(a: Tensors, b: Tensors) -> Any:
     """‖aᵢ - bᵢ‖² for each variable: shape ``(n,)``."""
-    return ops.stack([ops.sum(ops.square(x - y)) for x, y in zip(a, b, strict=True)])
+    return _summed(lambda x, y: ops.square(x - y), a, b)
 
 
 def copy(a: Tensors) -> Tensors:
@@ -80,14 +82,29 @@ def copy(a: Tensors) -> Tensors:
     return list(a)
 
 
+def where_(condition: Any, change: Callable[..., Tensors], a: Tensors, *others: Tensors) -> Tensors:
+    """Return ``change(a, *others)`` where the scalar ``condition`` holds, else a. Nothing is computed otherwise."""
+    return ops.cond(condition, lambda: change(a, *others), lambda: list(a))
+
+
 def copy_where_(a: Tensors, b: Tensors, condition: Any) -> Tensors:
     """Return a copy of b where the scalar ``condition`` holds, else a."""
-    return [ops.where(condition, y, x) for x, y in zip(a, b, strict=True)]
+    return where_(condition, lambda _, y: list(y), a, b)
 
 
 def swap_where_(a: Tensors, b: Tensors, condition: Any) -> tuple[Tensors, Tensors]:
     """Return (b, a) where the scalar ``condition`` holds, else (a, b). Both may be consumed."""
-    return copy_where_(a, b, condition), copy_where_(b, a, condition)
+
+    # XLA copies what a conditional exchanges, even if it does not. A loop that is not entered leaves its lists in
+    # place, provided that its body does not merely permute them: hence the choice, which always falls on b.
+    def exchange(turns: Any, a: Tensors, b: Tensors) -> tuple[Any, Tensors, Tensors]:
+        to_b = [ops.where(turns > 0, y, x) for x, y in zip(a, b, strict=True)]
+        to_a = [ops.where(turns > 0, x, y) for x, y in zip(a, b, strict=True)]
+        return turns - 1, to_b, to_a
+
+    turns = ops.cast(condition, "int32")
+    _, a, b = ops.while_loop(lambda turns, a, b: turns > 0, exchange, (turns, list(a), list(b)))
+    return a, b
 
 
 def add_(a: Tensors, b: Tensors, scale: Any = 1.0) -> Tensors:
@@ -158,3 +175,20 @@ def _each(scale: Any, a: Tensors) -> list[Any]:
     if getattr(scale, "shape", ()) == ():
         return [scale] * len(a)
     return [scale[i] for i in range(len(a))]
+
+
+def _summed(entries: Callable[..., Any], *lists: Tensors) -> Any:
+    """The sum of ``entries(x, y, ...)`` for each variable; small variables of a shape are summed in one kernel."""
+    groups: dict[Any, list[int]] = {}
+    for i, x in enumerate(lists[0]):
+        shape = tuple(x.shape)
+        groups.setdefault(shape if math.prod(shape) < SMALL else i, []).append(i)
+    parts = []
+    for members in groups.values():
+        flat = [ops.reshape(ops.stack([a[i] for i in members]), (len(members), -1)) for a in lists]
+        parts.append(ops.sum(entries(*flat), axis=1))
+    places = [i for members in groups.values() for i in members]
+    joined = ops.concatenate(parts)
+    if places == sorted(places):
+        return joined
+    return ops.take(joined, sorted(range(len(places)), key=places.__getitem__))

@@ -87,6 +87,11 @@ def copy(a: Tensors) -> Tensors:
     return [x.clone() for x in a]
 
 
+def where_(condition: Any, change: Callable[..., Tensors], a: Tensors, *others: Tensors) -> Tensors:
+    """Return ``change(a, *others)`` where the scalar ``condition`` holds, else a. Nothing is computed otherwise."""
+    return change(a, *others) if bool(condition) else a
+
+
 def copy_where_(a: Tensors, b: Tensors, condition: Any) -> Tensors:
     """Return a copy of b where the scalar ``condition`` holds, else a."""
     if bool(condition):

@@ -41,17 +41,13 @@ class AveragingOptimizer(GlobalOptimizer):
         """Return the training point from the average where ``on`` is 1 (x where it is 0)."""
         raise NotImplementedError
 
-    def training_step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
-        """Return the next training point: ``step`` of a method that averages."""
-        raise NotImplementedError
-
     def build_state(self) -> None:
         self.add_scalar("at_average")
 
-    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+    def resume_(self, x: Tensors, state: State) -> Tensors:
         x = self.to_training_(x, state, state.at_average)
         state.at_average = ops.zeros_like(state.at_average)
-        return self.training_step(x, g, state, rate)
+        return x
 
     @property
     def trains(self) -> bool:
@@ -116,7 +112,7 @@ class PolynomialAveraging(AveragingOptimizer):
         if self.average is not None:
             self.add_slot("averaged")
 
-    def training_step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+    def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         x = self.descend(x, g, state, rate)
         if self.average is not None:
             weight = (1.0 + self.average) / (self.count() + 1.0 + self.average)

@@ -70,9 +70,8 @@ class DoG(PolynomialAveraging):
         self.add_start("start")
 
     def descend(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
-        first = self.relative_start * (1.0 + ops.sqrt(self.pooled(lists.squares(x))))
-        travelled = ops.sqrt(self.pooled(lists.distances(x, state.start)))
-        state.distance = ops.where(self.count() == 0, first, lists.larger(state.distance, travelled))
+        (distance,) = lists.where_(self.count() == 0, self.first_distance, [state.distance], x)
+        state.distance = lists.larger(distance, ops.sqrt(self.pooled(lists.distances(x, state.start))))
         state.squared_gradients = state.squared_gradients + self.pooled(lists.squares(g))
         found = state.distance / ops.sqrt(state.squared_gradients)
         state.scale = ops.sum(found) / math.prod(found.shape)
@@ -82,6 +81,10 @@ class DoG(PolynomialAveraging):
     def get_config(self) -> dict[str, Any]:
         own = {"relative_start": self.relative_start, "epsilon": self.epsilon}
         return {**super().get_config(), **own}
+
+    def first_distance(self, _: Tensors, x: Tensors) -> Tensors:
+        """Return the length of the first step, a list of one."""
+        return [self.relative_start * (1.0 + ops.sqrt(self.pooled(lists.squares(x))))]
 
     def pooled(self, squares: Any) -> Any:
         """Return one sum of squares for the model from those of its variables."""

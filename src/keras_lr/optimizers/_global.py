@@ -74,6 +74,10 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         """
         raise NotImplementedError
 
+    def resume_(self, x: Tensors, state: State) -> Tensors:
+        """Return the weights to step from, where they are not the ones that the model holds."""
+        return x
+
     # What a subclass calls.
 
     def add_scalar(self, name: str, initial: float | Sequence[float] = 0.0, shape: tuple[int, ...] = ()) -> None:
@@ -162,13 +166,14 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         present = [self._get_variable_index(v) for v in trainable_variables]
         variables = [self._trainable_variables[i] for i in present]
         g = lists.dense(self._reduced(grads, trainable_variables), self.compute_dtype)
-        self._remember_start()
         before = self._read(present)
         multiplier = ops.cast(self._get_current_learning_rate(), self.compute_dtype)
         factors = self._factors(present)
         state = State(variables=variables, multiplier=multiplier, factors=factors, **before)
         rate = multiplier * factors
-        x = self.step(lists.read(variables, self.compute_dtype), g, state, rate)
+        x = self.resume_(lists.read(variables, self.compute_dtype), state)
+        self._remember_start(x, state, present)
+        x = self.step(x, g, state, rate)
         self._write(before, state, present)
         lists.write(variables, x)
 
@@ -181,11 +186,16 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
             return grads
         return [g for g, _ in self._all_reduce_sum_gradients(list(zip(grads, variables, strict=True)))]
 
-    def _remember_start(self) -> None:
+    def _remember_start(self, x: Tensors, state: State, present: list[int]) -> None:
+        first = ops.equal(self.iterations, 0)
+        absent = [i for i in range(len(self._trainable_variables)) if i not in set(present)]
+        others = lists.read([self._trainable_variables[i] for i in absent], self.compute_dtype)
         for name, every in self._starts.items():
-            start = lists.read(self._slots[name], self.compute_dtype)
-            weights = lists.thin(lists.read(self._trainable_variables, self.compute_dtype), every)
-            lists.write(self._slots[name], lists.copy_where_(start, weights, ops.equal(self.iterations, 0)))
+            setattr(state, name, lists.copy_where_(getattr(state, name), lists.thin(x, every), first))
+            if absent:
+                slots = [self._slots[name][i] for i in absent]
+                start = lists.read(slots, self.compute_dtype)
+                lists.write(slots, lists.copy_where_(start, lists.thin(others, every), first))
 
     def _factors(self, present: list[int]) -> Any:
         if self.layer_factors is None:

@@ -77,7 +77,7 @@ class ScheduleFree(AveragingOptimizer):
         self.add_scalar("weights")
         self.add_start("z")
 
-    def training_step(self, y: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+    def step(self, y: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         state.scale = self.rate_factor(y, g, state)
         share = self.averaging_share(state)
         u, decay = self.direction(g, state), self.decay(state)
@@ -104,10 +104,10 @@ class ScheduleFree(AveragingOptimizer):
         return share
 
     def to_average_(self, x: Tensors, state: State, on: Any) -> Tensors:
-        return lists.lerp_(x, state.z, on * (1.0 - 1.0 / self.interpolation))
+        return lists.where_(on == 1.0, lambda x, z: lists.lerp_(x, z, 1.0 - 1.0 / self.interpolation), x, state.z)
 
     def to_training_(self, x: Tensors, state: State, on: Any) -> Tensors:
-        return lists.lerp_(x, state.z, on * (1.0 - self.interpolation))
+        return lists.where_(on == 1.0, lambda x, z: lists.lerp_(x, z, 1.0 - self.interpolation), x, state.z)
 
     def get_config(self) -> dict[str, Any]:
         names = "interpolation warmup_steps weight_power rate_power decoupling"
