@@ -1,13 +1,21 @@
-"""What JAX needs of its own in the vocabulary of lists: outside of `jit` a conditional would be compiled each time."""
+"""What JAX needs of its own in the vocabulary of lists.
 
+Outside of `jit` a conditional would be compiled each time. Inside, XLA decides when an array is overwritten, and copies
+it where it puts the writing before a reading.
+"""
+
+import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from keras_lr._backends import lists_ops
+from keras_lr._backends.search_scalars_ops import SMALL
 
 Tensors = list[Any]
+_WIDEST, _NARROWEST = 4096, 256  # of a row
 
 
 def where_(condition: Any, change: Callable[..., Tensors], a: Tensors, *others: Tensors) -> Tensors:
@@ -27,3 +35,29 @@ def swap_where_(a: Tensors, b: Tensors, condition: Any) -> tuple[Tensors, Tensor
     if isinstance(condition, jax.core.Tracer):
         return lists_ops.swap_where_(a, b, condition)
     return (b, a) if condition else (a, b)
+
+
+def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
+    """Return the lists, to be overwritten only when ``number``, which was computed from them, is known.
+
+    Nothing but a dependence keeps XLA from writing first, so a zero is added that depends on the number.
+    """
+    zero = 0.0 * jnp.clip(jnp.nan_to_num(jnp.sum(number)), -1.0, 1.0)
+    return tuple([x + zero for x in a] for a in lists)
+
+
+def dots_over_root(a: Tensors, b: Tensors, v: Tensors, epsilon: float) -> Any:
+    """⟨aᵢ, bᵢ / (√vᵢ + epsilon)⟩ for each variable: shape ``(n,)``. By rows, or XLA would write arrays of epsilons."""
+    return jnp.stack([_by_rows(lambda x, y, z: x * y / (jnp.sqrt(z) + epsilon), *t) for t in zip(a, b, v, strict=True)])
+
+
+def _by_rows(entries: Callable[..., Any], *tensors: Any) -> Any:
+    width = math.gcd(tensors[0].size, _WIDEST)
+    if tensors[0].size < SMALL or width < _NARROWEST:
+        return jnp.sum(entries(*tensors))
+
+    def add(total: Any, rows: Any) -> tuple[Any, None]:
+        return total + entries(*rows), None
+
+    rows = tuple(x.reshape(-1, width) for x in tensors)
+    return jnp.sum(jax.lax.scan(add, jnp.zeros(width, tensors[0].dtype), rows)[0])

@@ -57,6 +57,11 @@ def dots(a: Tensors, b: Tensors, minus: Tensors | None = None) -> Any:
     return _summed(lambda x, y: x * y, a, b)
 
 
+def dots_over_root(a: Tensors, b: Tensors, v: Tensors, epsilon: float) -> Any:
+    """⟨aᵢ, bᵢ / (√vᵢ + epsilon)⟩ for each variable: shape ``(n,)``."""
+    return _summed(lambda x, y, z: x * y / (ops.sqrt(z) + epsilon), a, b, v)
+
+
 def squares(a: Tensors) -> Any:
     """‖aᵢ‖² for each variable: shape ``(n,)``."""
     return _summed(lambda x: x * x, a)
@@ -80,6 +85,11 @@ def distances(a: Tensors, b: Tensors) -> Any:
 def copy(a: Tensors) -> Tensors:
     """Return a list that may be consumed by a verb with an underscore while ``a`` lives on."""
     return list(a)
+
+
+def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
+    """Return the lists, to be overwritten only when ``number``, which was computed from them, is known."""
+    return lists
 
 
 def where_(condition: Any, change: Callable[..., Tensors], a: Tensors, *others: Tensors) -> Tensors:
@@ -185,8 +195,11 @@ def _summed(entries: Callable[..., Any], *lists: Tensors) -> Any:
         groups.setdefault(shape if math.prod(shape) < SMALL else i, []).append(i)
     parts = []
     for members in groups.values():
-        flat = [ops.reshape(ops.stack([a[i] for i in members]), (len(members), -1)) for a in lists]
-        parts.append(ops.sum(entries(*flat), axis=1))
+        if len(members) == 1:  # as it is: XLA adds up a tensor of any shape faster than one row
+            parts.append(ops.reshape(ops.sum(entries(*(a[members[0]] for a in lists))), (1,)))
+        else:
+            stacks = [ops.reshape(ops.stack([a[i] for i in members]), (len(members), -1)) for a in lists]
+            parts.append(ops.sum(entries(*stacks), axis=1))
     places = [i for members in groups.values() for i in members]
     joined = ops.concatenate(parts)
     if places == sorted(places):

@@ -62,6 +62,11 @@ def dots(a: Tensors, b: Tensors, minus: Tensors | None = None) -> Any:
     return torch.stack([torch.dot(x.reshape(-1), y.reshape(-1)) for x, y in zip(a, b, strict=True)])
 
 
+def dots_over_root(a: Tensors, b: Tensors, v: Tensors, epsilon: float) -> Any:
+    """⟨aᵢ, bᵢ / (√vᵢ + epsilon)⟩ for each variable: shape ``(n,)``."""
+    return dots(a, under_(root(v, epsilon), b))
+
+
 def squares(a: Tensors) -> Any:
     """‖aᵢ‖² for each variable: shape ``(n,)``."""
     return torch.square(torch.stack(torch._foreach_norm(a)))
@@ -85,6 +90,11 @@ def distances(a: Tensors, b: Tensors) -> Any:
 def copy(a: Tensors) -> Tensors:
     """Return a list that may be consumed by a verb with an underscore while ``a`` lives on."""
     return [x.clone() for x in a]
+
+
+def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
+    """Return the lists, to be overwritten only when ``number``, which was computed from them, is known."""
+    return lists
 
 
 def where_(condition: Any, change: Callable[..., Tensors], a: Tensors, *others: Tensors) -> Tensors:

@@ -70,11 +70,12 @@ class DAdaptAdaGrad(EstimatingOptimizer):
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         d, found = state.estimate, state.estimate * rate
         state.scale = d
-        before = self.weighted(state.pull, state.squares)
+        before = lists.dots_over_root(state.pull, state.pull, state.squares, self.epsilon)
+        state.pull, state.squares = lists.once_known(before, state.pull, state.squares)
         state.squares = lists.addcmul_(state.squares, g, g)
-        seen = ops.sum(found * found * self.weighted(g, state.squares))
+        seen = ops.sum(found * found * lists.dots_over_root(g, g, state.squares, self.epsilon))
         state.pull = lists.add_(state.pull, g, found)
-        after = self.weighted(state.pull, state.squares)
+        after = lists.dots_over_root(state.pull, state.pull, state.squares, self.epsilon)
         pulled = ops.sum(lists.norms(state.pull))
         state.weighted_pull = state.weighted_pull + ops.sum(after - before)
         state.weighted_gradients = state.weighted_gradients + seen
@@ -83,10 +84,6 @@ class DAdaptAdaGrad(EstimatingOptimizer):
         target = lists.copy(state.start)
         target = lists.addcdiv_(target, state.pull, lists.root(state.squares, self.epsilon), -1.0)
         return lists.lerp_(x, target, 1.0 - self.momentum)
-
-    def weighted(self, a: Tensors, squares: Tensors) -> Any:
-        """Return Σ a² / (√squares + epsilon) for each variable."""
-        return lists.dots(a, lists.under_(lists.root(squares, self.epsilon), a))
 
     def get_config(self) -> dict[str, Any]:
         names = "momentum epsilon"

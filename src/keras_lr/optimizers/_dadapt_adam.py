@@ -78,7 +78,8 @@ class DAdaptAdam(EstimatingOptimizer):
         correction = adam_correction(self.beta_1, self.beta_2, self.count() + 1) if self.bias_correction else 1.0
         state.scale = d * correction
         common, found = state.scale * state.multiplier, state.scale * rate
-        agreed = lists.dots(g, lists.under_(lists.root(state.mean_square, self.epsilon), state.pull))
+        agreed = lists.dots_over_root(g, state.pull, state.mean_square, self.epsilon)
+        state.mean_square, state.pull = lists.once_known(agreed, state.mean_square, state.pull)
         state.progress = q * state.progress + (1 - q) * ops.sum(found * agreed)
         state.mean = lists.add_(lists.scale_(state.mean, self.beta_1), g, (1 - self.beta_1) * found)
         state.mean_square = lists.scale_(state.mean_square, self.beta_2)

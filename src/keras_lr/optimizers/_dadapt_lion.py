@@ -70,9 +70,11 @@ class DAdaptLion(EstimatingOptimizer):
         found = d * rate
         state.scale = d
         direction = lists.sign_(lists.lerp_(lists.copy(state.momentum), g, 1 - self.beta_1))
+        agreed = lists.dots(direction, state.pull)
+        state.momentum, state.pull = lists.once_known(agreed, state.momentum, state.pull)
         x = lists.add_(self.decay_(x, state, found), direction, -found)
         state.momentum = lists.add_(lists.scale_(state.momentum, self.beta_2), g, (1 - self.beta_2) * found)
-        gained = ops.sum(found * lists.dots(direction, state.pull))
+        gained = ops.sum(found * agreed)
         state.progress = q * state.progress + (1 - q) * gained
         state.pull = lists.add_(lists.scale_(state.pull, q), direction, (1 - q) * found)
         candidate = quotient(state.progress, (1 - q) * ops.sum(lists.norms(state.pull)))

@@ -67,7 +67,9 @@ class DAdaptSGD(EstimatingOptimizer):
         state.first_norm = ops.where(state.first_norm > 0, state.first_norm, norm)
         state.scale = quotient(state.estimate, state.first_norm)
         found = state.scale * rate
-        state.progress = state.progress + ops.sum(found * lists.dots(g, state.pull))
+        agreed = lists.dots(g, state.pull)
+        (state.pull,) = lists.once_known(agreed, state.pull)
+        state.progress = state.progress + ops.sum(found * agreed)
         state.pull = lists.add_(state.pull, g, found)
         candidate = 2.0 * quotient(state.progress, ops.sqrt(ops.sum(lists.squares(state.pull))))
         state.estimate = self.raised(state, candidate)

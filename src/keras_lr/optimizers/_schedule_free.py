@@ -84,10 +84,9 @@ class ScheduleFree(AveragingOptimizer):
         if decay is not None:
             u = lists.add_(u, y, decay)
         found = rate * state.scale
-        y = lists.lerp_(y, state.z, share)
-        y = lists.add_(y, u, found * (self.interpolation * (1.0 - share) - 1.0))
         state.z = lists.add_(state.z, u, -found)
-        return y
+        y = lists.lerp_(y, state.z, share)
+        return lists.add_(y, u, -found * (1.0 - share) * (1.0 - self.interpolation))
 
     def rate_factor(self, y: Tensors, g: Tensors, state: State) -> Any:
         """Return what multiplies the rate at this step: the warm-up, in (0, 1]."""
