@@ -47,7 +47,9 @@ class LossWatch:
         if end - self.start > 10 * max(progress, 3 * noise, abs(self.start) / 4):
             return Trouble.EXPLODED
         behind, error = middle - min(self.best, self.start), 1.25 * noise / len(losses) ** 0.5  # of a median
-        if self._windows >= 2 and behind > max(progress / 2, 5 * error):
+        # A gain within the noise may be lost again; more than that is not, beyond the error of the median.
+        doubt = 5 * error if progress > 3 * noise else 3 * noise
+        if self._windows >= 2 and behind > max(progress / 2, doubt):
             return Trouble.LOST
         self.near_best = behind <= max(progress / 4, 2.5 * error)
         self._windows += 1
