@@ -17,6 +17,9 @@ ON_WORKLOADS = {
     "optimizers_on_workloads": "--workloads co2_deep_linear --only DoG --seeds 1 --output {folder}/runs.csv",
     "line_searches_on_workloads": "--workloads co2_deep_linear --searches PAL --starts 1 --output {folder}/runs.csv",
 }
+OF_DIGITS = {
+    "short_runs": "--tasks digits_mlp --optimizers momentum --steps 20 --seeds 1 --output {folder}/runs.csv",
+}
 OF_COST = {
     "schedule_cost": "--width 8 --steps 2 --rounds 1",
     "optimizer_cost": "--models deep --rounds 1 --only Prodigy",
@@ -30,6 +33,7 @@ PRINTED = {
     "rates_on_backends": ("sgd co2_deep_linear", "within one rung (3.16): adam: 1 of 1; sgd: 1 of 1"),
     "optimizers_on_workloads": ("co2_deep_linear", "DoG"),
     "line_searches_on_workloads": ("co2_deep_linear", "PAL"),
+    "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
     "line_search_cost": ("| SGD | 1.00 |", "PAL", "Polyak"),
@@ -38,11 +42,11 @@ PRINTED = {
 
 
 @pytest.mark.numpy_only
-@pytest.mark.parametrize("name", [*ON_WORKLOADS, *OF_COST])
+@pytest.mark.parametrize("name", [*ON_WORKLOADS, *OF_DIGITS, *OF_COST])
 def test_runs_and_prints_a_table(name, tmp_path):
     if name in ON_WORKLOADS and not (DATA / "co2_weekly.npz").exists():
         pytest.skip("the benchmark data is not here: benchmarks/_data.py says where to get it")
-    arguments = (ON_WORKLOADS | OF_COST)[name].format(folder=tmp_path).split()
+    arguments = (ON_WORKLOADS | OF_DIGITS | OF_COST)[name].format(folder=tmp_path).split()
     done = subprocess.run(
         [sys.executable, f"benchmarks/{name}.py", *arguments], cwd=REPOSITORY, capture_output=True, text=True
     )

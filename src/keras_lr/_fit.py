@@ -77,7 +77,7 @@ def fit(
         ValueError: the model is not compiled, or has no trainable weights; the number of steps cannot be known; the
             loss is not finite before any update; the backup in `backup_dir` is of another run.
 
-    Costs: 65 to 100 steps for the race, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it; two copies
+    Costs: 40 to 100 steps for the race, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it; two copies
         of the weights and the optimizer's slots, and three in a backup, which is written once an epoch. No rate is
         compiled: race and run share the step of `model.fit`.
 

@@ -10,6 +10,7 @@ import keras_lr
 from keras_lr._backends.shuffled_arrays import shuffled_arrays
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble
+from keras_lr.callbacks._velocity import velocity
 
 IMAGES, LABELS = (load_digits().data / 16).astype("float32"), load_digits().target
 X, Y = IMAGES[:800], LABELS[:800]
@@ -182,3 +183,44 @@ def test_growth_before_the_end_tells_divergence_from_a_bad_batch():
 def test_windows_of_losses_are_judged(means, verdicts, scale):
     watch = LossWatch()
     assert [watch.judge(scale * losses) for losses in windows(*means)] == verdicts
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "stops"),
+    [
+        (lambda: keras.optimizers.SGD(0.01, momentum=0.9), True),
+        (lambda: keras.optimizers.RMSprop(0.01, momentum=0.9), True),
+        (lambda: keras.optimizers.Adam(0.01), False),
+    ],
+    ids=["SGD", "RMSprop", "Adam"],
+)
+def test_the_velocity_that_holds_a_rate_can_be_stopped(optimizer, stops):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(optimizer(), "mse")
+    x = np.ones((8, 2), "float32")
+    model.fit(x, x[:, :1], verbose=0)
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            guard._steps.zero(velocity(model.optimizer))
+
+    def moves(callbacks):
+        before = model.get_weights()
+        model.fit(x, x[:, :1], verbose=0, callbacks=callbacks)
+        return any(np.any(new != old) for new, old in zip(model.get_weights(), before, strict=True))
+
+    guard = keras_lr.callbacks.Guard(0.0, probation=False)
+    assert moves([guard]) == stops  # at a rate of zero, only a velocity moves the weights
+    assert not moves([guard, Stop()])
+
+
+def test_weights_from_before_a_gain_need_not_have_it_at_once():
+    watch = LossWatch()
+    for level in (2.0, 1.9, 1.0):
+        assert watch.judge(np.full(10, level)) is None
+    assert watch.judge(np.full(10, 1.4)) is None  # lost a third of what was won: no trouble, but not to be gone back to
+    assert not watch.near_best
+    assert watch.judge(np.full(10, 1.9)) is Trouble.LOST
+    watch.best = 1.9
+    assert watch.judge(np.full(10, 1.8)) is None
+    assert watch.near_best

@@ -16,7 +16,7 @@ def bowl(rates, best, steps=8, noise=0.0, seed=0):
 
 @given(st.floats(-0.7, 0.7), st.floats(-6, 3))
 def test_the_vertex_is_found(offset, centre):
-    rates = _ladder.rungs(10**centre)
+    rates = _ladder.rungs(10**centre, 5)
     choice = _choice.choose(rates, bowl(rates, 10 ** (centre + offset)))
     assert np.log10(choice.rate) == pytest.approx(centre + offset, abs=1e-3)
     assert choice.low <= choice.rate <= choice.high
@@ -24,7 +24,7 @@ def test_the_vertex_is_found(offset, centre):
 
 @given(st.floats(1e-6, 1e6), st.floats(-10, 10))
 def test_a_loss_may_be_scaled_and_shifted(scale, shift):
-    rates = _ladder.rungs(0.1)
+    rates = _ladder.rungs(0.1, 5)
     losses = bowl(rates, 0.2, noise=0.3)
     one, other = _choice.choose(rates, losses), _choice.choose(rates, scale * (losses + shift))
     assert other.rate == pytest.approx(one.rate, rel=1e-3)
@@ -32,19 +32,36 @@ def test_a_loss_may_be_scaled_and_shifted(scale, shift):
 
 
 def test_a_diverged_neighbour_pushes_the_pick_away():
-    rates = _ladder.rungs(0.1)
+    rates = _ladder.rungs(0.1, 5)
     losses = bowl(rates, 0.1)
     losses[3, 5:] = np.inf
     losses[4, 2:] = np.nan
     choice = _choice.choose(rates, losses)
     assert choice.rate < 0.1
-    assert choice.next_diverged
-    assert _choice.step_back(100, choice.next_diverged) == 0.4
+    assert choice.near_edge
     assert np.isinf(choice.scores[3:]).all()
 
 
-def test_the_first_batch_does_not_count():
+@pytest.mark.parametrize(("lost", "near"), [(0.2, False), (0.7, True), (np.nan, True)])
+def test_short_lanes_keep_their_distance_from_a_rung_that_undoes_the_training(lost, near):
     rates = _ladder.rungs(0.1)
+    losses = np.repeat([[2.0, 1.9, 1.8, 1.7, 1.6, 1.5]], 3, axis=0)
+    losses[0] += 0.1  # a rung too low
+    losses[:, 0] = 2.0
+    losses[2, -1] = 2.0 if np.isfinite(lost) else np.nan  # one bad step is no loss
+    losses[2, 3:5] += lost * 0.4
+    assert _choice.choose(rates, losses, short=True).near_edge == near
+    assert _choice.choose(rates, losses).near_edge == (not np.isfinite(lost))
+
+
+def test_at_the_edge_the_peak_is_a_rung_lower_at_any_length():
+    for horizon in (20, 250, 30_000):
+        assert _choice.step_back(horizon, near_edge=True) == pytest.approx(1 / _ladder.RUNG)
+    assert _choice.unraced(1.0).near_edge
+
+
+def test_the_first_batch_does_not_count():
+    rates = _ladder.rungs(0.1, 5)
     losses = bowl(rates, 0.1)
     losses[0, 0] = -100.0
     assert _choice.choose(rates, losses).best == 2
@@ -65,9 +82,17 @@ def test_rates_that_never_move_the_weights_are_an_error():
         _ladder.centre(lambda rate: 0.0)
 
 
-@given(st.integers(1, 100_000))
-def test_the_race_keeps_to_its_budget(horizon):
-    lanes = _ladder.most_lanes(horizon) * _ladder.lane_steps(horizon)
-    assert lanes + 2 * _ladder.PROBE_STEPS <= max(0.3 * horizon, 2 * _ladder.PROBE_STEPS)
+@given(st.integers(1, 100_000), st.integers(1, 4))
+def test_the_race_keeps_to_its_budget(horizon, probes):
+    probed = probes * _ladder.PROBE_STEPS
+    steps = _ladder.most_lanes(horizon, probed) * _ladder.lane_steps(horizon)
+    assert steps == 0 or probed + steps <= 0.3 * horizon
     if horizon >= 1000:
-        assert lanes + 2 * _ladder.PROBE_STEPS <= 0.1 * horizon + 1
+        assert probed + steps <= 0.1 * horizon
+
+
+@pytest.mark.parametrize(
+    ("horizon", "length", "lanes"), [(48, 0, 0), (50, 3, 3), (100, 7, 3), (153, 11, 3), (154, 12, 3)]
+)
+def test_short_runs_have_short_lanes_rather_than_none(horizon, length, lanes):
+    assert (_ladder.lane_steps(horizon), _ladder.most_lanes(horizon)) == (length, lanes)

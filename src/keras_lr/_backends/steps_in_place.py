@@ -24,6 +24,10 @@ class StepsInPlace:
     def finish(self) -> None:
         """Nothing is in hand: see `start`."""
 
+    def zero(self, variables: Sequence[keras.Variable]) -> None:
+        for variable in variables:
+            variable.assign(keras.ops.zeros_like(variable))
+
     def whole(self) -> bool:
         return True
 

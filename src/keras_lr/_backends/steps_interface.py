@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 
 Values = Any  # a private copy of all that decides the next step: weights, other variables, optimizer variables
@@ -31,6 +32,9 @@ class TrainingSteps(Protocol):
 
     def put(self, values: Values) -> None:
         """Go back to a copy, which stays good for another time; metrics are left alone."""
+
+    def zero(self, variables: Sequence[keras.Variable]) -> None:
+        """Set some of the optimizer's variables to zero."""
 
     def whole(self) -> bool:
         """Return whether the model's variables hold values: an exception inside a step can leave them without."""

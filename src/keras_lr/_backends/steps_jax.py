@@ -50,6 +50,14 @@ class TrainingSteps:
             for variable, value in zip(variables, copies, strict=True):
                 variable.assign(jnp.copy(value))
 
+    def zero(self, variables: Sequence[keras.Variable]) -> None:
+        wanted = {id(variable) for variable in variables}
+        for index, variable in enumerate(self._model.optimizer.variables):
+            if id(variable) in wanted and self._state is not None:
+                self._state[2][index] = jnp.zeros_like(self._state[2][index])
+            elif id(variable) in wanted:
+                variable.assign(jnp.zeros_like(variable.value))
+
     def whole(self) -> bool:
         values = [v._value for variables in self._variables() for v in variables]
         return all(value is not None and not value.is_deleted() for value in values)

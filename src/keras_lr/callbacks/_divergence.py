@@ -21,12 +21,14 @@ class LossWatch:
 
     All limits are in units of what was seen: `start`, the loss of the first batch before any update; `best`, the lowest
     window median; and `noise`, the standard deviation of batch losses around their trend in the windows so far. So a
-    loss may have any scale and any sign.
+    loss may have any scale and any sign. `near_best` says whether the last window without trouble kept three quarters
+    of what had been won, as far as the noise of its median lets see: whether its weights are worth going back to.
     """
 
     start: float | None = None
     best: float = np.inf
     noise: float = np.inf
+    near_best: bool = True
     _windows: int = field(default=0, repr=False)
     _differences: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
 
@@ -44,8 +46,12 @@ class LossWatch:
         progress = max(self.start - min(self.best, self.start), 0.0)
         if end - self.start > 10 * max(progress, 3 * noise, abs(self.start) / 4):
             return Trouble.EXPLODED
-        if self._windows >= 2 and middle - min(self.best, self.start) > max(progress / 2, 3 * noise):
+        behind, error = middle - min(self.best, self.start), 1.25 * noise / len(losses) ** 0.5  # of a median
+        # A gain within the noise may be lost again; more than that is not, beyond the error of the median.
+        doubt = 5 * error if progress > 3 * noise else 3 * noise
+        if self._windows >= 2 and behind > max(progress / 2, doubt):
             return Trouble.LOST
+        self.near_best = behind <= max(progress / 4, 2.5 * error)
         self._windows += 1
         self.noise, self.best = noise, min(self.best, middle)
         self._differences = differences[-200:]

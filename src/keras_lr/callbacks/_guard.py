@@ -13,6 +13,7 @@ from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble
 from keras_lr.callbacks._plan import own_plan, plan
 from keras_lr.callbacks._probation import Probation, ends_lower
+from keras_lr.callbacks._velocity import velocity
 from keras_lr.training._borrow import steerable
 
 WARMUP_STEPS = 10
@@ -39,13 +40,23 @@ class Event:
         return f"step {self.step}: {self.text}"
 
 
+@dataclass(frozen=True)
+class _Copy:
+    """A state of the training that can be gone back to, and the lowest loss of a window by then."""
+
+    step: int
+    best_loss: float
+    values: Any
+
+
 class Guard(keras.callbacks.Callback):
     """Guard a training against divergence: go back to the last good state, lower the rate, go on.
 
     The losses of the batches are read in windows. A window whose losses grow until they are not finite, rise far above
     where training began, or lose half of what training had won is answered by a return to the last good weights and
-    optimizer state (at most two windows old), a lower rate, and ten steps over which the rate comes back. A loss that
-    is not finite out of a calm stretch is a bad batch: it is stepped over, and the rate is kept.
+    optimizer state (those from which the last window but one began that had lost no more than a quarter), a lower rate,
+    and ten steps over which the rate comes back. A loss that is not finite out of a calm stretch is a bad batch: it is
+    stepped over, and the rate is kept.
 
     A rate that is far too high need not diverge. So the rate is on probation twice, at the start and halfway through
     the run: one window of steps at the rate, one from the same weights at a tenth of it. Where the tenth ends lower, it
@@ -116,7 +127,7 @@ class Guard(keras.callbacks.Callback):
         self._watch, self._losses = LossWatch(), BatchLosses()
         self.step, self._returned_at, self._returns = 0, _NEVER, 0
         self._window_losses, self._window_start_loss = np.empty(0), np.nan
-        self._good = self._recent = (0, self._steps.copy())
+        self._good = self._recent = self._copy()
         self._probation = Probation() if self.probation else None
         self._late_probation = _late_probation_step(self.params) if self.probation else None
         self.events, self.factor = [], 1.0
@@ -143,7 +154,7 @@ class Guard(keras.callbacks.Callback):
         if self._stack is None:
             return  # the training never began
         if not self._steps.whole():
-            self._steps.put(self._good[1])
+            self._steps.put(self._good.values)
         self._stack.close()
         self._stack = None
 
@@ -162,9 +173,9 @@ class Guard(keras.callbacks.Callback):
             "returned_at": self._returned_at,
             "returns": self._returns,
             "window": [self._window_start_loss, list(self._window_losses)],
-            "steps of copies": [self._good[0], self._recent[0]],
+            "copies": [[copy.step, copy.best_loss] for copy in (self._good, self._recent)],
         }
-        return facts, {"now": self.values(), "good": self._good[1], "recent": self._recent[1]}
+        return facts, {"now": self.values(), "good": self._good.values, "recent": self._recent.values}
 
     def go_on(self, facts: dict[str, Any], values: dict[str, Any]) -> None:
         """Go on from what `state` returned, as if nothing had been in between."""
@@ -174,8 +185,9 @@ class Guard(keras.callbacks.Callback):
         self._returned_at, self._returns = facts["returned_at"], facts["returns"]
         self._window_start_loss, window_losses = facts["window"]
         self._window_losses = np.asarray(window_losses, np.float64)
-        good, recent = facts["steps of copies"]
-        self._good, self._recent = (good, values["good"]), (recent, values["recent"])
+        (good, good_best), (recent, recent_best) = facts["copies"]
+        self._good = _Copy(good, good_best, values["good"])
+        self._recent = _Copy(recent, recent_best, values["recent"])
         self._steps.put(values["now"])
 
     def rate_at(self, step: int) -> float:
@@ -184,11 +196,13 @@ class Guard(keras.callbacks.Callback):
 
     def go_back(self) -> int:
         """Put the last good weights and optimizer state into the model; returns the step that they are of."""
-        step, values = self._good
-        self._steps.put(values)
+        self._steps.put(self._good.values)
         self._steps.reset_metrics()
         self._losses.begin_mean()
-        return step
+        return self._good.step
+
+    def _copy(self) -> _Copy:
+        return _Copy(self.step, self._watch.best, self._steps.copy())
 
     def _before(self) -> None:
         # Steps that Keras executes together share one rate: that of their middle.
@@ -213,11 +227,12 @@ class Guard(keras.callbacks.Callback):
         self._window_start_loss = losses[0]
         if trouble is None and self._late_probation is not None and self.step >= self._late_probation:
             self._probation, self._late_probation = Probation(), None
-            self._good = self._recent = (self.step, self._steps.copy())
+            self._good = self._recent = self._copy()
             return
         if trouble is None or (trouble is Trouble.LOST and self._returns >= MOST_LOST):
             self._returns = 0 if trouble is None else self._returns
-            self._good, self._recent = self._recent, (self.step, self._steps.copy())
+            if self._watch.near_best or trouble is not None:
+                self._good, self._recent = self._recent, self._copy()
         else:
             self._answer(trouble)
 
@@ -237,7 +252,7 @@ class Guard(keras.callbacks.Callback):
                 self._answer(trouble)
             else:
                 self._steps.put(probation.values)
-                self._recent = (self.step, self._steps.copy())
+                self._recent = self._copy()
             return
         if probation.losses is not None:
             self._note(f"{self.factor:.0e} of the planned rate did better from the same weights and is kept")
@@ -250,11 +265,14 @@ class Guard(keras.callbacks.Callback):
         self._returns += 1
         keep_rate = trouble is Trouble.BAD_BATCH and self._returns == 1
         if not keep_rate:
-            self.factor *= 0.5 if self._good[0] > 0 else 0.25
+            self.factor *= 0.5 if self._good.step > 0 else 0.25
         if trouble is Trouble.BAD_BATCH and np.isfinite(self._window_start_loss):
             self._good = self._recent  # its first loss was finite, so its weights were
         step = self.go_back()
+        if not keep_rate:
+            self._steps.zero(velocity(innermost(self._model.optimizer)))
         self._recent = self._good
+        self._watch.best = self._good.best_loss  # weights from before a gain need not have it at once
         self._returned_at = self.step - 1
         self._note(
             f"{trouble.value}; back to the weights of step {step}; "

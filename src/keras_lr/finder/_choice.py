@@ -9,6 +9,9 @@ SHORT_HORIZON_STEPS = 250
 HORIZON_EXPONENT = 0.6
 LEAST_FACTOR = 0.4
 
+# One rung of the ladder, where the next one up undoes the training or nobody has tried it.
+EDGE_FACTOR = 10**-0.5
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -19,7 +22,7 @@ class Choice:
         low, high: the peaks between which the lanes cannot tell.
         scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged.
         best: the index of the best lane.
-        next_diverged: whether the rung above the best lane diverged.
+        near_edge: whether the rung above the best lane diverged or, among short lanes, undid half of what the best won.
     """
 
     rate: float
@@ -27,10 +30,10 @@ class Choice:
     high: float
     scores: np.ndarray
     best: int
-    next_diverged: bool = False
+    near_edge: bool
 
 
-def choose(rates: np.ndarray, losses: np.ndarray) -> Choice:
+def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Choice:
     """Choose between lanes that saw the same batches.
 
     A lane's score is the mean of its batch losses, each measured before the update, so on a batch that was not trained
@@ -41,6 +44,8 @@ def choose(rates: np.ndarray, losses: np.ndarray) -> Choice:
     Args:
         rates: the peaks of the lanes, ascending, shape `(lanes,)`.
         losses: the batch losses, shape `(lanes, steps)`.
+        short: whether the lanes are too short to see where training is undone. Momentum has then hardly built up, and
+            the loss surface has not yet become steep; so a rung above that loses counts as one that diverges.
     """
     scores = lane_scores(losses)
     best = int(np.argmin(scores))
@@ -48,8 +53,10 @@ def choose(rates: np.ndarray, losses: np.ndarray) -> Choice:
     vertex, curvature = _vertex(logs, scores, best)
     error = _error_of_differences(losses, best)
     reach = float(np.clip(np.sqrt(error / curvature), 0.1, 0.5)) if curvature > 0 else 0.5
-    next_diverged = best + 1 < len(scores) and not np.isfinite(scores[best + 1])
-    return Choice(10**vertex, 10 ** (vertex - reach), 10 ** (vertex + reach), scores, best, bool(next_diverged))
+    near_edge = False
+    if best + 1 < len(scores):
+        near_edge = not np.isfinite(scores[best + 1]) or (short and _undoes(losses[best + 1], losses[best]))
+    return Choice(10**vertex, 10 ** (vertex - reach), 10 ** (vertex + reach), scores, best, near_edge)
 
 
 def lane_scores(losses: np.ndarray) -> np.ndarray:
@@ -60,7 +67,7 @@ def lane_scores(losses: np.ndarray) -> np.ndarray:
 
 def unraced(centre: float) -> Choice:
     """Return the choice for a run with no room for lanes: the centre of the ladder that was not raced."""
-    return Choice(centre, centre / 10**0.5, centre * 10**0.5, np.empty(0), -1)
+    return Choice(centre, centre / 10**0.5, centre * 10**0.5, np.empty(0), -1, near_edge=True)
 
 
 def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int) -> str:
@@ -68,7 +75,7 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int)
     if not len(rates):
         return (
             f"A run of {horizon_steps} steps has no room for a race; {choice.rate:.2g} moves the weights by a third of "
-            "their length in four steps, which is near the best peak of short runs."
+            f"their length in four steps, and {factor:.2g} of that is a peak that seldom fails."
         )
     diverged = int(np.sum(~np.isfinite(choice.scores)))
     parts = [
@@ -79,22 +86,30 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int)
     ]
     if choice.best in (0, len(rates) - 1):
         parts.append("It is the end of the ladder: the loss still fell there, so the best rate may lie beyond.")
-    if factor < 1:
+    if choice.near_edge:
+        parts.append(f"Half a decade higher training is undone, so the peak is {factor:.2g} of that.")
+    elif factor < 1:
         parts.append(f"For a run of {horizon_steps} steps the peak is {factor:.2g} of that.")
     return " ".join(parts)
 
 
-def step_back(horizon_steps: int, next_diverged: bool = False) -> float:
+def step_back(horizon_steps: int, near_edge: bool = False) -> float:
     """Return by what the best peak of a lane is multiplied for a run of `horizon_steps`.
 
     `clip((250 / T)^0.6, 0.4, 1)`: a step back from the edge of divergence, which lanes of a few steps see too far away;
-    0.4 at any length where the edge was seen on the next rung. It saturates: runs of 1,000 and of 20,000 steps have
-    nearly the same best peak in `benchmarks/`, where the square root law of convex theory (arXiv 2501.18965) would
-    have them differ by 4.5.
+    one rung at any length where the edge was seen on the next rung, or where there was no room to look for it. It
+    saturates: runs of 1,000 and of 20,000 steps have nearly the same best peak in `benchmarks/`, where the square root
+    law of convex theory (arXiv 2501.18965) would have them differ by 4.5.
     """
-    if next_diverged:
-        return LEAST_FACTOR
+    if near_edge:
+        return EDGE_FACTOR
     return float(np.clip((SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT, LEAST_FACTOR, 1.0))
+
+
+def _undoes(losses: np.ndarray, best: np.ndarray) -> bool:
+    """Return whether a lane, over its second half, is behind by half of what the best lane has won by then."""
+    late, late_best = (float(np.median(lane[len(lane) // 2 :])) for lane in (losses, best))
+    return late - late_best > (float(best[0]) - late_best) / 2
 
 
 def _vertex(x: np.ndarray, y: np.ndarray, best: int) -> tuple[float, float]:

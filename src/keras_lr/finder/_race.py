@@ -27,11 +27,12 @@ def run_race(
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
         lanes = Lanes(steps, batches, accumulation)
         centre = _ladder.centre(lanes.movement)
-        raced = _raced(lanes, centre, length, _ladder.most_lanes(updates), progress) if length else {}
+        most = _ladder.most_lanes(updates, lanes.steps_run // accumulation)
+        raced = _raced(lanes, centre, length, most, progress) if most else {}
     rates = np.array(sorted(raced))
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
-    choice = _choice.choose(rates, losses) if raced else _choice.unraced(centre)
-    factor = _choice.step_back(updates, choice.next_diverged)
+    choice = _choice.choose(rates, losses, short=length < _ladder.LANE_STEPS) if raced else _choice.unraced(centre)
+    factor = _choice.step_back(updates, choice.near_edge)
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
@@ -50,7 +51,7 @@ def run_race(
 def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progress | None) -> dict[float, np.ndarray]:
     """Run the lanes of a ladder, and further rungs while the best lane is the first or the last."""
     raced: dict[float, np.ndarray] = {}
-    waiting = [float(rate) for rate in _ladder.rungs(centre)]
+    waiting = [float(rate) for rate in _ladder.rungs(centre, min(_ladder.LANES, most))]
     while waiting:
         rate = waiting.pop(0)
         raced[rate] = lanes.run(_ladder.lane_schedule(rate, length))
