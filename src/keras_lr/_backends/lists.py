@@ -20,6 +20,7 @@ else:
     from keras_lr._backends.lists_ops import *  # noqa: F403
 
     if keras.backend.backend() == "jax":
+        from keras_lr._backends.lists_jax import after as after
         from keras_lr._backends.lists_jax import copy_where_ as copy_where_
         from keras_lr._backends.lists_jax import dots_over_root as dots_over_root
         from keras_lr._backends.lists_jax import once_known as once_known

@@ -37,12 +37,18 @@ def swap_where_(a: Tensors, b: Tensors, condition: Any) -> tuple[Tensors, Tensor
     return (b, a) if condition else (a, b)
 
 
-def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
-    """Return the lists, to be overwritten only when ``number``, which was computed from them, is known.
+def after(number: Any, a: Tensors) -> Any:
+    """Return the number, a float or a truth value, known only after the tensors are.
 
-    Nothing but a dependence keeps XLA from writing first, so a zero is added that depends on the number.
+    What depends on it overwrites the weights, and the gradients are the last to need them.
     """
-    zero = 0.0 * jnp.clip(jnp.nan_to_num(jnp.sum(number)), -1.0, 1.0)
+    zero = _zero([x.reshape(-1)[0] for x in a])
+    return number | (zero > 0.0) if number.dtype == bool else number + zero
+
+
+def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
+    """Return the lists, to be overwritten only when ``number``, which was computed from them, is known."""
+    zero = _zero([number])
     return tuple([x + zero for x in a] for a in lists)
 
 
@@ -61,3 +67,9 @@ def _by_rows(entries: Callable[..., Any], *tensors: Any) -> Any:
 
     rows = tuple(x.reshape(-1, width) for x in tensors)
     return jnp.sum(jax.lax.scan(add, jnp.zeros(width, tensors[0].dtype), rows)[0])
+
+
+def _zero(numbers: list[Any]) -> Any:
+    """Return a zero that depends on the numbers: nothing but a dependence keeps XLA from writing before it reads."""
+    total = sum(jnp.sum(jnp.nan_to_num(number)) for number in numbers)
+    return 0.0 * jnp.clip(total, -1.0, 1.0)

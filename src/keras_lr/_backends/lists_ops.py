@@ -87,6 +87,11 @@ def copy(a: Tensors) -> Tensors:
     return list(a)
 
 
+def after(number: Any, a: Tensors) -> Any:
+    """Return the number, a float or a truth value, known only after the tensors are."""
+    return number
+
+
 def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
     """Return the lists, to be overwritten only when ``number``, which was computed from them, is known."""
     return lists
@@ -191,8 +196,8 @@ def _summed(entries: Callable[..., Any], *lists: Tensors) -> Any:
     """The sum of ``entries(x, y, ...)`` for each variable; small variables of a shape are summed in one kernel."""
     groups: dict[Any, list[int]] = {}
     for i, x in enumerate(lists[0]):
-        shape = tuple(x.shape)
-        groups.setdefault(shape if math.prod(shape) < SMALL else i, []).append(i)
+        shape = tuple(x.shape)  # TensorFlow does not know that of the gradient of an embedding
+        groups.setdefault(shape if None not in shape and math.prod(shape) < SMALL else i, []).append(i)
     parts = []
     for members in groups.values():
         if len(members) == 1:  # as it is: XLA adds up a tensor of any shape faster than one row

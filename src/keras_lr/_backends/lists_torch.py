@@ -92,6 +92,11 @@ def copy(a: Tensors) -> Tensors:
     return [x.clone() for x in a]
 
 
+def after(number: Any, a: Tensors) -> Any:
+    """Return the number, a float or a truth value, known only after the tensors are."""
+    return number
+
+
 def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
     """Return the lists, to be overwritten only when ``number``, which was computed from them, is known."""
     return lists

@@ -44,8 +44,8 @@ class AveragingOptimizer(GlobalOptimizer):
     def build_state(self) -> None:
         self.add_scalar("at_average")
 
-    def resume_(self, x: Tensors, state: State) -> Tensors:
-        x = self.to_training_(x, state, state.at_average)
+    def resume_(self, x: Tensors, g: Tensors, state: State) -> Tensors:
+        x = self.to_training_(x, state, lists.after(state.at_average, g))
         state.at_average = ops.zeros_like(state.at_average)
         return x
 

@@ -74,7 +74,7 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         """
         raise NotImplementedError
 
-    def resume_(self, x: Tensors, state: State) -> Tensors:
+    def resume_(self, x: Tensors, g: Tensors, state: State) -> Tensors:
         """Return the weights to step from, where they are not the ones that the model holds."""
         return x
 
@@ -171,8 +171,8 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         factors = self._factors(present)
         state = State(variables=variables, multiplier=multiplier, factors=factors, **before)
         rate = multiplier * factors
-        x = self.resume_(lists.read(variables, self.compute_dtype), state)
-        self._remember_start(x, state, present)
+        x = self.resume_(lists.read(variables, self.compute_dtype), g, state)
+        self._remember_start(x, state, present, lists.after(ops.equal(self.iterations, 0), g))
         x = self.step(x, g, state, rate)
         self._write(before, state, present)
         lists.write(variables, x)
@@ -186,8 +186,7 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
             return grads
         return [g for g, _ in self._all_reduce_sum_gradients(list(zip(grads, variables, strict=True)))]
 
-    def _remember_start(self, x: Tensors, state: State, present: list[int]) -> None:
-        first = ops.equal(self.iterations, 0)
+    def _remember_start(self, x: Tensors, state: State, present: list[int], first: Any) -> None:
         absent = [i for i in range(len(self._trainable_variables)) if i not in set(present)]
         others = lists.read([self._trainable_variables[i] for i in absent], self.compute_dtype)
         for name, every in self._starts.items():
