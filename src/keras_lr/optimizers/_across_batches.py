@@ -101,6 +101,7 @@ class AcrossBatches(GlobalOptimizer):
         u, moments = either(accept, lambda: self._downhill(g, *before, state, settled.accepts), lambda: before)
 
         steepness = either(accept, lambda: self._steepness(g, u, seen), lambda: (search.start_slope, search.length))
+        moments = lists.once_known(steepness[1], *moments)
         now = at_once(self._go_on, accept, settled, *steepness, cap, seen.value)
         self._note(accept, now, u, state)  # before the weights move: it may look at the batch where they are
         taken = where(settled.accepts > search.accepts, search.step_size, 0.0)
