@@ -174,22 +174,23 @@ REPLICAS = """
     x = np.random.RandomState(0).randn(256, 10).astype("float32")
     y = x[:, :1] - 0.3 * x[:, 1:2]
 
-    def trained(split):
+    def trained(split, decay):
         keras.utils.set_random_seed(0)
         with {scope} if split else contextlib.nullcontext():
             model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
-            model.compile(GradientOnly(weight_decay=0.01), loss="mse")
+            model.compile(GradientOnly(weight_decay=decay), loss="mse")
             at_rest = [WeightsAtRest()]
             history = model.fit(
                 x, y, validation_data=(x, y), batch_size=32, epochs=4, shuffle=False, verbose=0, callbacks=at_rest
             ).history
         return model, history
 
-    alone, together = trained(False), trained(True)
-    assert alone[1]["accepts"][-1] > 10
-    for name, values in alone[1].items():
-        np.testing.assert_allclose(together[1][name], values, rtol=1e-3, err_msg=name)
-    {agree}
+    for decay in (None, 0.01):
+        alone, together = trained(False, decay), trained(True, decay)
+        assert alone[1]["accepts"][-1] > 10
+        for name, values in alone[1].items():
+            np.testing.assert_allclose(together[1][name], values, rtol=1e-3, err_msg=name)
+        {agree}
 """
 MIRRORED = {
     "prepare": """import tensorflow as tf
@@ -198,8 +199,8 @@ MIRRORED = {
     mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])""",
     "scope": "mirrored.scope()",
     "agree": """for v in [*together[0].trainable_variables, *together[0].optimizer.variables]:
-        first, second = (copy.numpy() for copy in mirrored.experimental_local_results(v.value))
-        np.testing.assert_array_equal(first, second)""",
+            first, second = (copy.numpy() for copy in mirrored.experimental_local_results(v.value))
+            np.testing.assert_array_equal(first, second)""",
 }
 DATA_PARALLEL = {
     "prepare": """import jax
