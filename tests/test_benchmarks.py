@@ -37,7 +37,7 @@ PRINTED = {
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
     "line_search_cost": ("| SGD | 1.00 |", "PAL", "Polyak"),
-    "gradient_only_cost": ("| momentum | 1.00 |", "along the gradient", "along Adagrad"),
+    "gradient_only_cost": ("| momentum | 1.00 |", "along the gradient", "along RMSprop"),
 }
 
 
