@@ -33,14 +33,36 @@ def assert_same(got, wanted):
         (lambda a, b, c: lists.squares(a), lambda a, b, c: np.sum(a * a)),
         (lambda a, b, c: lists.norms(a), lambda a, b, c: np.sum(np.abs(a))),
         (lambda a, b, c: lists.distances(a, b), lambda a, b, c: np.sum((a - b) ** 2)),
+        (lambda a, b, c: lists.dots_over_root(a, b, c, 0.1), lambda a, b, c: np.sum(a * b / (np.sqrt(c) + 0.1))),
     ],
-    ids=["dots", "dots of a difference", "squares", "norms", "distances"],
+    ids=["dots", "dots of a difference", "squares", "norms", "distances", "dots over a root"],
 )
 def test_reductions_give_a_number_a_variable(verb, formula, drawn):
     got = verb(*(tensors(d) for d in drawn))
     assert tuple(got.shape) == (len(SHAPES),)
     wanted = [formula(*(d[i] for d in drawn)) for i in range(len(SHAPES))]
     np.testing.assert_allclose(ops.convert_to_numpy(got), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(300, 1024), (331, 311)])
+def test_large_variables_are_summed_by_rows_or_whole(shape):
+    a, b, v = (np.random.RandomState(i).rand(*shape).astype("float32") for i in range(3))
+    got = lists.dots_over_root(*(tensors([x]) for x in (a, b, v)), 1e-3)
+    wanted = np.sum(np.float64(a) * b / (np.sqrt(v) + 1e-3))
+    np.testing.assert_allclose(ops.convert_to_numpy(got), [wanted], rtol=1e-5)
+
+
+@pytest.mark.parametrize("number", [3.0, -np.inf, np.nan])
+def test_what_waits_for_a_number_is_not_changed_by_it(number, drawn):
+    a, b, _ = drawn
+    known = ops.convert_to_tensor(np.float32(number))
+    for got, wanted in zip(lists.once_known(known, tensors(a), tensors(b)), (a, b), strict=True):
+        for one, other in zip(got, wanted, strict=True):
+            np.testing.assert_array_equal(ops.convert_to_numpy(one), other)
+    gradients = tensors([np.full((2, 2), number, "float32")])
+    assert float(lists.after(ops.convert_to_tensor(np.float32(0.5)), gradients)) == 0.5
+    for truth in (True, False):
+        assert bool(lists.after(ops.convert_to_tensor(truth), gradients)) is truth
 
 
 def test_variables_of_one_shape_keep_their_places_in_a_reduction():
