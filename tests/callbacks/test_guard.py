@@ -224,3 +224,22 @@ def test_weights_from_before_a_gain_need_not_have_it_at_once():
     watch.best = 1.9
     assert watch.judge(np.full(10, 1.8)) is None
     assert watch.near_best
+
+
+def test_a_return_goes_to_weights_from_before_the_trouble_and_stops_the_velocity(monkeypatch):
+    # Windows of four steps: two good ones, one that begins to fall behind, one that has lost.
+    script = iter([(None, True, 3.0), (None, True, 2.0), (None, False, 2.0), (Trouble.LOST, False, 2.0)])
+
+    def judge(watch, losses):
+        trouble, watch.near_best, watch.best = next(script)
+        return trouble
+
+    monkeypatch.setattr(LossWatch, "judge", judge)
+    model = a_model(keras.optimizers.SGD(0.01, momentum=0.9))
+    guard = keras_lr.callbacks.Guard(probation=False, window_steps=4)
+    model.fit(X[:512], Y[:512], batch_size=32, verbose=0, callbacks=[guard])
+    assert [event.step for event in guard.events] == [16]
+    assert "back to the weights of step 4;" in guard.events[0].text
+    assert guard._watch.best == 3.0  # as it was known at step 4
+    for v in velocity(model.optimizer):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(v), 0.0)
