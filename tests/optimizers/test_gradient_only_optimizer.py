@@ -123,7 +123,7 @@ def test_moments_advance_with_accepted_steps_only(direction):
     for expected in range(3):
         made = hand_made(direction, gradients)
         optimizer.apply([keras.ops.convert_to_tensor(gradients[-1].astype("float32"))], [weight])
-        u = keras.ops.convert_to_numpy(optimizer._slots["descent"][0])
+        u = keras.ops.convert_to_numpy(optimizer._slots.variables["descent"][0])
         np.testing.assert_allclose(u, made[-1], rtol=1e-4)
         assert optimizer.accepts == expected
         overshoot = -50.0 * gradients[-1]

@@ -24,6 +24,7 @@ else:
         from keras_lr._backends.lists_jax import copy_where_ as copy_where_
         from keras_lr._backends.lists_jax import dots_over_root as dots_over_root
         from keras_lr._backends.lists_jax import once_known as once_known
+        from keras_lr._backends.lists_jax import parts as parts
         from keras_lr._backends.lists_jax import swap_where_ as swap_where_
         from keras_lr._backends.lists_jax import where_ as where_
     if keras.backend.backend() == "tensorflow":

@@ -4,6 +4,7 @@ Outside of `jit` a conditional would be compiled each time. Inside, XLA decides 
 it where it puts the writing before a reading.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from keras_lr._backends.search_scalars_ops import SMALL
 
 Tensors = list[Any]
 _WIDEST, _NARROWEST = 4096, 256  # of a row
+_IN_ORDER = 8  # kernels of a computation that XLA runs one after the other, in one thread
 
 
 def where_(condition: Any, change: Callable[..., Tensors], a: Tensors, *others: Tensors) -> Tensors:
@@ -35,6 +37,26 @@ def swap_where_(a: Tensors, b: Tensors, condition: Any) -> tuple[Tensors, Tensor
     if isinstance(condition, jax.core.Tracer):
         return lists_ops.swap_where_(a, b, condition)
     return (b, a) if condition else (a, b)
+
+
+def parts(vector: Any, shapes: list[tuple[int, ...]]) -> Tensors:
+    """Return the tensors of ``shapes`` that lie end to end in a vector.
+
+    XLA hands the kernels of a large computation to the threads of a CPU one by one, which takes longer than a small
+    part takes to copy; those of a small computation it runs itself. A conditional is a computation of its own.
+    """
+    if not isinstance(vector, jax.core.Tracer) or jax.default_backend() != "cpu":
+        return lists_ops.parts(vector, shapes)
+    ends = list(itertools.accumulate(map(math.prod, shapes), initial=0))
+    found: Tensors = []
+    for first in range(0, len(shapes), _IN_ORDER):
+        here = shapes[first : first + _IN_ORDER]
+
+        def cut(vector: Any, here: list[tuple[int, ...]] = here, begin: int = ends[first]) -> Tensors:
+            return lists_ops.parts(vector[begin : begin + sum(map(math.prod, here))], here)
+
+        found += jax.lax.cond(vector[0] > 0.0, cut, cut, vector)
+    return found
 
 
 def after(number: Any, a: Tensors) -> Any:

@@ -3,6 +3,7 @@
 Nothing is overwritten here; that the verbs with an underscore may do so is PyTorch's affair.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -38,6 +39,17 @@ def dense(gradients: Tensors, dtype: str) -> Tensors:
 def thin(a: Tensors, every: int) -> Tensors:
     """Return one entry out of ``every`` of each tensor, as vectors; the tensors themselves for 1."""
     return a if every == 1 else [ops.reshape(x, (-1,))[::every] for x in a]
+
+
+def joined(a: Tensors) -> Any:
+    """Return the entries of all tensors, end to end."""
+    return ops.concatenate([ops.reshape(x, (-1,)) for x in a])
+
+
+def parts(vector: Any, shapes: list[tuple[int, ...]]) -> Tensors:
+    """Return the tensors of ``shapes`` that lie end to end in a vector."""
+    ends = list(itertools.accumulate(math.prod(shape) for shape in shapes))
+    return [ops.reshape(x, shape) for x, shape in zip(ops.split(vector, ends[:-1]), shapes, strict=True)]
 
 
 def larger(a: Any, b: Any) -> Any:

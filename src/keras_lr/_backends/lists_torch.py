@@ -5,6 +5,7 @@ large model page faults, not arithmetic, are what an eager optimizer pays for. A
 on the host (``.tolist()``), free on a CPU and one synchronisation on an accelerator.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -43,6 +44,17 @@ def dense(gradients: Tensors, dtype: str) -> Tensors:
 def thin(a: Tensors, every: int) -> Tensors:
     """Return one entry out of ``every`` of each tensor, as vectors; the tensors themselves for 1."""
     return a if every == 1 else [x.reshape(-1)[::every] for x in a]
+
+
+def joined(a: Tensors) -> Any:
+    """Return the entries of all tensors, end to end, in memory of their own."""
+    return torch.cat([x.reshape(-1) for x in a])
+
+
+def parts(vector: Any, shapes: list[tuple[int, ...]]) -> Tensors:
+    """Return the tensors of ``shapes`` that lie end to end in a vector, as views."""
+    pieces = torch.split(vector, [math.prod(shape) for shape in shapes])
+    return [x.view(shape) for x, shape in zip(pieces, shapes, strict=True)]
 
 
 def larger(a: Any, b: Any) -> Any:

@@ -59,6 +59,8 @@ class AcrossBatches(GlobalOptimizer):
         self.limits = limits
         self.needs_batch = False
 
+    packs = False
+
     # What a subclass writes.
 
     def decide(self, search: Search, seen: Seen, state: State) -> Decision:
@@ -181,7 +183,7 @@ class AcrossBatches(GlobalOptimizer):
     def _resting_points(self, step: Any) -> Tensors:
         """Return x + step · u."""
         x = lists.copy(lists.read(self._trainable_variables, self.compute_dtype))
-        return lists.add_(x, lists.read(self._slots["descent"], self.compute_dtype), step)
+        return lists.add_(x, lists.read(self._slots.variables["descent"], self.compute_dtype), step)
 
     def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
         """Average accepted points; Keras would average the trial points at which the weights stand."""

@@ -71,13 +71,15 @@ class AveragingOptimizer(GlobalOptimizer):
     @lists.without_gradients
     def _move(self, way: Callable[[Tensors, State, Any], Tensors], arrived: float) -> None:
         everything = list(range(len(self._trainable_variables)))
-        before = self._read(everything)
-        state = State(**before)
+        packing = self._slots.packing
+        before = self._read(packing, everything)
+        state = State(packing=packing, **before)
         on = ops.ones_like(state.at_average)
-        x = way(lists.read(self._trainable_variables, self.compute_dtype), state, on)
+        x = packing.pack(lists.read(self._trainable_variables, self.compute_dtype))
+        x = way(x, state, on)
         state.at_average = on * arrived
         self._write(before, state, everything)
-        lists.write(self._trainable_variables, x)
+        lists.write(self._trainable_variables, packing.unpack(x))
 
 
 class PolynomialAveraging(AveragingOptimizer):

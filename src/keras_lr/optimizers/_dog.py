@@ -123,6 +123,8 @@ class LDoG(DoG):
         1e-06
     """
 
+    packs = False
+
     def pooled(self, squares: Any) -> Any:
         return squares
 

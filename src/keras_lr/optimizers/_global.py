@@ -16,6 +16,8 @@ import numpy as np
 from keras import ops
 
 from keras_lr._backends import lists
+from keras_lr.optimizers._packing import Packing
+from keras_lr.optimizers._slots import Slots
 
 Tensors = list[Any]
 State = SimpleNamespace
@@ -26,7 +28,8 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
 
     A subclass says what it remembers (``build_state``) and how it steps (``step``), in the vocabulary of
     ``keras_lr._backends.lists``, which is fast on every backend. The shell around ``step`` reads all, lets it
-    compute all, and only then assigns. Computation is in float32 at least, whatever the dtype of the weights.
+    compute all, and only then assigns. Small variables are joined to one tensor (``Packing``), for speed.
+    Computation is in float32 at least, whatever the dtype of the weights.
 
     Args:
         learning_rate: a multiplier of the rate that the method finds, a float or a schedule.
@@ -37,6 +40,9 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
     Raises:
         ValueError: ``ema_overwrite_frequency`` is set.
     """
+
+    packs = True
+    """Whether small variables may be joined. False where a variable's shape, or its own norm, matters."""
 
     def __init__(self, learning_rate: Any = 1.0, **kwargs: Any) -> None:
         name = type(self).__name__
@@ -61,13 +67,13 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         """Return the new weights, having set the new state as attributes of ``state``.
 
         Args:
-            x: the weights, one tensor a variable. May be consumed.
+            x: the weights, a list of n tensors, one a variable or several joined. May be consumed.
             g: the gradients. Not to be consumed.
             state: what was declared, by name: a scalar of shape ``()``, a vector of shape ``(n,)``, or a
-                list of tensors, one a variable. ``state.scale`` is to be set to the rate found, per unit of
-                ``rate``. ``state.multiplier`` and ``state.factors`` are the two factors of ``rate``.
+                list of n tensors. ``state.scale`` is to be set to the rate found, per unit of ``rate``.
+                ``state.multiplier`` and ``state.factors`` are the two factors of ``rate``.
             rate: the multiplier at this step, of shape ``()``; of shape ``(n,)`` where ``PerLayer`` gives
-                each variable a factor of its own. Whatever moves a variable is to be proportional to it.
+                variables factors of their own. Whatever moves a variable is to be proportional to it.
 
         Returns:
             The new weights.
@@ -85,7 +91,7 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         self._numbers[name] = self._add_number(shape, name, initial)
 
     def add_vector(self, name: str, initial: float = 0.0) -> None:
-        """Declare one number for each variable, ``state.<name>`` of shape ``(n,)``."""
+        """Declare one number for each variable, ``state.<name>`` of shape ``(n,)``; nothing may be joined."""
         self._vectors[name] = self._add_number((len(self._trainable_variables),), name, initial)
 
     def add_slot(self, name: str, initial: float = 0.0, every: int = 1) -> None:
@@ -93,16 +99,8 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
 
         It has the shape of the variable, or with ``every`` > 1 holds one entry out of so many (``lists.thin``).
         """
-        self._slots[name] = [
-            self.add_variable(
-                shape=v.shape if every == 1 else (-(-math.prod(v.shape) // every),),
-                initializer=_filled(initial),
-                dtype=self.compute_dtype,
-                layout=getattr(v, "_layout", None) if every == 1 else None,
-                name=f"{v.path.replace('/', '_')}_{name}",
-            )
-            for v in self._trainable_variables
-        ]
+        groups = self._slots.packing.groups
+        self._slots.variables[name] = [self._add_tensor(group, name, initial, every) for group in groups]
 
     def add_start(self, name: str, every: int = 1) -> None:
         """Declare a copy of the weights as they are at the first step: after ``build`` they may be loaded."""
@@ -119,6 +117,7 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         if self.weight_decay is None:
             return None
         decays = [self.weight_decay if self._use_weight_decay(v) else 0.0 for v in state.variables]
+        decays = state.packing.first(decays)
         same = all(decay == self.weight_decay for decay in decays)
         return self.weight_decay if same else ops.convert_to_tensor(decays, dtype=self.compute_dtype)
 
@@ -156,8 +155,9 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         self.compute_dtype = "float64" if any(v.dtype == "float64" for v in variables) else "float32"
         self._numbers: dict[str, Any] = {}
         self._vectors: dict[str, Any] = {}
-        self._slots: dict[str, list[Any]] = {}
         self._starts: dict[str, int] = {}
+        packing = Packing.together([v.shape for v in variables], [self._kind(v) for v in variables])
+        self._slots = Slots(packing, self.compute_dtype)
         self.add_scalar("scale", 1.0)
         self.build_state()
 
@@ -165,17 +165,18 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
     def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
         present = [self._get_variable_index(v) for v in trainable_variables]
         variables = [self._trainable_variables[i] for i in present]
-        g = lists.dense(self._reduced(grads, trainable_variables), self.compute_dtype)
-        before = self._read(present)
+        packing = self._packing_of(present)
+        g = packing.pack(lists.dense(self._reduced(grads, trainable_variables), self.compute_dtype))
+        before = self._read(packing, present)
         multiplier = ops.cast(self._get_current_learning_rate(), self.compute_dtype)
-        factors = self._factors(present)
-        state = State(variables=variables, multiplier=multiplier, factors=factors, **before)
+        factors = self._factors(packing, present)
+        state = State(variables=variables, packing=packing, multiplier=multiplier, factors=factors, **before)
         rate = multiplier * factors
-        x = self.resume_(lists.read(variables, self.compute_dtype), g, state)
+        x = self.resume_(packing.pack(lists.read(variables, self.compute_dtype)), g, state)
         self._remember_start(x, state, present, lists.after(ops.equal(self.iterations, 0), g))
         x = self.step(x, g, state, rate)
         self._write(before, state, present)
-        lists.write(variables, x)
+        lists.write(variables, packing.unpack(x))
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
         """Leave the weights alone: decay is the method's own, at the rate that it finds (``decay_``)."""
@@ -192,20 +193,35 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         for name, every in self._starts.items():
             setattr(state, name, lists.copy_where_(getattr(state, name), lists.thin(x, every), first))
             if absent:
-                slots = [self._slots[name][i] for i in absent]
-                start = lists.read(slots, self.compute_dtype)
-                lists.write(slots, lists.copy_where_(start, lists.thin(others, every), first))
+                start = lists.copy_where_(self._slots.apart(name, absent), lists.thin(others, every), first)
+                self._slots.write(name, start, Packing.apart([v.shape for v in others]), absent)
 
-    def _factors(self, present: list[int]) -> Any:
+    def _factors(self, packing: Packing, present: list[int]) -> Any:
         if self.layer_factors is None:
             return 1.0
-        return ops.convert_to_tensor([self.layer_factors[i] for i in present], self.compute_dtype)
+        factors = packing.first([self.layer_factors[i] for i in present])
+        return ops.convert_to_tensor(factors, self.compute_dtype)
 
-    def _read(self, present: list[int]) -> dict[str, Any]:
+    def _packing_of(self, present: list[int]) -> Packing:
+        """Return how the variables are joined: not at all where some have no gradient, or another factor since."""
+        packing = self._slots.packing
+        if len(present) == len(self._trainable_variables):
+            kinds = [self._kind(v) for v in self._trainable_variables]
+            if all(len({kinds[i] for i in group}) == 1 for group in packing.groups):
+                return packing
+        return Packing.apart([packing.shapes[i] for i in present])
+
+    def _kind(self, variable: Any) -> Any:
+        """Return what variables that may be joined have in common: their factors. None where one stays alone."""
+        if not self.packs or any(getattr(getattr(variable, "_layout", None), "axes", None) or ()):
+            return None
+        factor = None if self.layer_factors is None else self.layer_factors[self._get_variable_index(variable)]
+        return factor, self.weight_decay is None or self._use_weight_decay(variable)
+
+    def _read(self, packing: Packing, present: list[int]) -> dict[str, Any]:
         numbers = {name: ops.convert_to_tensor(v) for name, v in self._numbers.items()}
         vectors = {name: self._taken(v, present) for name, v in self._vectors.items()}
-        slots = {name: lists.read([slot[i] for i in present], self.compute_dtype) for name, slot in self._slots.items()}
-        return {**numbers, **vectors, **slots}
+        return {**numbers, **vectors, **self._slots.read(packing, present)}
 
     def _write(self, before: dict[str, Any], state: State, present: list[int]) -> None:
         after = {name: value for name, value in vars(state).items() if before.get(name, value) is not value}
@@ -217,7 +233,7 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
                     value = ops.scatter_update(self._vectors[name], [[i] for i in present], value)
                 self._vectors[name].assign(value)
             else:
-                lists.write([self._slots[name][i] for i in present], value)
+                self._slots.write(name, value, state.packing, present)
 
     def _taken(self, vector: Any, present: list[int]) -> Any:
         vector = ops.convert_to_tensor(vector)
@@ -232,6 +248,17 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
             dtype=self.compute_dtype,
             aggregation="none",
             name=name,
+        )
+
+    def _add_tensor(self, group: tuple[int, ...], name: str, initial: float, every: int) -> Any:
+        first = self._trainable_variables[group[0]]
+        shape, alone = self._slots.packing.shape(group), len(group) == 1
+        return self.add_variable(
+            shape=shape if every == 1 else (-(-math.prod(shape) // every),),
+            initializer=_filled(initial),
+            dtype=self.compute_dtype,
+            layout=getattr(first, "_layout", None) if alone and every == 1 else None,
+            name=f"{first.path.replace('/', '_')}{'' if alone else '_and_others'}_{name}",
         )
 
     def _refuse_accumulation_on_replicas(self) -> None:

@@ -21,6 +21,7 @@ class CurvatureOptimizer(GlobalOptimizer):
     """
 
     needs_batch = True
+    packs = False
 
     def __init__(self, learning_rate: Any, *, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)

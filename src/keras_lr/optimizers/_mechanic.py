@@ -126,9 +126,11 @@ class Mechanic(GlobalOptimizer):
         """Return the step of the inner optimizer, let loose on the weights; the caller overwrites them."""
         before = lists.copy(x)
         self.optimizer._apply_weight_decay(state.variables)
-        self.optimizer._backend_update_step(g, state.variables, self.optimizer.learning_rate)
+        gradients = state.packing.unpack(g)
+        self.optimizer._backend_update_step(gradients, state.variables, self.optimizer.learning_rate)
         self.optimizer.iterations.assign_add(1)
-        return lists.add_(lists.copy(lists.read(state.variables, self.compute_dtype)), before, -1.0)
+        moved = lists.copy(lists.read(state.variables, self.compute_dtype))
+        return lists.add_(state.packing.pack(moved), before, -1.0)
 
     @property
     def variables(self) -> list[Any]:

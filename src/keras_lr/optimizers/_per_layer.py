@@ -70,11 +70,11 @@ class PerLayer(keras.optimizers.Optimizer):
         factors = factors_of([path_of(v) for v in variables], self.factors)
         if not any(factors):
             raise ValueError(f"PerLayer froze every variable; received factors={self.factors}. Leave one to train.")
-        self.inner_optimizer.build(variables)
         core = innermost(self.inner_optimizer)
         if isinstance(core, GlobalOptimizer):
             core.layer_factors = factors
-        else:
+        self.inner_optimizer.build(variables)
+        if not isinstance(core, GlobalOptimizer):
             _Groups(core, factors).take_over()
         super().build(variables)
         self._moves = [factor > 0.0 for factor in factors]

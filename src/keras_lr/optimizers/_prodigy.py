@@ -81,6 +81,7 @@ class Prodigy(EstimatingOptimizer):
         self.bias_correction = bias_correction
         self.safeguard_warmup = safeguard_warmup
         self.every = every
+        self.packs = every == 1  # the authors count entries variable by variable
 
     def build_state(self) -> None:
         super().build_state()

@@ -1,0 +1,119 @@
+"""Small variables are joined to one tensor, which no result may show."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+from test_every_optimizer import TABLE, apply, built, every, values
+
+from keras_lr import optimizers
+from keras_lr._backends import lists
+from keras_lr.optimizers._global import GlobalOptimizer
+from keras_lr.optimizers._packing import SMALL, Packing
+
+SHAPES = st.lists(st.lists(st.integers(1, 4), max_size=3).map(tuple), min_size=1, max_size=12)
+START = [np.linspace(-1, 1, 6).reshape(3, 2), np.ones(2), np.linspace(1, 2, 4), np.ones((1, 3))]
+
+
+@settings(max_examples=30, deadline=None)
+@given(SHAPES, st.data())
+def test_what_is_packed_comes_back(shapes, data):
+    kinds = data.draw(st.lists(st.sampled_from([None, "a", "b"]), min_size=len(shapes), max_size=len(shapes)))
+    packing = Packing.together(shapes, kinds)
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    tensors = [
+        ops.reshape(ops.arange(n, dtype="float32") + i, shape)
+        for i, (n, shape) in enumerate(zip(sizes, shapes, strict=True))
+    ]
+    packed = packing.pack(tensors)
+    assert [tuple(x.shape) for x in packed] == [packing.shape(group) for group in packing.groups]
+    for one, other in zip(packing.unpack(packed), tensors, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
+    for group in packing.groups:
+        found = {kinds[i] for i in group}
+        assert len(found) == 1
+        assert len(group) == 1 or None not in found
+
+
+def test_only_small_variables_of_a_kind_are_joined():
+    packing = Packing.together([(2,), (SMALL,), (3,), (4,), (5,)], ["a", "a", "b", "a", None])
+    assert packing.groups == ((0, 3), (1,), (2,), (4,))
+    assert Packing.together([(SMALL - 1,), (1,)], ["a", "a"]).groups == ((0, 1),)
+
+
+def test_parts_are_the_same_inside_a_compiled_step():
+    if keras.backend.backend() != "jax":
+        pytest.skip("only JAX cuts in another way where it compiles")
+    import jax
+
+    shapes = [(i % 3 + 1, 2) for i in range(20)]
+    vector = np.arange(sum(np.prod(shape) for shape in shapes), dtype="float32")
+    for sign in (1.0, -1.0, np.nan):
+        vector[0] = sign
+        got = jax.jit(lambda v: lists.parts(v, shapes))(vector)
+        for one, other in zip(got, lists.parts(ops.convert_to_tensor(vector), shapes), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture
+def apart(monkeypatch):
+    """Call it, and no optimizer that is built from then on joins anything."""
+    return lambda: monkeypatch.setattr(GlobalOptimizer, "_kind", lambda self, variable: None)
+
+
+def walk(name, missing=(), **arguments):
+    """Take eight steps; at the steps in ``missing`` one variable has no gradient."""
+    random = np.random.RandomState(0)
+    variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)]
+    optimizer = built(TABLE[name](**arguments), variables)
+    for step in range(8):
+        gradients = [0.1 * v + 0.01 * random.randn(*v.shape) for v in values(variables)]
+        loss = sum(np.sum(v**2) for v in values(variables)) / 20
+        keep = [i for i in range(len(variables)) if step not in missing or i != step % len(variables)]
+        apply(optimizer, [variables[i] for i in keep], [gradients[i] for i in keep], loss)
+    if hasattr(optimizer, "use_average"):
+        optimizer.use_average()
+    return values(variables), optimizer
+
+
+@pytest.mark.parametrize("missing", [(), (0, 1), (2, 3, 5)], ids=json.dumps)
+@every
+def test_joined_variables_take_the_steps_of_single_ones(name, missing, apart):
+    if missing and name in ("AdaHessian", "Mechanic", "PerLayer", "Sophia"):
+        pytest.skip("the Hessian is asked for every variable, and Keras' own optimizers want a gradient of each")
+    joined, optimizer = walk(name, missing)
+    apart()
+    single, _ = walk(name, missing)
+    for one, other in zip(joined, single, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+    if isinstance(optimizer, GlobalOptimizer) and name not in ("LDoG", "AdaHessian", "Sophia"):
+        assert len(optimizer._slots.packing.groups) == 1
+
+
+@pytest.mark.parametrize("name", ["Prodigy", "DoG", "ScheduleFreeAdamW"])
+def test_what_is_excluded_from_weight_decay_is_joined_with_its_like(name, apart):
+    def walk_with_exclusion():
+        variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)]
+        optimizer = TABLE[name](weight_decay=0.1)
+        optimizer.exclude_from_weight_decay(var_names=["v1", "v3"])
+        built(optimizer, variables)
+        for _ in range(3):
+            apply(optimizer, variables, [0.1 * v for v in values(variables)])
+        return values(variables), optimizer
+
+    joined, optimizer = walk_with_exclusion()
+    assert optimizer._slots.packing.groups == ((0, 2), (1, 3))
+    apart()
+    for one, other in zip(joined, walk_with_exclusion()[0], strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+
+
+def test_factors_a_layer_join_the_layers_of_a_factor():
+    variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)]
+    prodigy = optimizers.Prodigy()
+    built(optimizers.PerLayer(prodigy, {"v1": 0.5, "v2": 0.5}), variables)
+    assert prodigy._slots.packing.groups == ((0, 3), (1, 2))
