@@ -26,10 +26,14 @@ def pack(scalars: list[Any], like: Any) -> Any:
 
 
 def at_once(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return ``function(*arguments)``, scalars made of scalars, as numbers that no other kernel computes again."""
+    """Return ``function(*arguments)``, scalars made of scalars, as numbers that no other kernel computes again.
+
+    Python numbers stay what they are, and cost nothing later either.
+    """
     outcome = function(*arguments)
-    scalars = keras.tree.flatten(outcome)
+    leaves = keras.tree.flatten(outcome)
+    computed = [x for x in leaves if not isinstance(x, (int, float))]
     like = next(x for x in keras.tree.flatten(arguments) if jnp.issubdtype(jnp.result_type(x), jnp.floating))
-    numbers = unpack(pack(scalars, like))[0]
-    kept = [x.astype(getattr(scalar, "dtype", like.dtype)) for x, scalar in zip(numbers, scalars, strict=True)]
+    numbers = iter(unpack(pack(computed, like))[0])
+    kept = [x if isinstance(x, (int, float)) else next(numbers).astype(x.dtype) for x in leaves]
     return keras.tree.pack_sequence_as(outcome, kept)

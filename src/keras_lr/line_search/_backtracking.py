@@ -59,14 +59,14 @@ class Backtracking(Value):
 
         def go_on(alpha: Tensor, value: Tensor, evaluations: Tensor) -> Tensor:
             failed = opposite(sufficient_decrease(above, alpha, value, self.decrease))
-            return failed & (evaluations < self.max_evaluations)
+            return descends(start) & failed & (evaluations < self.max_evaluations)
 
         def shorten(alpha: Tensor, value: Tensor, evaluations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             alpha = alpha * self._factor(above, alpha, value)
             return alpha, like(line.phi(alpha), value), evaluations + 1
 
         state = (alpha, like(line.phi(alpha), start.value), count(1, start.value))
-        alpha, value, evaluations = loop(descends(start), go_on, shorten, state)
+        alpha, value, evaluations = loop(go_on, shorten, state)
         found = sufficient_decrease(above, alpha, value, self.decrease)
         return outcome(start, found, alpha, value, evaluations, int(Status.ACCEPTED))
 

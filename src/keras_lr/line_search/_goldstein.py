@@ -61,7 +61,7 @@ class Goldstein(Value):
         def go_on(trial: Tensor, value: Tensor, low: Tensor, low_value: Tensor, high: Tensor, n: Tensor) -> Tensor:
             decreases, good = judge(trial, value)
             limit = decreases & (trial >= self.longest)
-            return opposite(good | limit | (n >= self.max_evaluations))
+            return descends(start) & opposite(good | limit | (n >= self.max_evaluations))
 
         def look(
             trial: Tensor, value: Tensor, low: Tensor, low_value: Tensor, high: Tensor, n: Tensor
@@ -75,7 +75,7 @@ class Goldstein(Value):
 
         value = like(line.phi(alpha), alpha)
         state = (alpha, value, start.alpha, start.value, like(float("inf"), alpha), count(1, alpha))
-        trial, value, low, low_value, high, n = loop(descends(start), go_on, look, state)
+        trial, value, low, low_value, high, n = loop(go_on, look, state)
         low, low_value, _ = self._narrow(start, trial, value, low, low_value, high)
         _, good = judge(trial, value)
         status = where(good, int(Status.ACCEPTED), int(Status.DECREASE_ONLY))

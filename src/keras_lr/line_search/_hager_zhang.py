@@ -91,11 +91,11 @@ class HagerZhang(Value):
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         start, alpha = alike(start, alpha)
-        goes_down = descends(start)
-        no = goes_down & False
+        no = descends(start) & False
 
         def go_on(state: Interval, evaluations: Tensor) -> Tensor:
-            return opposite(state.done) & (evaluations < self.max_evaluations) & (state.trial != state.low.alpha)
+            room = (evaluations < self.max_evaluations) & (state.trial != state.low.alpha)
+            return descends(start) & opposite(state.done) & room
 
         def look(state: Interval, evaluations: Tensor) -> tuple[Interval, Tensor]:
             value, slope = line.phi_and_slope(state.trial)
@@ -103,7 +103,7 @@ class HagerZhang(Value):
             return self._turn(start, state, point), evaluations + 1
 
         state = Interval(start, start, start.alpha, alpha, count(Phase.GROW, alpha), no, start, no)
-        state, evaluations = loop(goes_down, go_on, look, (state, count(0, alpha)))
+        state, evaluations = loop(go_on, look, (state, count(0, alpha)))
         low = state.low
         decreased = (low.alpha > 0.0) & sufficient_decrease(start, low.alpha, low.value, self.decrease)
         point = _choose(state.done, state.point, low)

@@ -32,13 +32,17 @@ def choose(condition: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any
     return ops.cond(condition, yes, no)
 
 
-def loop(may: Any, go_on: Callable[..., Any], body: Callable[..., Any], state: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the state after `state = body(*state)` as often as `may` and `go_on(*state)` hold."""
-    if isinstance(may, bool):
-        while may and go_on(*state):
+def loop(go_on: Callable[..., Any], body: Callable[..., Any], state: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the state after `state = body(*state)` as often as `go_on(*state)` holds.
+
+    What `go_on` makes of known scalars it should make anew each time: on JAX a scalar that enters a loop from outside
+    costs a kernel, even where the loop makes no turn.
+    """
+    if isinstance(go_on(*state), bool):
+        while go_on(*state):
             state = body(*state)
         return state
-    return ops.while_loop(lambda *now: may & go_on(*now), body, state)
+    return ops.while_loop(go_on, body, state)
 
 
 def opposite(condition: Any) -> Any:

@@ -132,14 +132,14 @@ class SaLSA(Rule):
             return is_finite(value) & (enough | (value == start.value))
 
         def go_on(alpha: Tensor, value: Tensor, evaluations: Tensor) -> Tensor:
-            return opposite(holds(alpha, value)) & (evaluations < self.max_evaluations)
+            return descends(start) & opposite(holds(alpha, value)) & (evaluations < self.max_evaluations)
 
         def shorten(alpha: Tensor, value: Tensor, evaluations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             alpha = alpha * self.shrink
             return alpha, like(line.phi(alpha), value), evaluations + 1
 
         state = (alpha, like(line.phi(alpha), start.value), count(1, alpha))
-        alpha, value, evaluations = loop(descends(start), go_on, shorten, state)
+        alpha, value, evaluations = loop(go_on, shorten, state)
         found = holds(alpha, value)
         accepted = outcome(start, found, alpha, value, evaluations, int(Status.ACCEPTED))
         return accepted, where(found, gain_at(value), gain)

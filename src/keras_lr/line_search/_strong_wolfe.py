@@ -88,13 +88,12 @@ class StrongWolfe(Value):
             The outcome, and the rest at the last evaluation: that of the step where the status is ACCEPTED.
         """
         start, alpha = alike(start, alpha)
-        goes_down = descends(start)
-        no = goes_down & False
+        no = descends(start) & False
         endless = like(float("inf"), alpha)
 
         def go_on(zoom: Zoom, trial: Tensor, evaluations: Tensor, carried: Any) -> Tensor:
             room = opposite(zoom.closed) | (zoom.low.alpha != zoom.high.alpha)
-            return opposite(zoom.done) & (evaluations < self.max_evaluations) & room
+            return descends(start) & opposite(zoom.done) & (evaluations < self.max_evaluations) & room
 
         def look(zoom: Zoom, trial: Tensor, evaluations: Tensor, carried: Any) -> tuple[Zoom, Tensor, Tensor, Any]:
             value, slope, carried = look_at(trial)
@@ -105,7 +104,7 @@ class StrongWolfe(Value):
 
         zoom = Zoom(start, start, no, no, endless, endless)
         state = (zoom, at_most(alpha, self.longest), count(0, alpha), carried)
-        zoom, _, evaluations, carried = loop(goes_down, go_on, look, state)
+        zoom, _, evaluations, carried = loop(go_on, look, state)
         status = where(zoom.done, int(Status.ACCEPTED), int(Status.DECREASE_ONLY))
         accepted = outcome(start, zoom.low.alpha > 0.0, zoom.low.alpha, zoom.low.value, evaluations, status)
         return accepted, carried

@@ -202,12 +202,12 @@ class LineSearch(keras.optimizers.Optimizer):
         astray: Any = ()
         instead: Any = ()
         if slope is None:
-            scale = -_reciprocal(sqrt(square)) if rule.lengths else like(-1.0, square)
+            scale = -_reciprocal(sqrt(square)) if rule.lengths else -1.0
             slope = square
         else:
             norm, length = sqrt(square), sqrt(length)
             astray, instead = slope > STEEPEST_COSINE * length * norm, -length * _reciprocal(norm)
-            scale = _reciprocal(length) if rule.lengths else like(1.0, square)
+            scale = _reciprocal(length) if rule.lengths else 1.0
             slope = where(astray, instead * square, slope)
         start, _ = alike(Point(0.0, loss, scale * slope), 1.0)
         memory, go = type(self._remembered)(*numbers[OWN:]), descends(start)
