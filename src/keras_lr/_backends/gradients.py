@@ -6,7 +6,6 @@ Each backend file offers the same verbs:
 `forward_derivative(function, values, direction)`: `function(values)` and its directional derivative.
 `hessian_vector(loss, values, vectors)`: the Hessian at `values` times `vectors`.
 `train_step(model, make_batch, *arguments)`: Keras' training step, with a batch handed to the optimizer.
-`reported(outcome, innermost)`: what the compiled step returned, the numbers that the optimizer reports in its logs.
 `refuse(model)`: raise a ValueError where this backend's `fit` would not run `train_step` as written.
 `replay(draws)`: a context in which layers draw from the backend's own generator what they drew before.
 `RECYCLES`: whether an optimizer variable that is overwritten at every step saves memory traffic.
@@ -20,7 +19,6 @@ loss_and_gradient = backend.loss_and_gradient
 forward_derivative = backend.forward_derivative
 hessian_vector = backend.hessian_vector
 train_step = backend.train_step
-reported = backend.reported
 refuse = backend.refuse
 replay = backend.replay
 RECYCLES = backend.RECYCLES

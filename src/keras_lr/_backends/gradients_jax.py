@@ -75,11 +75,6 @@ def train_step(
     return logs, (trainable, new_non_trainable, optimizer_variables, new_metrics)
 
 
-def reported(outcome: Any, innermost: Any) -> Any:
-    """See `gradients`. They are in the logs already."""
-    return outcome
-
-
 def _after_reading(overwritten: Values, x: Any) -> Any:
     """Return `x`, to be used after a number of each donated value was read.
 

@@ -79,8 +79,9 @@ def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any]
     """See `gradients`."""
     x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
     # A variable's `value` is the parameter itself: copied, it stays what it was before the forward pass.
-    non_trainable = [v.value.detach().clone() for v in model.non_trainable_variables]
-    draws = _draws() if any("seed_generator" in v.path for v in model.non_trainable_variables) else None
+    variables = model.non_trainable_variables
+    non_trainable = [v.value.detach().clone() for v in variables]
+    draws = _draws() if any("seed_generator" in v.path for v in variables) else None
     y_pred = model(x, training=True) if model._call_has_training_arg else model(x)
     # As in Keras' step, the gradients before live until here: freed at the end of the step, their memory would go back
     # to the system, which hands it out anew page by page.
@@ -95,11 +96,6 @@ def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any]
     with torch.no_grad(), give(handed):
         model.optimizer.apply(_zeros_for_none(gradients, parameters), weights)
     return {**model.compute_metrics(x, y, y_pred, sample_weight=sample_weight), **_numbers(reports_of(innermost))}
-
-
-def reported(outcome: Any, innermost: Any) -> Any:
-    """See `gradients`. They are in the logs already."""
-    return outcome
 
 
 def _numbers(reported: dict[str, Any]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 import torch
+from torch._utils import _flatten_dense_tensors
 
 SMALL = 100_000  # numbers up to which one copy is cheaper than a kernel for each variable
 
@@ -16,6 +17,8 @@ SMALL = 100_000  # numbers up to which one copy is cheaper than a kernel for eac
 def unpack(*vectors: Any) -> list[list[float]]:
     """Return the entries of each vector (or scalar) as a list of Python floats, in one transfer."""
     flat = [vector.reshape(-1) for vector in vectors]
+    if flat[0].is_cpu:
+        return [vector.tolist() for vector in flat]  # no transfer to save
     numbers = iter(torch.cat(flat).tolist())
     return [list(islice(numbers, len(vector))) for vector in flat]
 
@@ -39,5 +42,5 @@ def inner(a: list[Any], b: list[Any]) -> Any:
     """Return the inner product over all variables; of few numbers as one kernel instead of two a variable."""
     if sum(x.numel() for x in a) >= SMALL:
         return torch.stack([torch.dot(x.reshape(-1), y.reshape(-1)) for x, y in zip(a, b, strict=True)]).sum()
-    flat = torch.cat([x.reshape(-1) for x in a])
-    return torch.dot(flat, flat if a is b else torch.cat([x.reshape(-1) for x in b]))
+    flat = _flatten_dense_tensors(a)
+    return torch.dot(flat, flat if a is b else _flatten_dense_tensors(b))

@@ -66,7 +66,7 @@ def alike(start: Point, alpha: Scalar) -> tuple[Point, Scalar]:
     A tensor of the right dtype is returned as it is: the weights may stand at the first trial already, and the line
     knows it by its identity.
     """
-    if not ops.is_tensor(start.value):
+    if isinstance(start.value, float) or not ops.is_tensor(start.value):
         return Point(0.0, float(start.value), float(start.slope)), float(alpha)
     dtype = keras.backend.standardize_dtype(start.value.dtype)
     if not (ops.is_tensor(alpha) and keras.backend.standardize_dtype(alpha.dtype) == dtype):

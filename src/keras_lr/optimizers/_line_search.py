@@ -139,7 +139,7 @@ class LineSearch(keras.optimizers.Optimizer):
     @property
     def learning_rate(self) -> Any:
         """The step that the search took last."""
-        return ops.convert_to_tensor(self._numbers)[0] if self.built else self._learning_rate
+        return self._numbers.value[0] if self.built else self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:

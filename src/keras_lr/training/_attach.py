@@ -1,6 +1,7 @@
 """`attach(model)`: let an optimizer ask for the loss of the batch elsewhere, with `compile` and `fit` as they are."""
 
 import contextlib
+from collections.abc import Callable
 from functools import wraps
 from types import MethodType
 from typing import Any, TypeVar
@@ -95,24 +96,23 @@ def _make_train_function(model: keras.Model, force: bool = False) -> Any:
     # Before the first step is traced: an error inside it would cost a JAX model its weights.
     check(model)
     made = type(model).make_train_function(model, force)
-    if needs_batch(model.optimizer) and not hasattr(model.train_function, "watched"):
-        model.train_function = _watched(model.train_function, innermost(model.optimizer))
+    after = getattr(innermost(model.optimizer), "after_step", None) if needs_batch(model.optimizer) else None
+    if after is not None and not hasattr(model.train_function, "watched"):
+        model.train_function = _watched(model.train_function, after)
     return made
 
 
-def _watched(train_function: Any, optimizer: Any) -> Any:
-    """Put what the optimizer reports in the logs, and let it see them: before the next step, since by then JAX has put
-    the weights in safety.
-    """
-    after, logs = getattr(optimizer, "after_step", None), None
+def _watched(train_function: Any, after: Callable[[dict[str, Any]], None]) -> Any:
+    """Let the optimizer see the logs of a step before the next one, since by then JAX has put the weights in safety."""
+    logs = None
 
     @wraps(train_function)
     def watched(*arguments: Any) -> Any:
         nonlocal logs
-        if after is not None and logs is not None:
+        if logs is not None:
             seen, logs = logs, None
             after(seen)
-        outcome = gradients.reported(train_function(*arguments), optimizer)
+        outcome = train_function(*arguments)
         logs = outcome[0] if isinstance(outcome, tuple) else outcome
         return outcome
 

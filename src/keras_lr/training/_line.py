@@ -121,4 +121,5 @@ class ModelBatch(Batch):
 
 def _single_at_least(loss: Tensor) -> Tensor:
     """Return the loss in float32, or in float64 where it is: half precision cannot tell neighbouring points apart."""
-    return ops.cast(loss, keras.backend.result_type(loss.dtype, "float32"))
+    dtype = keras.backend.standardize_dtype(loss.dtype)
+    return loss if dtype in ("float32", "float64") else ops.cast(loss, "float32")
