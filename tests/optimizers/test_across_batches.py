@@ -44,6 +44,10 @@ def test_scalars_come_through_as_they_are():
     (less, more), difference = at_once(lambda x, y: ([x < y, y < x], x - y), small, three)
     assert [bool(less), bool(more)] == [True, False]
     assert float(difference) == pytest.approx(-2.9)
+    least, constant = at_once(lambda x: (x, -1.0), small)
+    assert float(least) == pytest.approx(0.1)
+    assert isinstance(constant, float)
+    assert constant == -1.0
     assert float(either(less, lambda: three, lambda: nothing)) == 3.0
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(pack([small, lowest, nothing, three], vector)), numbers)
 
