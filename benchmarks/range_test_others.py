@@ -22,7 +22,11 @@ from keras_lr.finder import range_test
 
 LADDER = 10.0 ** np.arange(-5, 2, 0.5)
 SEEDS = (0, 1)
-ONE_BY_ONE = ("omniglot_dropout", "digits_fine_tuned", "alphabets_groupnorm")  # convolutions inside a compiled loop are slow
+ONE_BY_ONE = (
+    "omniglot_dropout",
+    "digits_fine_tuned",
+    "alphabets_groupnorm",
+)  # convolutions inside a compiled loop are slow
 
 
 def trainer(workload: Workload, data: Data, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Callable:

@@ -1,8 +1,8 @@
 """Six workloads that were written and measured while the rule of the range test was still open, and looked at once.
 
 A picture net with GroupNorm, raw targets with heavy tails and a bounded gradient, counts, a recurrent net that must
-remember two numbers, full batches without noise, and the next letter from the last twelve: losses, nets and targets that
-no other workload has. Between 200 and 800 steps long.
+remember two numbers, full batches without noise, and the next letter from the last twelve. Losses, nets and targets
+are such as no other workload has. Between 200 and 800 steps long.
 """
 
 import io
