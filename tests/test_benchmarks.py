@@ -20,6 +20,9 @@ ON_WORKLOADS = {
 OF_DIGITS = {
     "short_runs": "--tasks digits_mlp --optimizers momentum --steps 20 --seeds 1 --output {folder}/runs.csv",
 }
+OF_THE_FILE = {
+    "range_test_fit": "",
+}
 OF_COST = {
     "schedule_cost": "--width 8 --steps 2 --rounds 1",
     "optimizer_cost": "--models deep --rounds 1 --only Prodigy",
@@ -34,6 +37,7 @@ PRINTED = {
     "optimizers_on_workloads": ("co2_deep_linear", "DoG"),
     "line_searches_on_workloads": ("co2_deep_linear", "PAL"),
     "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
+    "range_test_fit": ("### Cross-fitted on all", "| unseen workloads | schedule |", "Kind(name='Adam', share=0.5"),
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
     "line_search_cost": ("| SGD | 1.00 |", "PAL", "Polyak"),
@@ -42,11 +46,11 @@ PRINTED = {
 
 
 @pytest.mark.numpy_only
-@pytest.mark.parametrize("name", [*ON_WORKLOADS, *OF_DIGITS, *OF_COST])
+@pytest.mark.parametrize("name", [*ON_WORKLOADS, *OF_DIGITS, *OF_THE_FILE, *OF_COST])
 def test_runs_and_prints_a_table(name, tmp_path):
     if name in ON_WORKLOADS and not (DATA / "co2_weekly.npz").exists():
         pytest.skip("the benchmark data is not here: benchmarks/_data.py says where to get it")
-    arguments = (ON_WORKLOADS | OF_DIGITS | OF_COST)[name].format(folder=tmp_path).split()
+    arguments = (ON_WORKLOADS | OF_DIGITS | OF_THE_FILE | OF_COST)[name].format(folder=tmp_path).split()
     done = subprocess.run(
         [sys.executable, f"benchmarks/{name}.py", *arguments], cwd=REPOSITORY, capture_output=True, text=True
     )

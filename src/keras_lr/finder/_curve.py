@@ -85,7 +85,7 @@ class RangeTestResult(Shown):
         >>> losses = 2 - 1.5 / (1 + (0.01 / rates) ** 2) + (rates / 0.3) ** 4
         >>> test = RangeTestResult(rates, losses[None], moving_rate=0.02)
         >>> f"{test.suggest().rate:.2g}, {test.suggest('valley').rate:.2g}"
-        '0.015, 0.00098'
+        '0.01, 0.00098'
         """
         if rule is None:
             return self._own_suggestion(use)

@@ -8,8 +8,9 @@ rate whatever the gradient is, goes as much by the fall and not by the noise:
 
     log10(rate) = (1 - share) log10(edge) + share log10(fall) - exponent log10((noise + 0.03) / 0.08) - distance
 
-Nothing in it depends on the unit of the loss or on a constant added to it. `benchmarks/range_test_fit.py` fitted shares,
-exponents, distances and intervals; what they reach on tasks that fitted none of them stands in `docs/range_test.md`.
+Nothing in it depends on the unit of the loss or on a constant added to it. Shares, exponents and distances were fitted
+on the tasks of `benchmarks/range_test_study.py`; what such constants reach on tasks that did not fit them,
+`benchmarks/range_test_fit.py` and `docs/range_test.md` tell.
 """
 
 import enum
@@ -67,9 +68,9 @@ class Observed:
     has_climbed: bool = True
 
 
-# Fitted by benchmarks/range_test_fit.py on 8 small tasks and 15 workloads, in all of which the momentum is 0 or 0.9.
-PLAIN = Kind("SGD without momentum", share=0.5, exponent=0.4, constant=0.55, peak=0.45, below=0.9, above=1.1)
-HEAVY_BALL = Kind("SGD with momentum 0.9", share=0.2, exponent=0.4, constant=1.05, peak=0.65, below=0.7, above=0.7)
+# Gradient descent: fitted on benchmarks/small_tasks.py and workloads.py; Adam: on these and other_workloads.py.
+PLAIN = Kind("SGD without momentum", share=0.1, exponent=0.4, constant=0.5, peak=0.3, below=0.4, above=1.0)
+HEAVY_BALL = Kind("SGD with momentum 0.9", share=0.1, exponent=0.4, constant=0.95, peak=0.55, below=0.5, above=1.0)
 ADAPTIVE = Kind("Adam", share=0.5, exponent=0.0, constant=0.95, peak=0.6, below=0.9, above=0.9)
 LEVEL = 0.5  # of the way back to the start; a dead network, which predicts a constant, may never climb higher
 LAG = 3  # steps that a loss takes to show that it diverges
@@ -78,10 +79,7 @@ LAST_EDGE = 50.0  # times the moving rate: a loss that has not climbed by then m
 
 
 def kind_of(optimizer: object) -> Kind:
-    """Return how an optimizer's best rate lies; with any momentum, on the line from 0 to 0.9.
-
-    Beyond 0.9 only the distances go on along the line: a share or an interval below zero would mean nothing.
-    """
+    """Return how an optimizer's best rate lies; with any momentum, on the line from 0 to 0.9."""
     momentum = getattr(optimizer, "momentum", None)
     if type(optimizer).__name__ != "SGD":
         return ADAPTIVE
@@ -89,13 +87,13 @@ def kind_of(optimizer: object) -> Kind:
     decades = -math.log10(1 - min(float(momentum or 0.0), 0.999))
     if not decades:
         return PLAIN
-
-    def on_line(name: str, place: float) -> float:
-        return float(getattr(PLAIN, name) + place * (getattr(HEAVY_BALL, name) - getattr(PLAIN, name)))
-
-    distances = {name: on_line(name, decades) for name in ("constant", "peak")}
-    others = {name: on_line(name, min(decades, 1.0)) for name in ("share", "exponent", "below", "above")}
-    return Kind(f"SGD with momentum {momentum:g}", **distances, **others)
+    return Kind(
+        f"SGD with momentum {momentum:g}",
+        *(
+            getattr(PLAIN, name) + decades * (getattr(HEAVY_BALL, name) - getattr(PLAIN, name))
+            for name in ("share", "exponent", "constant", "peak", "below", "above")
+        ),
+    )
 
 
 def log_rate(seen: Observed, kind: Kind, use: Use) -> float:
