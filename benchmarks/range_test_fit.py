@@ -9,9 +9,9 @@ over the rate itself and 0.2 decades to both sides, so that no constant stands a
 interval lie 5 % of the best rates.
 
 Cross-fitted: the tasks of each group are dealt in the order of their list to two halves, by task and never by seed; the
-constants are fitted on one half and tried on the other, both ways. Only what is fitted here is cross-fitted: the form of
-the rule was chosen on the small tasks and the workloads, Adam's share by a fit on all but the unseen workloads, and the
-way of fitting with the figures of these and of the other workloads in sight.
+constants are fitted on one half and tried on the other, both ways. Only what is fitted here is cross-fitted: the form
+of the rule was chosen on the small tasks and the workloads, Adam's share by a fit on all but the unseen workloads, and
+the way of fitting with the figures of these and of the other workloads in sight.
 """
 
 import math
