@@ -1,4 +1,4 @@
-"""Seven workloads of other kinds that no constant of the library was tuned to.
+"""Seven workloads of other kinds; no constant of the library was tuned to them, but Adam's in the range test.
 
 Wrong labels, a recurrent net over spelling, wide tanh layers on raw intensities, unscaled regression targets,
 many classes with few examples and dropout, fine-tuning of a trained net, and a matrix factorisation whose
