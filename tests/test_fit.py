@@ -1,5 +1,7 @@
 """The main job, end to end: a training without a learning rate, on real data and in the hard cases."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 import keras_lr
+from keras_lr.finder._race import run_race
 
 IMAGES = (load_digits().images / 16).astype("float32")[..., None]
 LABELS = load_digits().target
@@ -154,6 +157,17 @@ def test_a_loss_that_is_never_finite_is_an_error_and_leaves_the_weights():
         fit(model, np.full_like(IMAGES[TRAIN], np.nan))
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_a_run_that_does_not_win_what_its_race_did_is_noticed(monkeypatch):
+    def race_that_is_far_off(*arguments, **keywords):
+        found = run_race(*arguments, **keywords)
+        return replace(found, learning_rate=1e-6 * found.learning_rate)
+
+    monkeypatch.setattr("keras_lr._fit.run_race", race_that_is_far_off)
+    result = fit(a_model())
+    assert len(result.events) == 1
+    assert "a trial before it" in result.events[0].text
 
 
 def test_bad_data_in_the_middle_does_not_end_the_run():

@@ -14,6 +14,7 @@ from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, described, read_backup
 from keras_lr.callbacks._guard import Event, Guard
+from keras_lr.finder import _ladder
 from keras_lr.finder._race import Progress, run_race
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import prepare
@@ -117,6 +118,7 @@ def fit(
     accumulation = model.optimizer.gradient_accumulation_steps or 1
     schedule = run_schedule(race.learning_rate, max(1, horizon // accumulation))
     guard = Guard(schedule, probation=False)
+    guard.expect(race.best_loss, accumulation * _steps_as_far_as(race, schedule, horizon // accumulation))
     begun = found.facts["epoch"] if found else initial_epoch
     backup = None
     if directory:
@@ -161,6 +163,16 @@ def run_schedule(peak: float, steps: int) -> schedules.Schedule:
     if decay < 1 or warmup + decay > steps:
         return schedules.Constant(peak)
     return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=decay, decay=schedules.shapes.Linear())
+
+
+def _steps_as_far_as(race: RaceResult, schedule: schedules.Schedule, updates: int) -> int:
+    """Return after how many updates the rates of the run add up to those of the best lane."""
+    if not len(race.rates):
+        return 0
+    length = _ladder.lane_steps(updates)
+    lane = _ladder.lane_schedule(float(race.rates[np.argmin(race.scores)]), length)
+    rates = schedule.values(np.arange(updates))
+    return int(np.searchsorted(np.cumsum(rates), np.sum(lane.values(np.arange(length)))))
 
 
 def _raced_before(found: Checkpoint) -> RaceResult:

@@ -60,6 +60,13 @@ def test_at_the_edge_the_peak_is_a_rung_lower_at_any_length():
     assert _choice.unraced(1.0).near_edge
 
 
+def test_where_momentum_hides_the_edge_the_reason_says_so():
+    rates = _ladder.rungs(0.1)
+    choice = _choice.choose(rates, bowl(rates, 0.1))
+    assert "Momentum" in _choice.reason(choice, rates, 0.32, 60, sees_edge=False)
+    assert "Momentum" not in _choice.reason(choice, rates, 0.32, 60)
+
+
 def test_the_first_batch_does_not_count():
     rates = _ladder.rungs(0.1, 5)
     losses = bowl(rates, 0.1)

@@ -54,6 +54,16 @@ def test_the_optimizers_own_rate_is_not_used(rate):
     assert ours == keras_lr.race(a_model(keras.optimizers.Adam(0.5)), X, Y, epochs=15).learning_rate
 
 
+@pytest.mark.parametrize(
+    ("momentum", "epochs", "lower"), [(0.0, 6, False), (0.9, 6, True), (0.5, 6, False), (0.9, 12, False)]
+)
+def test_lanes_in_which_momentum_does_not_build_up_take_a_rung_off(momentum, epochs, lower):
+    result = keras_lr.race(a_model(keras.optimizers.SGD(0.1, momentum)), X, Y, epochs=epochs, batch_size=32)
+    assert ("Momentum builds up" in result.reason or "is undone" in result.reason) >= lower
+    if "is undone" not in result.reason:
+        assert (result.learning_rate < 0.5 * result.best_rate) == lower
+
+
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 @pytest.mark.parametrize("name", ["Adam", "momentum"])
 def test_the_scale_of_the_loss_changes_nothing_but_the_unit(scale, name):

@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ class Trouble(enum.Enum):
     BAD_BATCH = "the loss of one batch is not finite"
     NOT_FINITE = "the loss grew until it was not finite"
     EXPLODED = "the loss rose far above where training began"
-    LOST = "the loss lost most of what training had won"
+    LOST = "the loss lost most of what training, or a trial before it, had won"
 
 
 @dataclass
@@ -20,15 +21,17 @@ class LossWatch:
     """Judges one window of batch losses after another.
 
     All limits are in units of what was seen: `start`, the loss of the first batch before any update; `best`, the lowest
-    window median; and `noise`, the standard deviation of batch losses around their trend in the windows so far. So a
-    loss may have any scale and any sign. `near_best` says whether the last window without trouble kept three quarters
-    of what had been won, as far as the noise of its median lets see: whether its weights are worth going back to.
+    window median, to begin with what a trial from the same weights has reached; and `noise`, the standard deviation of
+    batch losses around their trend in the windows so far. So a loss may have any scale and any sign. `near_best` says
+    whether the last window without trouble kept three quarters of what had been won, as far as the noise of its median
+    lets see: whether its weights are worth going back to. Before `patience` windows nothing counts as lost.
     """
 
     start: float | None = None
     best: float = np.inf
     noise: float = np.inf
     near_best: bool = True
+    patience: int = 2
     _windows: int = field(default=0, repr=False)
     _differences: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
 
@@ -49,7 +52,7 @@ class LossWatch:
         behind, error = middle - min(self.best, self.start), 1.25 * noise / len(losses) ** 0.5  # of a median
         # A gain within the noise may be lost again; more than that is not, beyond the error of the median.
         doubt = 5 * error if progress > 3 * noise else 3 * noise
-        if self._windows >= 2 and behind > max(progress / 2, doubt):
+        if self._windows >= self.patience and behind > max(progress / 2, doubt):
             return Trouble.LOST
         self.near_best = behind <= max(progress / 4, 2.5 * error)
         self._windows += 1
@@ -73,3 +76,9 @@ def typical_noise(losses: np.ndarray) -> float:
 def _noise_of(differences: np.ndarray) -> float:
     # Differences of neighbours are free of the trend; a normal law makes their median 0.954 standard deviations.
     return float(np.median(np.abs(differences))) / 0.954 if len(differences) > 1 else np.inf
+
+
+def usual_window_steps(params: dict[str, Any]) -> int:
+    """Return how many losses of a run are judged together: a twentieth of it, 4 to 50 steps."""
+    epochs, steps = params.get("epochs") or 1, params.get("steps")
+    return min(50, max(4, epochs * steps // 20)) if steps else 50

@@ -1,5 +1,6 @@
 """A guard beside `fit`: it sees divergence, goes back to the last good state, lowers the rate and goes on."""
 
+import math
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,9 +11,9 @@ import numpy as np
 from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr.callbacks._batch_losses import BatchLosses
-from keras_lr.callbacks._divergence import LossWatch, Trouble
+from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
 from keras_lr.callbacks._plan import own_plan, plan
-from keras_lr.callbacks._probation import Probation, ends_lower
+from keras_lr.callbacks._probation import Probation, ends_lower, late_probation_step
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.training._borrow import steerable
 
@@ -55,8 +56,8 @@ class Guard(keras.callbacks.Callback):
     The losses of the batches are read in windows. A window whose losses grow until they are not finite, rise far above
     where training began, or lose half of what training had won is answered by a return to the last good weights and
     optimizer state (those from which the last window but one began that had lost no more than a quarter), a lower rate,
-    and ten steps over which the rate comes back. A loss that is not finite out of a calm stretch is a bad batch: it is
-    stepped over, and the rate is kept.
+    and ten steps over which the rate comes back. A bad batch, whose loss is not finite in a calm stretch, is stepped
+    over, and the rate is kept.
 
     A rate that is far too high need not diverge. So the rate is on probation twice, at the start and halfway through
     the run: one window of steps at the rate, one from the same weights at a tenth of it. Where the tenth ends lower, it
@@ -108,8 +109,8 @@ class Guard(keras.callbacks.Callback):
         self.probation = probation
         self.verbose = verbose
         self.events: list[Event] = []
-        self.factor = 1.0
-        self.step = 0
+        self.factor, self.step = 1.0, 0
+        self._expected, self._expected_after = np.inf, 0
         self._stack: ExitStack | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -123,13 +124,15 @@ class Guard(keras.callbacks.Callback):
         self._steps = TrainingSteps(model)
         self._stack.callback(self._steps.release)
         self._stride = getattr(model, "steps_per_execution", 1) or 1
-        self._window = max(4, (self.window_steps or _window_steps(self.params)) // self._stride)
-        self._watch, self._losses = LossWatch(), BatchLosses()
-        self.step, self._returned_at, self._returns = 0, _NEVER, 0
-        self._window_losses, self._window_start_loss = np.empty(0), np.nan
+        self._window = max(4, (self.window_steps or usual_window_steps(self.params)) // self._stride)
+        patience = max(2, math.ceil(self._expected_after / (self._window * self._stride)))
+        self._watch, self._losses = LossWatch(patience=patience), BatchLosses()
+        self.step, self._returned_at, self._returns, self._window_start_loss = 0, _NEVER, 0, np.nan
+        self._window_losses = np.empty(0)
         self._good = self._recent = self._copy()
+        self._watch.best = self._expected
         self._probation = Probation() if self.probation else None
-        self._late_probation = _late_probation_step(self.params) if self.probation else None
+        self._late_probation = late_probation_step(self.params) if self.probation else None
         self.events, self.factor = [], 1.0
         self._steps.steer(self._before, self._after)
 
@@ -148,6 +151,14 @@ class Guard(keras.callbacks.Callback):
         if not (np.all(np.isfinite(self._window_losses)) and self._steps.finite()):
             self._answer(Trouble.BAD_BATCH)
         self.close()
+
+    def expect(self, loss: float, after_steps: int) -> None:
+        """Count as won, until the first return, the loss that a short trial from the same weights has reached.
+
+        A network that a rate kills at once has won nothing that it could be seen to lose. Nothing counts as lost in the
+        steps that the run needs to go as far as the trial has.
+        """
+        self._expected, self._expected_after = loss, after_steps
 
     def close(self) -> None:
         """Give the model its own step and rate back, and good weights if an exception left it without."""
@@ -286,13 +297,3 @@ class Guard(keras.callbacks.Callback):
         self.events.append(Event(self.step, text, self.factor))
         if self.verbose:
             print(self.events[-1])
-
-
-def _window_steps(params: dict[str, Any]) -> int:
-    epochs, steps = params.get("epochs") or 1, params.get("steps")
-    return min(50, max(4, epochs * steps // 20)) if steps else 50
-
-
-def _late_probation_step(params: dict[str, Any]) -> int | None:
-    epochs, steps = params.get("epochs") or 1, params.get("steps")
-    return round(0.5 * epochs * steps) if steps else None

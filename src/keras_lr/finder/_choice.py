@@ -70,7 +70,7 @@ def unraced(centre: float) -> Choice:
     return Choice(centre, centre / 10**0.5, centre * 10**0.5, np.empty(0), -1, near_edge=True)
 
 
-def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int) -> str:
+def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int, *, sees_edge: bool = True) -> str:
     """Return in a sentence or two why this peak."""
     if not len(rates):
         return (
@@ -88,6 +88,11 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int)
         parts.append("It is the end of the ladder: the loss still fell there, so the best rate may lie beyond.")
     if choice.near_edge:
         parts.append(f"Half a decade higher training is undone, so the peak is {factor:.2g} of that.")
+    elif not sees_edge:
+        parts.append(
+            f"Momentum builds up too slowly for lanes this short to show where training is undone, so the peak is "
+            f"{factor:.2g} of that."
+        )
     elif factor < 1:
         parts.append(f"For a run of {horizon_steps} steps the peak is {factor:.2g} of that.")
     return " ".join(parts)
@@ -97,9 +102,9 @@ def step_back(horizon_steps: int, near_edge: bool = False) -> float:
     """Return by what the best peak of a lane is multiplied for a run of `horizon_steps`.
 
     `clip((250 / T)^0.6, 0.4, 1)`: a step back from the edge of divergence, which lanes of a few steps see too far away;
-    one rung at any length where the edge was seen on the next rung, or where there was no room to look for it. It
-    saturates: runs of 1,000 and of 20,000 steps have nearly the same best peak in `benchmarks/`, where the square root
-    law of convex theory (arXiv 2501.18965) would have them differ by 4.5.
+    one rung at any length where the edge was seen on the next rung, where momentum does not build up within a lane, or
+    where there was no room for lanes. It saturates: runs of 1,000 and of 20,000 steps have nearly the same best peak in
+    `benchmarks/`, where the square root law of convex theory (arXiv 2501.18965) would have them differ by 4.5.
     """
     if near_edge:
         return EDGE_FACTOR

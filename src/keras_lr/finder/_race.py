@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr.callbacks._velocity import builds_up
 from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._race_result import RaceResult
@@ -32,7 +33,8 @@ def run_race(
     rates = np.array(sorted(raced))
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
     choice = _choice.choose(rates, losses, short=length < _ladder.LANE_STEPS) if raced else _choice.unraced(centre)
-    factor = _choice.step_back(updates, choice.near_edge)
+    sees_edge = builds_up(innermost(model.optimizer), length)
+    factor = _choice.step_back(updates, choice.near_edge or not sees_edge)
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
@@ -44,7 +46,7 @@ def run_race(
         horizon_steps=horizon_steps,
         total_steps=lanes.steps_run,
         optimizer=type(innermost(model.optimizer)).__name__,
-        reason=_choice.reason(choice, rates, factor, horizon_steps),
+        reason=_choice.reason(choice, rates, factor, horizon_steps, sees_edge=sees_edge),
     )
 
 

@@ -36,6 +36,14 @@ class RaceResult(Shown):
     optimizer: str
     reason: str
 
+    @property
+    def best_loss(self) -> float:
+        """The median loss of the best lane over its second half; infinite for a run with no room for a race."""
+        if not len(self.rates):
+            return np.inf
+        best = self.losses[int(np.argmin(self.scores))]
+        return float(np.median(best[len(best) // 2 :]))
+
     def report(self) -> Report:
         """Describe the race in facts, a table and charts."""
         facts: dict[str, str | int | float | None] = {
