@@ -115,6 +115,12 @@ CHOSEN = {
     "digits_cnn_bn": Task(digits, convolutional(8, 16, 32, normalised=True, dense=32), 32),
     "mnist_mlp": Task(pictures("mnist"), connected(28, 128, 64), 64),
     "fashion_cnn": Task(pictures("fashion-mnist"), convolutional(28, 16, 32), 128),
+    "digits_mlp3": Task(digits, connected(8, 32, 32, 32), 32),
+    "digits_cnn3": Task(digits, convolutional(8, 16, 16, 32, dense=32), 32),
+    "mnist_mlp3": Task(pictures("mnist"), connected(28, 64, 64, 64), 64),
+    "mnist_cnn2": Task(pictures("mnist"), convolutional(28, 8, 16), 64),
+    "fashion_mlp4": Task(pictures("fashion-mnist"), connected(28, 64, 64, 64, 64), 64),
+    "fashion_cnn3": Task(pictures("fashion-mnist"), convolutional(28, 16, 32, 32), 64),
 }
 REPORTED = {
     "digits_deep": Task(digits, connected(8, 48, 48, 48, 48), 32),
