@@ -21,14 +21,15 @@ class LossWatch:
     """Judges one window of batch losses after another.
 
     All limits are in units of what was seen: `start`, the loss of the first batch before any update; `best`, the lowest
-    window median, to begin with what a trial from the same weights has reached; and `noise`, the standard deviation of
-    batch losses around their trend in the windows so far. So a loss may have any scale and any sign. `near_best` says
-    whether the last window without trouble kept three quarters of what had been won, as far as the noise of its median
-    lets see: whether its weights are worth going back to. Before `patience` windows nothing counts as lost.
+    window median; `trial`, what a trial from the same weights has reached; and `noise`, the standard deviation of batch
+    losses around their trend in the windows so far. So a loss may have any scale and any sign. `near_best` says whether
+    the last window without trouble kept three quarters of what had been won, as far as the noise of its median lets
+    see: whether its weights are worth going back to. Before `patience` windows nothing counts as lost.
     """
 
     start: float | None = None
     best: float = np.inf
+    trial: float = np.inf
     noise: float = np.inf
     near_best: bool = True
     patience: int = 2
@@ -46,15 +47,18 @@ class LossWatch:
         differences = np.concatenate([self._differences, np.diff(losses)])
         noise = _noise_of(differences)
         middle, end = float(np.median(losses)), float(np.median(losses[len(losses) // 2 :]))
-        progress = max(self.start - min(self.best, self.start), 0.0)
+        lowest = min(self.best, self.start)
+        progress = self.start - lowest
         if end - self.start > 10 * max(progress, 3 * noise, abs(self.start) / 4):
             return Trouble.EXPLODED
-        behind, error = middle - min(self.best, self.start), 1.25 * noise / len(losses) ** 0.5  # of a median
+        error = 1.25 * noise / len(losses) ** 0.5  # of a median
+        reached = min(lowest, self.trial)
+        won = self.start - reached
         # A gain within the noise may be lost again; more than that is not, beyond the error of the median.
-        doubt = 5 * error if progress > 3 * noise else 3 * noise
-        if self._windows >= self.patience and behind > max(progress / 2, doubt):
+        doubt = 5 * error if won > 3 * noise else 3 * noise
+        if self._windows >= self.patience and middle - reached > max(won / 2, doubt):
             return Trouble.LOST
-        self.near_best = behind <= max(progress / 4, 2.5 * error)
+        self.near_best = middle - lowest <= max(progress / 4, 2.5 * error)
         self._windows += 1
         self.noise, self.best = noise, min(self.best, middle)
         self._differences = differences[-200:]

@@ -126,11 +126,10 @@ class Guard(keras.callbacks.Callback):
         self._stride = getattr(model, "steps_per_execution", 1) or 1
         self._window = max(4, (self.window_steps or usual_window_steps(self.params)) // self._stride)
         patience = max(2, math.ceil(self._expected_after / (self._window * self._stride)))
-        self._watch, self._losses = LossWatch(patience=patience), BatchLosses()
+        self._watch, self._losses = LossWatch(trial=self._expected, patience=patience), BatchLosses()
         self.step, self._returned_at, self._returns, self._window_start_loss = 0, _NEVER, 0, np.nan
         self._window_losses = np.empty(0)
         self._good = self._recent = self._copy()
-        self._watch.best = self._expected
         self._probation = Probation() if self.probation else None
         self._late_probation = late_probation_step(self.params) if self.probation else None
         self.events, self.factor = [], 1.0
@@ -283,7 +282,8 @@ class Guard(keras.callbacks.Callback):
         if not keep_rate:
             self._steps.zero(velocity(innermost(self._model.optimizer)))
         self._recent = self._good
-        self._watch.best = self._good.best_loss  # weights from before a gain need not have it at once
+        # Weights from before a gain need not have it at once.
+        self._watch.best, self._watch.trial = self._good.best_loss, np.inf
         self._returned_at = self.step - 1
         self._note(
             f"{trouble.value}; back to the weights of step {step}; "
