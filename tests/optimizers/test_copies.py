@@ -34,7 +34,7 @@ def copies(make):
     return len(re.findall(rf"f32\[{SHAPE[0]},{SHAPE[1]}\]\S* copy\(", program))
 
 
-@pytest.mark.parametrize("name", ["DoG", "DAdaptAdam", "DAdaptAdaGrad", "ScheduleFreeSGD", "GradientOnly"])
+@pytest.mark.parametrize("name", ["AdGD", "BarzilaiBorwein", "DAdaptAdaGrad", "DoG", "ScheduleFreeSGD"])
 def test_fewer_arrays_are_copied_than_without_the_words(name, monkeypatch):
     made = getattr(optimizers, name)
     seen = copies(made)
@@ -43,6 +43,6 @@ def test_fewer_arrays_are_copied_than_without_the_words(name, monkeypatch):
     assert seen < copies(made)
 
 
-@pytest.mark.parametrize("name", ["DAdaptAdam", "GradientOnly"])
+@pytest.mark.parametrize("name", ["DAdaptAdam", "GradientOnly", "HypergradientSGD"])
 def test_a_step_copies_no_array(name):
     assert copies(getattr(optimizers, name)) == 0

@@ -112,6 +112,20 @@ def test_what_is_excluded_from_weight_decay_is_joined_with_its_like(name, apart)
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
 
 
+def test_an_exclusion_that_comes_late_parts_what_was_joined():
+    late, early = ([keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)] for _ in range(2))
+    first = optimizers.DoG(weight_decay=0.1)
+    built(first, late).exclude_from_weight_decay(var_names=["v1"])  # Keras means to refuse it, but does not
+    second = optimizers.DoG(weight_decay=0.1)
+    second.exclude_from_weight_decay(var_names=["v1"])
+    built(second, early)
+    for _ in range(3):
+        for optimizer, variables in ((first, late), (second, early)):
+            apply(optimizer, variables, [0.1 * v for v in values(variables)])
+    for one, other in zip(values(late), values(early), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+
+
 def test_factors_a_layer_join_the_layers_of_a_factor():
     variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)]
     prodigy = optimizers.Prodigy()

@@ -60,8 +60,7 @@ class AdGD(GlobalOptimizer):
         found = ops.where(self.count() == 0, state.rate, lists.smaller(grown, local))
         state.growth = ops.where(self.count() == 0, state.growth, found / state.rate)
         state.rate = state.scale = found
-        state.previous = lists.copy(x)
-        state.previous_gradient = lists.copy(g)
+        state.previous, state.previous_gradient = lists.once_known(found, lists.copy(x), lists.copy(g))
         return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)
 
     def get_config(self) -> dict[str, Any]:

@@ -80,8 +80,7 @@ class BarzilaiBorwein(GlobalOptimizer):
             found = quotient(ops.sum(lists.squares(moved)), agreed)
         found = ops.where(found > 0, ops.clip(found, self.smallest_rate, self.largest_rate), self.largest_rate)
         found = state.scale = ops.where(self.count() == 0, self.initial_rate, found)
-        state.previous = lists.copy(x)
-        state.previous_gradient = lists.copy(g)
+        state.previous, state.previous_gradient = lists.once_known(found, lists.copy(x), lists.copy(g))
         return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)
 
     def get_config(self) -> dict[str, Any]:

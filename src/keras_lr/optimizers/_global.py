@@ -205,10 +205,12 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
     def _packing_of(self, present: list[int]) -> Packing:
         """Return how the variables are joined: not at all where some have no gradient, or another factor since."""
         packing = self._slots.packing
-        if len(present) == len(self._trainable_variables):
+        same = self.weight_decay is None and self.layer_factors is None
+        if not same:
             kinds = [self._kind(v) for v in self._trainable_variables]
-            if all(len({kinds[i] for i in group}) == 1 for group in packing.groups):
-                return packing
+            same = all(len({kinds[i] for i in group}) == 1 for group in packing.groups)
+        if same and len(present) == len(self._trainable_variables):
+            return packing
         return Packing.apart([packing.shapes[i] for i in present])
 
     def _kind(self, variable: Any) -> Any:

@@ -51,7 +51,7 @@ class Hypergradient(GlobalOptimizer):
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         state.rate = state.scale = lists.larger(state.rate + self.change(g, state), 0.0)
-        state.previous = self.direction(g, state)
+        (state.previous,) = lists.once_known(state.rate, self.direction(g, state))
         x = self.decay_(x, state, rate * state.scale)
         return lists.add_(x, state.previous, -rate * state.scale)
 
