@@ -25,6 +25,8 @@ SEARCHES = {
     "GOLS-I along Adagrad": lambda: GradientOnly(
         Inexact(overshoot=3.0), AdagradDirection(), max_update_norm=3.0, decay_steps=EVALUATIONS
     ),
+    "the defaults": GradientOnly,
+    "the defaults, decayed": lambda: GradientOnly(decay_steps=EVALUATIONS),
     "PLS": ProbabilisticLineSearch,
 }
 
