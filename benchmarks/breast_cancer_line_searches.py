@@ -48,10 +48,10 @@ def net():
 class Draws(keras.utils.PyDataset):
     """Batches drawn one by one, without replacement inside each."""
 
-    def __init__(self, x, y, batch_size, seed):
+    def __init__(self, x, y, batch_size, number, seed):
         super().__init__()
         random = np.random.default_rng(seed)
-        self.rows = [random.choice(len(x), batch_size, replace=False) for _ in range(EVALUATIONS)]
+        self.rows = [random.choice(len(x), batch_size, replace=False) for _ in range(number)]
         self.x, self.y = x, y
 
     def __len__(self):
@@ -72,7 +72,7 @@ class Trainer:
         optimizer.build(self.model.trainable_variables)
         self.fresh = [keras.ops.convert_to_numpy(v) for v in optimizer.variables]
 
-    def run(self, batch_size, seed, rate=None):
+    def run(self, batch_size, evaluations, seed, rate=None):
         """Return training loss, test loss and accepted steps."""
         x, y, x_test, y_test = data()
         keras.utils.set_random_seed(seed)
@@ -82,12 +82,12 @@ class Trainer:
             variable.assign(value)
         if rate is not None:
             optimizer.learning_rate = rate
-        self.model.fit(Draws(x, y, batch_size, seed), verbose=0, shuffle=False)
+        self.model.fit(Draws(x, y, batch_size, evaluations, seed), verbose=0, shuffle=False)
         losses = [self.model.evaluate(*part, batch_size=400, verbose=0) for part in ((x, y), (x_test, y_test))]
-        return *losses, getattr(optimizer, "accepts", EVALUATIONS)
+        return *losses, getattr(optimizer, "accepts", evaluations)
 
 
-def compare(batches, seeds):
+def compare(batches, evaluations, seeds):
     """Yield batch size, method, and the means over seeds."""
     searches = {name: Trainer(make()) for name, make in SEARCHES.items()}
     plain = Trainer(keras.optimizers.SGD())
@@ -95,13 +95,16 @@ def compare(batches, seeds):
     methods |= {f"SGD {rate:g}": (plain, rate) for rate in RATES}
     for batch_size in batches:
         for name, (trainer, rate) in methods.items():
-            yield batch_size, name, *np.mean([trainer.run(batch_size, seed, rate) for seed in range(seeds)], 0)
+            runs = [trainer.run(batch_size, evaluations, seed, rate) for seed in range(seeds)]
+            yield batch_size, name, *np.mean(runs, 0)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--batches", type=int, nargs="*", default=[10, 50, 400])
+    parser.add_argument("--evaluations", type=int, default=EVALUATIONS)
     arguments = parser.parse_args()
-    for batch_size, name, train, test, accepts in compare(arguments.batches, arguments.seeds):
+    table = compare(arguments.batches, arguments.evaluations, arguments.seeds)
+    for batch_size, name, train, test, accepts in table:
         print(f"batch {batch_size:3} {name:16} train {train:.4f} test {test:.4f} accepts {accepts:.0f}", flush=True)

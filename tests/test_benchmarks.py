@@ -17,7 +17,8 @@ ON_WORKLOADS = {
     "optimizers_on_workloads": "--workloads co2_deep_linear --only DoG --seeds 1 --output {folder}/runs.csv",
     "line_searches_on_workloads": "--workloads co2_deep_linear --searches PAL --starts 1 --output {folder}/runs.csv",
 }
-OF_DIGITS = {
+OF_BUNDLED_DATA = {
+    "breast_cancer_line_searches": "--batches 50 --seeds 1 --evaluations 20",
     "short_runs": "--tasks digits_mlp --optimizers momentum --steps 20 --seeds 1 --output {folder}/runs.csv",
 }
 OF_THE_FILE = {
@@ -37,6 +38,7 @@ PRINTED = {
     "optimizers_on_workloads": ("co2_deep_linear", "DoG"),
     "line_searches_on_workloads": ("co2_deep_linear", "PAL"),
     "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
+    "breast_cancer_line_searches": ("batch  50 GOLS-I ", "the defaults, decayed", "PLS", "SGD 0.1"),
     "range_test_fit": ("### Cross-fitted on all", "| unseen workloads | schedule |", "Kind(name='Adam', share=0.5"),
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
@@ -46,11 +48,11 @@ PRINTED = {
 
 
 @pytest.mark.numpy_only
-@pytest.mark.parametrize("name", [*ON_WORKLOADS, *OF_DIGITS, *OF_THE_FILE, *OF_COST])
+@pytest.mark.parametrize("name", [*ON_WORKLOADS, *OF_BUNDLED_DATA, *OF_THE_FILE, *OF_COST])
 def test_runs_and_prints_a_table(name, tmp_path):
     if name in ON_WORKLOADS and not (DATA / "co2_weekly.npz").exists():
         pytest.skip("the benchmark data is not here: benchmarks/_data.py says where to get it")
-    arguments = (ON_WORKLOADS | OF_DIGITS | OF_THE_FILE | OF_COST)[name].format(folder=tmp_path).split()
+    arguments = (ON_WORKLOADS | OF_BUNDLED_DATA | OF_THE_FILE | OF_COST)[name].format(folder=tmp_path).split()
     done = subprocess.run(
         [sys.executable, f"benchmarks/{name}.py", *arguments], cwd=REPOSITORY, capture_output=True, text=True
     )
