@@ -71,7 +71,8 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
             g: the gradients. Not to be consumed.
             state: what was declared, by name: a scalar of shape ``()``, a vector of shape ``(n,)``, or a
                 list of n tensors. ``state.scale`` is to be set to the rate found, per unit of ``rate``.
-                ``state.multiplier`` and ``state.factors`` are the two factors of ``rate``.
+                ``state.multiplier`` and ``state.factors`` make ``rate``; ``state.variables`` and
+                ``state.gradients`` are the model's, one by one.
             rate: the multiplier at this step, of shape ``()``; of shape ``(n,)`` where ``PerLayer`` gives
                 variables factors of their own. Whatever moves a variable is to be proportional to it.
 
@@ -166,12 +167,13 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         present = [self._get_variable_index(v) for v in trainable_variables]
         variables = [self._trainable_variables[i] for i in present]
         packing = self._packing_of(present)
-        g = packing.pack(lists.dense(self._reduced(grads, trainable_variables), self.compute_dtype))
+        gradients = lists.dense(self._reduced(grads, trainable_variables), self.compute_dtype)
+        g = packing.pack(gradients)
         before = self._read(packing, present)
         multiplier = ops.cast(self._get_current_learning_rate(), self.compute_dtype)
-        factors = self._factors(packing, present)
-        state = State(variables=variables, packing=packing, multiplier=multiplier, factors=factors, **before)
-        rate = multiplier * factors
+        state = State(variables=variables, gradients=gradients, packing=packing, multiplier=multiplier, **before)
+        state.factors = self._factors(packing, present)
+        rate = multiplier * state.factors
         x = self.resume_(packing.pack(lists.read(variables, self.compute_dtype)), g, state)
         self._remember_start(x, state, present, lists.after(ops.equal(self.iterations, 0), g))
         x = self.step(x, g, state, rate)
@@ -199,8 +201,7 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
     def _factors(self, packing: Packing, present: list[int]) -> Any:
         if self.layer_factors is None:
             return 1.0
-        factors = packing.first([self.layer_factors[i] for i in present])
-        return ops.convert_to_tensor(factors, self.compute_dtype)
+        return ops.convert_to_tensor(packing.first([self.layer_factors[i] for i in present]), self.compute_dtype)
 
     def _packing_of(self, present: list[int]) -> Packing:
         """Return how the variables are joined: not at all where some have no gradient, or another factor since."""

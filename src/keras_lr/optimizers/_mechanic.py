@@ -107,7 +107,7 @@ class Mechanic(GlobalOptimizer):
         agreed = agreed + self.mechanic_decay * total * size * ops.sum(lists.dots(x, displacement))
         state.scales = self.bet(agreed, state)
         state.scale = ops.sum(state.scales)
-        displacement = lists.add_(displacement, self.proposal(x, g, state), state.factors)
+        displacement = lists.add_(displacement, self.proposal(x, state), state.factors)
         return lists.add_(lists.copy(state.start), displacement, state.scale)
 
     def bet(self, agreed: Any, state: State) -> Any:
@@ -122,12 +122,11 @@ class Mechanic(GlobalOptimizer):
         wealth = self.initial_scale / self.discounts * state.largest + lists.larger(state.reward, 0.0)
         return wealth / (ops.sqrt(state.squares) + self.epsilon)
 
-    def proposal(self, x: Tensors, g: Tensors, state: State) -> Tensors:
+    def proposal(self, x: Tensors, state: State) -> Tensors:
         """Return the step of the inner optimizer, let loose on the weights; the caller overwrites them."""
         before = lists.copy(x)
         self.optimizer._apply_weight_decay(state.variables)
-        gradients = state.packing.unpack(g)
-        self.optimizer._backend_update_step(gradients, state.variables, self.optimizer.learning_rate)
+        self.optimizer._backend_update_step(state.gradients, state.variables, self.optimizer.learning_rate)
         self.optimizer.iterations.assign_add(1)
         moved = lists.copy(lists.read(state.variables, self.compute_dtype))
         return lists.add_(state.packing.pack(moved), before, -1.0)
