@@ -94,6 +94,21 @@ def test_joined_variables_take_the_steps_of_single_ones(name, missing, apart):
         assert len(optimizer._slots.packing.groups) == 1
 
 
+@pytest.mark.parametrize("name", ["DAdaptAdam", "DoG", "Prodigy", "ScheduleFreeAdamW"])
+def test_a_variable_that_never_has_a_gradient_is_as_good_as_absent(name):
+    def walk_three(count):
+        variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START[:count])]
+        optimizer = built(TABLE[name](), variables)
+        for _ in range(6):
+            apply(optimizer, variables[:3], [0.1 * v for v in values(variables[:3])])
+        if hasattr(optimizer, "use_average"):
+            optimizer.use_average()
+        return values(variables[:3])
+
+    for one, other in zip(walk_three(4), walk_three(3), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+
+
 @pytest.mark.parametrize("name", ["Prodigy", "DoG", "ScheduleFreeAdamW"])
 def test_what_is_excluded_from_weight_decay_is_joined_with_its_like(name, apart):
     def walk_with_exclusion():
@@ -114,9 +129,9 @@ def test_what_is_excluded_from_weight_decay_is_joined_with_its_like(name, apart)
 
 def test_an_exclusion_that_comes_late_parts_what_was_joined():
     late, early = ([keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)] for _ in range(2))
-    first = optimizers.DoG(weight_decay=0.1)
+    first = optimizers.DoG(relative_start=0.1, weight_decay=0.5)
     built(first, late).exclude_from_weight_decay(var_names=["v1"])  # Keras means to refuse it, but does not
-    second = optimizers.DoG(weight_decay=0.1)
+    second = optimizers.DoG(relative_start=0.1, weight_decay=0.5)
     second.exclude_from_weight_decay(var_names=["v1"])
     built(second, early)
     for _ in range(3):
