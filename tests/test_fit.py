@@ -227,6 +227,28 @@ def test_the_optimizers_other_arguments_are_kept(optimizer):
     assert result.history["accuracy"][-1] > 0.6
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_targets_in_their_own_unit_are_learnt(momentum):
+    # Already at the first rate that is probed, 1e-4, gradient descent overflows within four steps.
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((10,)), layers.Dense(16, activation="relu"), layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(momentum=momentum), loss="mse")
+    x = np.random.default_rng(0).normal(size=(512, 10)).astype("float32")
+    prices = 1e6 * x.sum(axis=1)
+    result = keras_lr.fit(model, x, prices, epochs=15, batch_size=32, verbose=0)
+    assert result.history["loss"][-1] < 0.05 * prices.var()
+
+
+def test_a_method_that_finds_the_rate_itself_is_scheduled_and_not_raced():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((10,)), layers.Dense(16, activation="tanh"), layers.Dense(1)])
+    model.compile(keras_lr.optimizers.Prodigy(), loss="mse")
+    x = np.random.default_rng(0).normal(size=(512, 10)).astype("float32")
+    result = keras_lr.fit(model, x, x[:, :1], epochs=20, batch_size=32, verbose=0)
+    assert (result.learning_rate, result.race.total_steps) == (1.0, 0)
+    assert result.history["loss"][-1] < 0.02 * result.history["loss"][0]
+
+
 def test_mixed_precision():
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")

@@ -74,6 +74,19 @@ def test_a_bad_batch_in_the_middle_is_stepped_over():
     assert any("one batch is not finite" in event.text for event in guard.events)
 
 
+def test_an_epoch_that_ends_with_a_return_reports_no_loss_rather_than_zero():
+    x = X[:320].copy()
+    x[-1, 0] = np.nan  # the last batch of every epoch
+    model = a_model(keras.optimizers.Adam(0.003))
+    guard = keras_lr.callbacks.Guard(probation=False)
+    logs = model.fit(x, Y[:320], epochs=3, shuffle=False, verbose=0, callbacks=[guard], validation_data=(X, Y)).history
+    losses = np.array(logs["loss"])
+    assert guard.events
+    assert np.any(np.isnan(losses))  # TensorFlow's ReLU makes the first bad batch look like a good one
+    assert np.all(np.isnan(losses) | (losses > 0.5))
+    assert np.all(np.isfinite(logs["val_loss"] + logs["learning_rate"]))
+
+
 def test_losses_that_are_never_finite_leave_the_weights_as_they_were():
     model = a_model(keras.optimizers.Adam(0.003))
     before = [w.copy() for w in model.get_weights()]

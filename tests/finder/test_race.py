@@ -78,6 +78,31 @@ def test_the_scale_of_the_loss_changes_nothing_but_the_unit(scale, name):
     assert rates[1] == pytest.approx(rates[0] * (1 if name == "Adam" else 1 / scale), rel=0.05)
 
 
+def test_a_method_that_stands_still_at_first_is_raced():
+    # Rectified Adam makes no step before its fifth.
+    model = a_model(keras_lr.optimizers.ScheduleFreeRAdam())
+    result = keras_lr.race(model, X, Y, epochs=15, batch_size=32)
+    assert len(result.rates) > 1
+    assert np.all(np.isfinite(result.losses))
+
+
+@pytest.mark.parametrize("optimizer", ["Prodigy", "DAdaptAdam", "DoG", "DoWG", "AdGD"])
+def test_a_method_that_finds_the_rate_itself_keeps_its_factor(optimizer):
+    model = a_model(getattr(keras_lr.optimizers, optimizer)())
+    before = [w.copy() for w in model.get_weights()]
+    result = keras_lr.race(model, X, Y, epochs=15)
+    assert (result.learning_rate, result.low, result.high, result.total_steps) == (1.0, 1.0, 1.0, 0)
+    assert f"{optimizer} finds the rate itself" in str(result)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("optimizer", ["LineSearch", "COCOB"])
+@pytest.mark.parametrize("find", [keras_lr.race, keras_lr.range_test, keras_lr.fit])
+def test_a_method_that_takes_no_rate_is_refused_with_the_remedy(optimizer, find):
+    with pytest.raises(ValueError, match=rf"{optimizer} .* takes no learning rate.*model\.fit"):
+        find(a_model(getattr(keras_lr.optimizers, optimizer)()), X, Y)
+
+
 def test_a_pretrained_model_gets_a_rate_that_does_not_undo_it():
     model = trained(a_model(keras.optimizers.Adam(0.01)))
     good = model.evaluate(X, Y, verbose=0)

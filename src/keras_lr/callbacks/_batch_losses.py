@@ -21,6 +21,11 @@ class BatchLosses:
         """Say that Keras begins a new mean: an epoch begins, or the metrics were reset."""
         self._count = 0
 
+    @property
+    def mean_is_empty(self) -> bool:
+        """Whether no batch has been reported since the mean began."""
+        return self._count == 0
+
     def add(self, mean: Any) -> None:
         """Collect the mean reported after one more batch."""
         self._count += 1

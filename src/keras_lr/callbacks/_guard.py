@@ -104,10 +104,8 @@ class Guard(keras.callbacks.Callback):
         super().__init__()
         if window_steps is not None and window_steps < 4:
             raise ValueError(f"window_steps={window_steps} is too few to judge a loss by; give 4 or more, or None.")
-        self.learning_rate = learning_rate
-        self.window_steps = window_steps
-        self.probation = probation
-        self.verbose = verbose
+        self.learning_rate, self.window_steps = learning_rate, window_steps
+        self.probation, self.verbose = probation, verbose
         self.events: list[Event] = []
         self.factor, self.step = 1.0, 0
         self._expected, self._expected_after = np.inf, 0
@@ -141,8 +139,10 @@ class Guard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report the rate of the epoch's last step as `learning_rate`."""
-        if logs is not None:
-            logs["learning_rate"] = self._rate
+        logs = {} if logs is None else logs
+        if self._losses.mean_is_empty:  # a return at the epoch's last step: Keras' 0 would be the best loss ever seen
+            logs.update({name: math.nan for name in logs if not name.startswith("val_")})
+        logs["learning_rate"] = self._rate
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """See that the model ends with finite weights, and give it its own step and rate back."""

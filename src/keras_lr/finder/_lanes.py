@@ -29,9 +29,16 @@ class Lanes:
         self.steps_run = 0
 
     def movement(self, rate: float) -> float:
-        """Return `|w - w_0| / |w_0|` after `PROBE_STEPS` updates at a constant rate."""
-        self.train(np.full(PROBE_STEPS * self._accumulation, rate))
-        distance, length = self._steps.moved(self._start)
+        """Return `|w - w_0| / |w_0|` after `PROBE_STEPS` updates at a constant rate; infinite if they diverge.
+
+        Methods such as rectified Adam stand still in their first steps: those get four times as many.
+        """
+        for updates in (PROBE_STEPS, 4 * PROBE_STEPS):
+            if not np.all(np.isfinite(self.train(np.full(updates * self._accumulation, rate)))):
+                return np.inf
+            distance, length = self._steps.moved(self._start)
+            if distance:
+                break
         return distance / length if length else np.inf
 
     def run(self, schedule: Schedule) -> np.ndarray:

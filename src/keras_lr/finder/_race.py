@@ -21,6 +21,9 @@ def run_race(
     model: keras.Model, data: TrainingData, horizon_steps: int, *, seed: int, progress: Progress | None = None
 ) -> RaceResult:
     """Race rates on a built model for a run of `horizon_steps`, and give the model back as it was."""
+    optimizer = innermost(model.optimizer)
+    if getattr(optimizer, "tuning_free", False):
+        return _not_raced(optimizer, horizon_steps)
     accumulation = model.optimizer.gradient_accumulation_steps or 1
     updates = max(1, horizon_steps // accumulation)
     length = _ladder.lane_steps(updates)
@@ -33,7 +36,7 @@ def run_race(
     rates = np.array(sorted(raced))
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
     choice = _choice.choose(rates, losses, short=length < _ladder.LANE_STEPS) if raced else _choice.unraced(centre)
-    sees_edge = builds_up(innermost(model.optimizer), length)
+    sees_edge = builds_up(optimizer, length)
     factor = _choice.step_back(updates, choice.near_edge or not sees_edge)
     return RaceResult(
         learning_rate=choice.rate * factor,
@@ -45,8 +48,28 @@ def run_race(
         best_rate=choice.rate,
         horizon_steps=horizon_steps,
         total_steps=lanes.steps_run,
-        optimizer=type(innermost(model.optimizer)).__name__,
+        optimizer=type(optimizer).__name__,
         reason=_choice.reason(choice, rates, factor, horizon_steps, sees_edge=sees_edge),
+    )
+
+
+def _not_raced(optimizer: keras.optimizers.Optimizer, horizon_steps: int) -> RaceResult:
+    """Return the result for a method that needs no rate: the factor that it was given."""
+    given, name = optimizer._learning_rate, type(optimizer).__name__
+    factor = float(keras.ops.convert_to_numpy(given)) if isinstance(given, keras.Variable) else 1.0
+    return RaceResult(
+        learning_rate=factor,
+        low=factor,
+        high=factor,
+        rates=np.empty(0),
+        losses=np.empty((0, 0)),
+        scores=np.empty(0),
+        best_rate=factor,
+        horizon_steps=horizon_steps,
+        total_steps=0,
+        optimizer=name,
+        reason=f"{name} finds the rate itself, from the gradients, so no rates were raced. Its learning_rate is a "
+        f"factor on what it finds: {factor:.3g}, times a schedule that falls to 0 at the end of the run.",
     )
 
 

@@ -40,6 +40,8 @@ class AdGD(GlobalOptimizer):
         1e-07
     """
 
+    tuning_free = True
+
     def __init__(self, learning_rate: Any = 1.0, *, initial_rate: float = 1e-7, **kwargs: Any) -> None:
         if initial_rate <= 0.0:
             raise ValueError(f"initial_rate is a small positive rate; received initial_rate={initial_rate}")

@@ -45,6 +45,8 @@ class BarzilaiBorwein(GlobalOptimizer):
         True
     """
 
+    tuning_free = True
+
     def __init__(
         self,
         learning_rate: Any = 1.0,

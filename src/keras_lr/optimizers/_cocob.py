@@ -42,6 +42,8 @@ class COCOB(GlobalOptimizer):
         100.0
     """
 
+    takes_learning_rate = False
+
     def __init__(self, *, alpha: float = 100.0, epsilon: float = 1e-8, **kwargs: Any) -> None:
         refuse_weight_decay("COCOB", kwargs)
         if alpha <= 0.0 or epsilon <= 0.0:

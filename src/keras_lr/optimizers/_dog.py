@@ -46,6 +46,8 @@ class DoG(PolynomialAveraging):
         8.0
     """
 
+    tuning_free = True
+
     def __init__(
         self,
         learning_rate: Any = 1.0,

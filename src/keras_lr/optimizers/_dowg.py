@@ -41,6 +41,8 @@ class DoWG(PolynomialAveraging):
         0.0001
     """
 
+    tuning_free = True
+
     def __init__(self, learning_rate: Any = 1.0, *, epsilon: float = 1e-4, **kwargs: Any) -> None:
         if epsilon <= 0.0:
             raise ValueError(f"epsilon is the first squared distance, above 0; received epsilon={epsilon}")

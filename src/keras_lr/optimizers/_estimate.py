@@ -22,6 +22,8 @@ class EstimatingOptimizer(GlobalOptimizer):
         ValueError: the estimate could not grow.
     """
 
+    tuning_free = True
+
     def __init__(
         self,
         learning_rate: Any = 1.0,

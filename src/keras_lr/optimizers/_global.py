@@ -41,8 +41,8 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         ValueError: ``ema_overwrite_frequency`` is set.
     """
 
-    packs = True
-    """Whether small variables may be joined. False where a variable's shape, or its own norm, matters."""
+    packs = True  # whether small variables may be joined; False where a variable's shape, or its own norm, matters
+    tuning_free = False  # whether the method needs no rate to begin with, so that the right multiplier is 1
 
     def __init__(self, learning_rate: Any = 1.0, **kwargs: Any) -> None:
         name = type(self).__name__

@@ -78,6 +78,7 @@ class LBFGS(keras.optimizers.Optimizer):
     """
 
     needs_batch = True
+    takes_learning_rate = False
 
     def __init__(
         self,

@@ -80,7 +80,7 @@ class LineSearch(keras.optimizers.Optimizer):
         3.0
     """
 
-    needs_batch = True
+    needs_batch, takes_learning_rate = True, False
 
     def __init__(self, search: Any = None, direction: Any = None, name: str = "line_search", **kwargs: Any) -> None:
         refuse_what_moves(self, kwargs)

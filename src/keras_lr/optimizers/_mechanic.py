@@ -55,6 +55,8 @@ class Mechanic(GlobalOptimizer):
         1e-06
     """
 
+    tuning_free = True
+
     def __init__(
         self,
         optimizer: keras.optimizers.Optimizer,
@@ -107,7 +109,7 @@ class Mechanic(GlobalOptimizer):
         agreed = agreed + self.mechanic_decay * total * size * ops.sum(lists.dots(x, displacement))
         state.scales = self.bet(agreed, state)
         state.scale = ops.sum(state.scales)
-        displacement = lists.add_(displacement, self.proposal(x, state), state.factors)
+        displacement = lists.add_(displacement, self.proposal(x, state), rate)
         return lists.add_(lists.copy(state.start), displacement, state.scale)
 
     def bet(self, agreed: Any, state: State) -> Any:

@@ -52,6 +52,8 @@ class ScheduleFreePlus(ScheduleFree):
         0.95
     """
 
+    tuning_free = True
+
     needs_batch = True
 
     def __init__(

@@ -69,12 +69,18 @@ def prepare(model: keras.Model, batch: Any) -> None:
     """Build the model, its optimizer and its metrics on one batch, as `fit` would.
 
     Raises:
-        ValueError: the model is not compiled.
+        ValueError: the model is not compiled, its optimizer takes no learning rate, or nothing can be trained.
     """
     if not getattr(model, "compiled", False) or model.optimizer is None:
         raise ValueError(
             f"The model {model.name!r} is not compiled. Call model.compile(optimizer='adam', loss=...) first; "
             "the optimizer's own learning rate will not be used."
+        )
+    optimizer = innermost(model.optimizer)
+    if not getattr(optimizer, "takes_learning_rate", True):
+        raise ValueError(
+            f"{type(optimizer).__name__} finds how far to go at every step and takes no learning rate, so there is "
+            "none to look for and none to schedule. Train the model with model.fit(...)."
         )
     model._symbolic_build(data_batch=batch)
     if not model.trainable_variables:
