@@ -4,9 +4,10 @@
     KERAS_BACKEND=jax python benchmarks/gradient_only_on_workloads.py starts
 
 One compiled step serves all runs of a rule along a direction: cap and first step are its inputs. (One scan over all
-steps would be ten times slower for convolutions on a CPU.) Beside every search stands the honest baseline: the same
-direction with every step at the cap and no search at all (`AtTheCap`; along the gradient that is normalised SGD).
-Prints one JSON object a run.
+steps would be ten times slower for convolutions on a CPU.) Caps are fractions of the length of the weights at the start,
+that fall linearly to 0, as for a known horizon, or like the root of the step, as for an unknown one. Beside every search
+stands the honest baseline: the same direction with every step at the cap and no search at all (`AtTheCap`; along the
+gradient that is normalised SGD). Prints one JSON object a run.
 """
 
 import argparse
@@ -24,8 +25,9 @@ from workloads import WORKLOADS
 
 from keras_lr.line_search._dynamic import Decision, Search
 from keras_lr.optimizers import AdagradDirection, AdamDirection, GradientOnly, RMSpropDirection
+from keras_lr.schedules import Constant
 
-DECAYS = {"linear": lambda t: 1.0 - t, "none": np.ones_like}
+DECAYS = {"linear": lambda t: 1.0 - t / len(t), "root": lambda t: 1.0 / np.sqrt(1.0 + t)}
 STARTS = [10.0**power for power in range(-8, 9, 2)]
 
 
@@ -46,12 +48,12 @@ class Runner:
         self.workload, self.data = workload, workload.load()
         keras.utils.set_random_seed(0)
         self.model = workload.build()
-        self.optimizer = GradientOnly(rule, direction, max_update_norm=1.0)
+        self.optimizer = GradientOnly(rule, direction, max_update_ratio=Constant(1.0))
         self.optimizer.build(self.model.trainable_variables)
         self.state = [np.array(v.value) for v in self.optimizer.variables]
         self.cap_at = self._index(self.optimizer._learning_rate)
         self.search_at = self._index(self.optimizer._numbers["search"])
-        self.descent_at = self._index(self.optimizer._slots["descent"][0])
+        self.descent_at = self._index(self.optimizer._slots.variables["descent"][0])
         self.loss = workload.loss()
         self.step = jax.jit(self._step, donate_argnums=(0, 1, 2))
         self.evaluate = jax.jit(self._evaluate)
@@ -72,11 +74,11 @@ class Runner:
         weights, state = self.optimizer.stateless_apply(state, gradients, weights)
         return list(weights), others, list(state)
 
-    def run(self, cap, decay, start, seed):
+    def run(self, ratio, decay, start, seed):
         """Train; return final losses at the last accepted point and how many steps were accepted."""
         steps = self.workload.steps
         order = batch_order(len(self.data.y), self.workload.batch_size, steps, seed)
-        caps = np.float32(cap * DECAYS[decay](np.arange(steps) / steps))
+        ratios = np.float32(ratio * DECAYS[decay](np.arange(steps)))
         keras.utils.set_random_seed(seed)
         model = self.workload.build()
         weights, others = (
@@ -84,7 +86,7 @@ class Runner:
         )
         state = [jnp.array(value) for value in self.state]
         state[self.search_at] = state[self.search_at].at[Search._fields.index("step_size")].set(start)
-        for rows, longest in zip(order, caps, strict=True):
+        for rows, longest in zip(order, ratios, strict=True):
             x, y = take(self.data.x, rows), self.data.y[rows]
             weights, others, state = self.step(weights, others, state, longest, x, y)
         search = Search(*np.asarray(state[self.search_at]))
@@ -99,39 +101,39 @@ class Runner:
 
 
 def defaults(names, seeds):
-    """Caps along the default direction and one along two others, with linear decay, beside the baseline."""
-    rule, caps = GradientOnly().rule, (1.0, 2.0, 3.0, 5.0, 10.0)
-    tried = [(rule, RMSpropDirection(), caps), (AtTheCap(), RMSpropDirection(), caps)]
-    tried += [(rule, direction, (2.0,)) for direction in (AdagradDirection(), AdamDirection())]
+    """Caps along the default direction and one along two others, beside the baseline, with and without a horizon."""
+    rule, ratios = GradientOnly().rule, (0.05, 0.1, 0.2, 0.3, 0.5)
+    tried = [(rule, RMSpropDirection(), ratios), (AtTheCap(), RMSpropDirection(), ratios)]
+    tried += [(rule, direction, (0.1,)) for direction in (AdagradDirection(), AdamDirection())]
     for name in names:
-        for rule, direction, caps in tried:
+        for rule, direction, ratios in tried:
             runner = Runner(WORKLOADS[name], rule, direction)
-            for cap in caps:
-                for seed in range(seeds):
-                    yield tell(name, rule, direction, cap, "linear", 1e-4, seed, runner)
+            for ratio in ratios:
+                for decay in DECAYS:
+                    for seed in range(seeds):
+                        yield tell(name, rule, direction, ratio, decay, 1e-4, seed, runner)
 
 
 def starts(names, seeds):
-    """First steps over 16 decades at the default; the baseline, which knows no first step, with and without decay.
+    """First steps over 16 decades at the default; the baseline, which knows no first step; both without a horizon.
 
-    As u has at least one entry of size 1 at the beginning, a first step above the cap is cut to it: those runs are one.
+    At the beginning every entry of u is of size √10, so that first steps of 1 and more are cut to the cap: one run.
     """
     default = GradientOnly()
-    cap, direction = default.max_update_norm, default.direction
-    decades = [start for start in STARTS if start < cap] + [cap]
-    tried = {"linear": decades, "none": [default.initial_step]}
+    ratio, direction = default.max_update_ratio, default.direction
+    tried = {"linear": [start for start in STARTS if start <= 1.0], "root": [default.initial_step]}
     for name in names:
-        for rule, by_decay in ((default.rule, tried), (AtTheCap(), {key: [cap] for key in DECAYS})):
+        for rule, by_decay in ((default.rule, tried), (AtTheCap(), {key: [1.0] for key in DECAYS})):
             runner = Runner(WORKLOADS[name], rule, direction)
             for seed in range(seeds):
                 for decay, first_steps in by_decay.items():
                     for start in first_steps:
-                        yield tell(name, rule, direction, cap, decay, start, seed, runner)
+                        yield tell(name, rule, direction, ratio, decay, start, seed, runner)
 
 
-def tell(name, rule, direction, cap, decay, start, seed, runner):
-    run = runner.run(cap, decay, start, seed)
-    what = {"workload": name, "rule": repr(rule), "direction": repr(direction), "cap": cap, "decay": decay}
+def tell(name, rule, direction, ratio, decay, start, seed, runner):
+    run = runner.run(ratio, decay, start, seed)
+    what = {"workload": name, "rule": repr(rule), "direction": repr(direction), "ratio": ratio, "decay": decay}
     return {**what, "start": start, "seed": seed, **run}
 
 

@@ -154,7 +154,7 @@ def test_configuration_makes_the_same_optimizer():
 
 @pytest.mark.parametrize("argument", [{"clipnorm": 1.0}, {"clipvalue": 0.5}, {"global_clipnorm": 1.0}])
 def test_clipping_is_refused(argument):
-    with pytest.raises(ValueError, match="max_update_norm already bounds"):
+    with pytest.raises(ValueError, match="max_update_ratio already bounds"):
         GradientOnly(**argument)
 
 

@@ -41,6 +41,7 @@ class Search(NamedTuple):
     accepted_step_size: Scalar  # α of the last accepted step; 0 before the first
     accepted_trials: Scalar  # gradients that the last accepted step took
     non_finite: Scalar  # gradients in a row that were not finite
+    initial_norm: Scalar  # length of the weights at the very first gradient, where the cap is a fraction of it; else 0
 
 
 class Seen(NamedTuple):

@@ -14,7 +14,7 @@ from keras import ops
 from keras_lr._backends import lists
 from keras_lr._backends.moves import move_
 from keras_lr._backends.products import products
-from keras_lr._backends.search_scalars import at_once, choose, either, pack, unpack
+from keras_lr._backends.search_scalars import at_once, choose, either, inner, pack, unpack
 from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, at_rest, set_out
 from keras_lr.line_search._scalars import sqrt, where
 from keras_lr.optimizers._across_batches_refusals import check_arguments, refuse_arguments, refuse_constraints
@@ -33,8 +33,10 @@ class AcrossBatches(GlobalOptimizer):
 
     Args:
         direction: Along what to search, a value of `keras_lr.optimizers._directions`.
-        max_update_norm: The cap: the largest length of one update over all weights, a float or a schedule.
-        decay_steps: The horizon, over which the cap falls linearly to 0; None: it does not.
+        max_update_ratio: The cap: the largest length of one update, as a fraction of the length of all weights at the
+            start. A float, which falls as 1/√(t + 1) where there is no horizon, or a schedule.
+        max_update_norm: A cap in the unit of the weights in its place, a float or a schedule; None: the ratio holds.
+        decay_steps: The horizon, over which the cap falls linearly to 0.
         initial_step: The very first trial, in units of the direction.
         limits: The guards that hold for every search.
         **kwargs: As for every Keras optimizer, without clipping.
@@ -43,6 +45,7 @@ class AcrossBatches(GlobalOptimizer):
     def __init__(
         self,
         direction: Direction,
+        max_update_ratio: Any,
         max_update_norm: Any,
         decay_steps: int | None,
         initial_step: float,
@@ -50,9 +53,10 @@ class AcrossBatches(GlobalOptimizer):
         **kwargs: Any,
     ) -> None:
         refuse_arguments(kwargs)
-        check_arguments(max_update_norm, decay_steps, initial_step)
+        check_arguments(max_update_ratio, max_update_norm, decay_steps, initial_step)
         super().__init__(1.0, **kwargs)
         self.direction = direction
+        self.max_update_ratio = max_update_ratio
         self.max_update_norm = max_update_norm
         self.decay_steps = decay_steps
         self.initial_step = initial_step
@@ -96,6 +100,9 @@ class AcrossBatches(GlobalOptimizer):
             *products(g, state.descent), state.search, self._cap(state.multiplier), self._value(state)
         )
         search, seen = Search(*fields), Seen(-slope, sqrt(square), value)
+        if self.max_update_norm is None:
+            search = search._replace(initial_norm=self._initial_norm(x, search))
+            cap = cap * where(search.initial_norm > 0.0, search.initial_norm, 1.0)
         accept, settled = self.decide(search, seen, state)
 
         # The weights go on along the new u whether that is another one or not, so nothing reads the old u after it.
@@ -146,12 +153,23 @@ class AcrossBatches(GlobalOptimizer):
 
     def _cap(self, multiplier: Any) -> Any:
         """Return the longest update allowed now; ``learning_rate`` is a factor on it, so plateau callbacks work."""
-        norm = self.max_update_norm
-        if callable(norm):
-            norm = ops.cast(norm(self.iterations), self.compute_dtype)
+        relative = self.max_update_norm is None
+        cap = given = self.max_update_ratio if relative else self.max_update_norm
+        if callable(given):
+            cap = ops.cast(given(self.iterations), self.compute_dtype)
         if self.decay_steps is not None:
-            norm = norm * ops.maximum(1.0 - self.count() / self.decay_steps, 0.0)
-        return norm * multiplier
+            cap = cap * ops.maximum(1.0 - self.count() / self.decay_steps, 0.0)
+        elif relative and not callable(given):
+            cap = cap * ops.rsqrt(self.count() + 1.0)
+        return cap * multiplier
+
+    def _initial_norm(self, x: Tensors, search: Search) -> Any:
+        """Return the length of the weights before the first direction, when they have not moved yet."""
+
+        def norm() -> Any:
+            return sqrt(unpack(inner(x, x))[0][0])
+
+        return choose(search.length == 0.0, norm, lambda: search.initial_norm)
 
     # Weights at rest.
 
@@ -221,6 +239,7 @@ class AcrossBatches(GlobalOptimizer):
         return {
             **config,
             "direction": serialize(self.direction),
+            "max_update_ratio": serialize(self.max_update_ratio),
             "max_update_norm": serialize(self.max_update_norm),
             "decay_steps": self.decay_steps,
             "initial_step": self.initial_step,

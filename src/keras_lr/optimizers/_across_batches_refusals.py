@@ -3,9 +3,16 @@
 from typing import Any
 
 
-def check_arguments(max_update_norm: Any, decay_steps: int | None, initial_step: float) -> None:
+def check_arguments(
+    max_update_ratio: Any, max_update_norm: Any, decay_steps: int | None, initial_step: float
+) -> None:
     """Refuse a cap, a horizon or a first trial that is out of range."""
-    if not callable(max_update_norm) and not max_update_norm > 0.0:
+    if not callable(max_update_ratio) and not max_update_ratio > 0.0:
+        raise ValueError(
+            "max_update_ratio is the length of an update as a fraction of that of the weights, positive; received "
+            f"{max_update_ratio}. For a cap in the unit of the weights set max_update_norm."
+        )
+    if max_update_norm is not None and not callable(max_update_norm) and not max_update_norm > 0.0:
         raise ValueError(f"max_update_norm is the length of an update, positive; received {max_update_norm}.")
     if decay_steps is not None and decay_steps < 1:
         raise ValueError(
@@ -21,13 +28,13 @@ def refuse_arguments(arguments: dict[str, Any]) -> None:
     if "learning_rate" in arguments:
         raise ValueError(
             f"A line search finds the step size itself; received learning_rate={arguments['learning_rate']}. Leave it "
-            "out, or bound the updates with max_update_norm, a float or a schedule."
+            "out, or bound the updates with max_update_ratio, a float or a schedule."
         )
     for name in ("clipnorm", "global_clipnorm", "clipvalue"):
         if arguments.get(name):
             raise ValueError(
                 f"A search needs true slopes, and {name} bends them; received {name}={arguments[name]}. Leave it "
-                "out: max_update_norm already bounds the length of every update."
+                "out: max_update_ratio already bounds the length of every update."
             )
 
 

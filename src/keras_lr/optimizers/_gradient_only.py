@@ -30,8 +30,13 @@ class GradientOnly(AcrossBatches):
             `SlopeTracking`. Default: `Inexact(overshoot=3.0, first_growth=10.0)`.
         direction: Along what to search: `RMSpropDirection` (the default), `AdagradDirection`, `AdamDirection` or
             `SteepestDescent`.
-        max_update_norm: The cap: the largest length of one update over all weights, a float or a schedule of the
-            step. Under noise it is the cap that holds the step size, so it matters.
+        max_update_ratio: The cap: the largest length of one update, as a fraction of the length of all weights at the
+            start of the training (1 where they are all zero). Under noise it is the cap that holds the step size, so
+            it matters; as a fraction it fits models of any size. A float falls as the steps t go on: linearly to 0 over
+            `decay_steps`, or else as 1/√(t + 1), by which steps of a given length converge when nobody knows how many
+            there will be. A schedule is taken as it is. Default 0.3, chosen by experiment.
+        max_update_norm: The cap in the unit of the weights, in place of the ratio: a float, which falls only where
+            `decay_steps` is given, or a schedule. The papers' is 1.0. None (the default): the ratio holds.
         decay_steps: The horizon, the steps that the training will have. When given, the cap falls linearly to 0
             over it. Give it wherever it is known: no search lowers the noise floor by itself.
         initial_step: The very first trial, in units of the direction. Each decade that it is too small costs one
@@ -62,14 +67,21 @@ class GradientOnly(AcrossBatches):
         rule: Rule | None = None,
         direction: Direction | None = None,
         *,
-        max_update_norm: Any = 5.0,
+        max_update_ratio: Any = 0.3,
+        max_update_norm: Any = None,
         decay_steps: int | None = None,
         initial_step: float = 1e-4,
         limits: Limits | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            direction or RMSpropDirection(), max_update_norm, decay_steps, initial_step, limits or Limits(), **kwargs
+            direction or RMSpropDirection(),
+            max_update_ratio,
+            max_update_norm,
+            decay_steps,
+            initial_step,
+            limits or Limits(),
+            **kwargs,
         )
         self.rule = Inexact(overshoot=3.0, first_growth=10.0) if rule is None else rule
         self.needs_batch = self.rule.needs_value

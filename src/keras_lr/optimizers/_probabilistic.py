@@ -77,6 +77,7 @@ class ProbabilisticLineSearch(AcrossBatches):
         direction: Direction | None = None,
         *,
         noise: Noise = Noise.PER_SAMPLE,
+        max_update_ratio: Any = 0.3,
         max_update_norm: Any = 10.0,
         decay_steps: int | None = None,
         initial_step: float = 1e-4,
@@ -84,7 +85,13 @@ class ProbabilisticLineSearch(AcrossBatches):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            direction or SteepestDescent(), max_update_norm, decay_steps, initial_step, limits or Limits(), **kwargs
+            direction or SteepestDescent(),
+            max_update_ratio,
+            max_update_norm,
+            decay_steps,
+            initial_step,
+            limits or Limits(),
+            **kwargs,
         )
         self.conditions = conditions or Wolfe()
         self.noise = Noise(noise)

@@ -1,0 +1,128 @@
+"""The cap of a search across batches: how long an update may be, in which unit, and how it falls."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_lr import schedules
+from keras_lr.line_search import Back
+from keras_lr.optimizers._directions import RMSpropDirection, SteepestDescent
+from keras_lr.optimizers._gradient_only import GradientOnly
+
+STEPS = np.arange(20)
+SHAPES = [(30, 20), (20,), (20, 4)]
+
+
+def lengths_of_updates(optimizer, start):
+    """Lengths of the updates along gradients that never change: every trial is at the cap, and accepted."""
+    random = np.random.default_rng(1)
+    weights = [keras.Variable(np.zeros(shape, "float32"), name=f"w{i}") for i, shape in enumerate(SHAPES)]
+    gradients = [keras.ops.convert_to_tensor(random.normal(size=shape).astype("float32")) for shape in SHAPES]
+    optimizer.build(weights)
+    for weight, value in zip(weights, start, strict=True):
+        weight.assign(value)
+    lengths, before = [], flat(weights)
+    for _ in STEPS:
+        optimizer.apply(gradients, weights)
+        lengths.append(np.linalg.norm(flat(weights) - before))
+        before = flat(weights)
+    return lengths
+
+
+def flat(weights):
+    return np.concatenate([keras.ops.convert_to_numpy(w).ravel() for w in weights]).astype("float64")
+
+
+def at_the_cap(**arguments):
+    return GradientOnly(Back(), SteepestDescent(), initial_step=1e7, **arguments)
+
+
+def drawn(scale=1.0):
+    random = np.random.default_rng(0)
+    return [scale * random.normal(size=shape).astype("float32") for shape in SHAPES]
+
+
+def norm(weights):
+    return np.sqrt(sum(np.sum(w.astype("float64") ** 2) for w in weights))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+@pytest.mark.parametrize(
+    ("arguments", "fall"),
+    [
+        ({}, 0.3 / np.sqrt(1 + STEPS)),
+        ({"max_update_ratio": 0.1}, 0.1 / np.sqrt(1 + STEPS)),
+        ({"decay_steps": 25}, 0.3 * (1 - STEPS / 25)),
+        ({"max_update_ratio": schedules.Constant(0.2)}, np.full(20, 0.2)),
+        ({"max_update_ratio": schedules.Constant(0.2), "decay_steps": 25}, 0.2 * (1 - STEPS / 25)),
+    ],
+    ids=["default", "ratio", "horizon", "schedule", "schedule and horizon"],
+)
+def test_updates_are_a_fraction_of_the_weights_at_the_start(arguments, fall, scale):
+    start = drawn(scale)
+    lengths = lengths_of_updates(at_the_cap(**arguments), start)
+    np.testing.assert_allclose(lengths, fall * norm(start), rtol=1e-3)
+
+
+@pytest.mark.parametrize("cap", [2.0, schedules.Constant(2.0)], ids=["number", "schedule"])
+def test_update_norm_takes_the_place_of_the_ratio_and_stays(cap):
+    lengths = lengths_of_updates(at_the_cap(max_update_norm=cap), drawn())
+    np.testing.assert_allclose(lengths, 2.0, rtol=1e-4)
+
+
+def test_weights_that_are_all_zero_count_as_length_one():
+    zeros = [np.zeros(shape, "float32") for shape in SHAPES]
+    lengths = lengths_of_updates(at_the_cap(), zeros)
+    np.testing.assert_allclose(lengths, 0.3 / np.sqrt(1 + STEPS), rtol=1e-4)
+
+
+@pytest.mark.parametrize("unit", [2.0**-10, 2.0**10])
+def test_a_change_of_unit_changes_nothing(unit):
+    """With weights and first step in another unit the same trials are accepted, at the same places."""
+
+    def path(unit):
+        weight = keras.Variable(np.float32(unit) * np.array([1.0, -2.0, 0.5], "float32"), name="w")
+        optimizer = GradientOnly(direction=RMSpropDirection(epsilon=1e-30), initial_step=1e-3 * unit)
+        optimizer.build([weight])
+        random, places = np.random.default_rng(0), []
+        for noise in random.normal(size=(40, 3)):
+            place = flat([weight]) / unit
+            gradient = (np.array([1.0, 10.0, 3.0]) * place + 0.3 * noise) / unit
+            optimizer.apply([keras.ops.convert_to_tensor(gradient.astype("float32"))], [weight])
+            places.append(place)
+        return np.array(places), optimizer.accepts
+
+    places, accepts = path(unit)
+    expected, accepts_before = path(1.0)
+    assert accepts == accepts_before
+    assert 10 < accepts < 40
+    np.testing.assert_allclose(places, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_defaults_settle_where_plain_sgd_does():
+    """A regression without noise, whose weights are only four long: a cap of five on them would end at a loss of ten."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2000, 10)).astype("float32")
+    y = (x @ random.normal(size=(10, 1))).astype("float32")
+
+    def loss_after_training(optimizer):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((10,)), layers.Dense(32, activation="relu"), layers.Dense(1)])
+        model.compile(optimizer, loss="mse")
+        model.fit(x, y, batch_size=32, epochs=5, shuffle=False, verbose=0)
+        return model.evaluate(x, y, batch_size=2000, verbose=0)
+
+    assert loss_after_training(GradientOnly()) < loss_after_training(keras.optimizers.SGD())
+
+
+def test_cap_comes_back_from_its_configuration():
+    optimizer = GradientOnly(max_update_ratio=schedules.Constant(0.2), decay_steps=10)
+    twin = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert (twin.max_update_ratio, twin.max_update_norm, twin.decay_steps) == (schedules.Constant(0.2), None, 10)
+
+
+@pytest.mark.parametrize("argument", ["max_update_ratio", "max_update_norm"])
+def test_cap_that_is_not_positive_is_refused(argument):
+    with pytest.raises(ValueError, match=f"{argument} is the length of an update"):
+        GradientOnly(**{argument: 0.0})
