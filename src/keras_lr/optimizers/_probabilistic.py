@@ -57,8 +57,10 @@ class ProbabilisticLineSearch(AcrossBatches):
             the fallback where a backend has no forward derivative of the model (TensorFlow with recurrent layers): a
             running mean of the squared misfit between the batches at both ends of a first trial. It costs nothing
             and overstates the noise of the slope, as it cannot tell it from curvature.
-        max_update_norm: The cap, the largest length of one update, a float or a schedule. The paper has none; the
-            default is wide.
+        max_update_ratio: The cap: the largest length of one update, as a fraction of the length of all weights at the
+            start. As in `GradientOnly`: a float falls as 1/√(t + 1), or linearly to 0 over `decay_steps`; a schedule is
+            taken as it is. The paper has none, and the default of 0.3 seldom binds.
+        max_update_norm: The cap in the unit of the weights, in place of the ratio: a float or a schedule.
         decay_steps: The horizon. When given, the cap falls linearly to 0 over so many steps.
         initial_step: The very first trial.
         limits: The guards that hold for every search.
@@ -78,7 +80,7 @@ class ProbabilisticLineSearch(AcrossBatches):
         *,
         noise: Noise = Noise.PER_SAMPLE,
         max_update_ratio: Any = 0.3,
-        max_update_norm: Any = 10.0,
+        max_update_norm: Any = None,
         decay_steps: int | None = None,
         initial_step: float = 1e-4,
         limits: Limits | None = None,
