@@ -16,9 +16,11 @@ ON_WORKLOADS = {
     "rates_on_backends": "--workloads co2_deep_linear --output {folder}/rates.csv",
     "optimizers_on_workloads": "--workloads co2_deep_linear --only DoG --seeds 1 --output {folder}/runs.csv",
     "line_searches_on_workloads": "--workloads co2_deep_linear --searches PAL --starts 1 --output {folder}/runs.csv",
+    "gradient_only_on_workloads": "starts --workloads co2_deep_linear",
 }
 OF_BUNDLED_DATA = {
     "breast_cancer_line_searches": "--batches 50 --seeds 1 --evaluations 20",
+    "gradient_only_first_tries": "--tasks digits_from_zero --epochs 1 --seeds 1",
     "short_runs": "--tasks digits_mlp --optimizers momentum --steps 20 --seeds 1 --output {folder}/runs.csv",
 }
 OF_THE_FILE = {
@@ -37,6 +39,8 @@ PRINTED = {
     "rates_on_backends": ("sgd co2_deep_linear", "within one rung (3.16): adam: 1 of 1; sgd: 1 of 1"),
     "optimizers_on_workloads": ("co2_deep_linear", "DoG"),
     "line_searches_on_workloads": ("co2_deep_linear", "PAL"),
+    "gradient_only_on_workloads": ("co2_deep_linear", "Inexact(growth", "AtTheCap()"),
+    "gradient_only_first_tries": ("| GradientOnly() | SGD |", "| digits_from_zero |"),
     "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
     "breast_cancer_line_searches": ("batch  50 GOLS-I ", "the defaults, decayed", "PLS", "SGD 0.1"),
     "range_test_fit": ("### Cross-fitted on all", "| unseen workloads | schedule |", "Kind(name='Adam', share=0.5"),

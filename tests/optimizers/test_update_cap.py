@@ -100,7 +100,7 @@ def test_a_change_of_unit_changes_nothing():
 
 
 def test_defaults_settle_where_plain_sgd_does():
-    """A regression without noise, whose weights are only four long: a cap of five on them would end at a loss of ten."""
+    """A regression without noise, whose weights are only four long: with a cap of five the loss ends at ten."""
     random = np.random.default_rng(0)
     x = random.normal(size=(2000, 10)).astype("float32")
     y = (x @ random.normal(size=(10, 1))).astype("float32")

@@ -3,9 +3,7 @@
 from typing import Any
 
 
-def check_arguments(
-    max_update_ratio: Any, max_update_norm: Any, decay_steps: int | None, initial_step: float
-) -> None:
+def check_arguments(max_update_ratio: Any, max_update_norm: Any, decay_steps: int | None, initial_step: float) -> None:
     """Refuse a cap, a horizon or a first trial that is out of range."""
     if not callable(max_update_ratio) and not max_update_ratio > 0.0:
         raise ValueError(
