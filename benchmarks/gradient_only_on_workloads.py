@@ -5,9 +5,9 @@
 
 One compiled step serves all runs of a rule along a direction: cap and first step are its inputs. (One scan over all
 steps would be ten times slower for convolutions on a CPU.) Caps are fractions of the length of the weights at the
-start, that fall linearly to 0, as for a known horizon, or like the root of the step, as for an unknown one. Beside every
-search stands the honest baseline: the same direction with every step at the cap and no search at all (`AtTheCap`;
-along the gradient that is normalised SGD). Prints one JSON object a run.
+start. They fall linearly to 0, as for a known horizon, or like the root of the step, as for an unknown one. Beside
+every search stands the honest baseline: the same direction with every step at the cap and no search at all
+(`AtTheCap`; along the gradient that is normalised SGD). Prints one JSON object a run.
 """
 
 import argparse
