@@ -6,13 +6,13 @@
 One compiled step serves all runs of a rule along a direction: cap and first step are its inputs. (One scan over all
 steps would be ten times slower for convolutions on a CPU.) Beside every search stands the honest baseline: the same
 direction with every step at the cap and no search at all (`AtTheCap`; along the gradient that is normalised SGD).
-Prints one JSON object a run.
+Prints one JSON object a run. `--steps` cuts every run: it shows that everything runs, and nothing else.
 """
 
 import argparse
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import jax
@@ -51,7 +51,7 @@ class Runner:
         self.state = [np.array(v.value) for v in self.optimizer.variables]
         self.cap_at = self._index(self.optimizer._learning_rate)
         self.search_at = self._index(self.optimizer._numbers["search"])
-        self.descent_at = self._index(self.optimizer._slots["descent"][0])
+        self.descent_at = self._index(self.optimizer._slots.variables["descent"][0])
         self.loss = workload.loss()
         self.step = jax.jit(self._step, donate_argnums=(0, 1, 2))
         self.evaluate = jax.jit(self._evaluate)
@@ -98,20 +98,20 @@ class Runner:
         }
 
 
-def defaults(names, seeds):
+def defaults(workloads, seeds):
     """Caps along the default direction and one along two others, with linear decay, beside the baseline."""
     rule, caps = GradientOnly().rule, (1.0, 2.0, 3.0, 5.0, 10.0)
     tried = [(rule, RMSpropDirection(), caps), (AtTheCap(), RMSpropDirection(), caps)]
     tried += [(rule, direction, (2.0,)) for direction in (AdagradDirection(), AdamDirection())]
-    for name in names:
+    for name, workload in workloads.items():
         for rule, direction, caps in tried:
-            runner = Runner(WORKLOADS[name], rule, direction)
+            runner = Runner(workload, rule, direction)
             for cap in caps:
                 for seed in range(seeds):
                     yield tell(name, rule, direction, cap, "linear", 1e-4, seed, runner)
 
 
-def starts(names, seeds):
+def starts(workloads, seeds):
     """First steps over 16 decades at the default; the baseline, which knows no first step, with and without decay.
 
     As u has at least one entry of size 1 at the beginning, a first step above the cap is cut to it: those runs are one.
@@ -120,9 +120,9 @@ def starts(names, seeds):
     cap, direction = default.max_update_norm, default.direction
     decades = [start for start in STARTS if start < cap] + [cap]
     tried = {"linear": decades, "none": [default.initial_step]}
-    for name in names:
+    for name, workload in workloads.items():
         for rule, by_decay in ((default.rule, tried), (AtTheCap(), {key: [cap] for key in DECAYS})):
-            runner = Runner(WORKLOADS[name], rule, direction)
+            runner = Runner(workload, rule, direction)
             for seed in range(seeds):
                 for decay, first_steps in by_decay.items():
                     for start in first_steps:
@@ -140,7 +140,11 @@ if __name__ == "__main__":
     parser.add_argument("study", choices=["defaults", "starts"])
     parser.add_argument("--workloads", nargs="*", default=list(WORKLOADS), choices=list(WORKLOADS))
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int)
     arguments = parser.parse_args()
     study = {"defaults": defaults, "starts": starts}[arguments.study]
-    for row in study(arguments.workloads, arguments.seeds):
+    chosen = {name: WORKLOADS[name] for name in arguments.workloads}
+    if arguments.steps:
+        chosen = {name: replace(workload, steps=arguments.steps) for name, workload in chosen.items()}
+    for row in study(chosen, arguments.seeds):
         print(json.dumps(row), flush=True)

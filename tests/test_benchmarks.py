@@ -16,6 +16,7 @@ ON_WORKLOADS = {
     "rates_on_backends": "--workloads co2_deep_linear --output {folder}/rates.csv",
     "optimizers_on_workloads": "--workloads co2_deep_linear --only DoG --seeds 1 --output {folder}/runs.csv",
     "line_searches_on_workloads": "--workloads co2_deep_linear --searches PAL --starts 1 --output {folder}/runs.csv",
+    "gradient_only_on_workloads": "starts --workloads co2_deep_linear --steps 20",
 }
 OF_BUNDLED_DATA = {
     "breast_cancer_line_searches": "--batches 50 --seeds 1 --evaluations 20",
@@ -23,12 +24,14 @@ OF_BUNDLED_DATA = {
 }
 OF_THE_FILE = {
     "range_test_fit": "",
+    "range_test_study": "",
 }
 OF_COST = {
     "schedule_cost": "--width 8 --steps 2 --rounds 1",
     "optimizer_cost": "--models deep --rounds 1 --only Prodigy",
     "line_search_cost": "--models small --rounds 1 --steps 2",
     "gradient_only_cost": "--models small --rounds 1 --steps 2",
+    "range_test_cost": "--rounds 1 --steps 4",
 }
 
 PRINTED = {
@@ -37,13 +40,20 @@ PRINTED = {
     "rates_on_backends": ("sgd co2_deep_linear", "within one rung (3.16): adam: 1 of 1; sgd: 1 of 1"),
     "optimizers_on_workloads": ("co2_deep_linear", "DoG"),
     "line_searches_on_workloads": ("co2_deep_linear", "PAL"),
+    "gradient_only_on_workloads": ('"rule": "Inexact(', '"rule": "AtTheCap()"', '"decay": "none"', '"accepts": '),
     "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
     "breast_cancer_line_searches": ("batch  50 GOLS-I ", "the defaults, decayed", "PLS", "SGD 0.1"),
     "range_test_fit": ("### Cross-fitted on all", "| unseen workloads | schedule |", "Kind(name='Adam', share=0.5"),
+    "range_test_study": (
+        "### Unseen workloads, constant: 36 cases",
+        "| keras-lr | 0 | +0.06 |",
+        "### Workloads, schedule",
+    ),
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
     "line_search_cost": ("| SGD | 1.00 |", "PAL", "Polyak"),
     "gradient_only_cost": ("| momentum | 1.00 |", "along the gradient", "along RMSprop"),
+    "range_test_cost": ("ms a step, range test ",),
 }
 
 
