@@ -42,16 +42,34 @@ def test_a_diverged_neighbour_pushes_the_pick_away():
     assert np.isinf(choice.scores[3:]).all()
 
 
-@pytest.mark.parametrize(("lost", "near"), [(0.2, False), (0.7, True), (np.nan, True)])
-def test_short_lanes_keep_their_distance_from_a_rung_that_undoes_the_training(lost, near):
-    rates = _ladder.rungs(0.1)
-    losses = np.repeat([[2.0, 1.9, 1.8, 1.7, 1.6, 1.5]], 3, axis=0)
-    losses[0] += 0.1  # a rung too low
-    losses[:, 0] = 2.0
-    losses[2, -1] = 2.0 if np.isfinite(lost) else np.nan  # one bad step is no loss
-    losses[2, 3:5] += lost * 0.4
-    assert _choice.choose(rates, losses, short=True).near_edge == near
-    assert _choice.choose(rates, losses).near_edge == (not np.isfinite(lost))
+STEPS = np.arange(12)
+
+
+@pytest.mark.parametrize(
+    ("losses", "faster"),
+    [
+        (2.3 - 1e-3 * STEPS**2.5, True),
+        (2.3 - 0.5 * STEPS**0.5, False),
+        (2.3 + 0.01 * (STEPS > 0), True),  # has not begun to fall
+        (np.array([2.3, 2.2, 2.0]), True),
+        (np.array([2.3, 2.0, 1.9]), False),
+    ],
+    ids=["faster and faster", "slower and slower", "a plateau", "three steps, faster", "three steps, slower"],
+)
+@given(st.floats(1e-3, 1e3), st.floats(-10, 10))
+def test_a_loss_that_falls_faster_and_faster_is_seen_at_any_scale(losses, faster, scale, shift):
+    assert _choice.speeds_up(scale * (losses + shift)) == faster
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("power", [0.5, 2.0])
+def test_below_a_lowest_lane_that_falls_faster_and_faster_the_peak_is_a_rung_lower(power, lanes):
+    rates = _ladder.rungs(0.1, lanes)
+    losses = 2.3 - 1e-3 * STEPS**power + 0.1 * np.arange(lanes)[:, None] * (STEPS > 0)
+    choice = _choice.choose(rates, losses)
+    assert choice.best == 0
+    assert choice.rate == pytest.approx(rates[0] / (_ladder.RUNG if power > 1 and lanes > 1 else 1))
+    assert choice.low < choice.rate < choice.high
 
 
 def test_at_the_edge_the_peak_is_a_rung_lower_at_any_length():

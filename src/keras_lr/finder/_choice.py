@@ -22,7 +22,8 @@ class Choice:
         low, high: the peaks between which the lanes cannot tell.
         scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged.
         best: the index of the best lane.
-        near_edge: whether the rung above the best lane diverged or, among short lanes, undid half of what the best won.
+        near_edge: whether the rung above the best lane diverged.
+        speeds_up: whether the loss of the best lane fell faster and faster.
     """
 
     rate: float
@@ -31,21 +32,21 @@ class Choice:
     scores: np.ndarray
     best: int
     near_edge: bool
+    speeds_up: bool = False
 
 
-def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Choice:
+def choose(rates: np.ndarray, losses: np.ndarray) -> Choice:
     """Choose between lanes that saw the same batches.
 
     A lane's score is the mean of its batch losses, each measured before the update, so on a batch that was not trained
     on; the first, which all lanes share, is left out. The peak is the vertex of the parabola through the best lane and
-    its neighbours. The interval holds the peaks whose parabola stays within one standard error of the best, where the
-    error is that of the differences between lanes on the same batches.
+    its neighbours. Where the lowest lane is the best, and its loss fell faster and faster, the peak is a rung below it:
+    too low costs less than too high. The interval holds the peaks whose parabola stays within one standard error of the
+    best, where the error is that of the differences between lanes on the same batches.
 
     Args:
         rates: the peaks of the lanes, ascending, shape `(lanes,)`.
         losses: the batch losses, shape `(lanes, steps)`.
-        short: whether the lanes are too short to see where training is undone. Momentum has then hardly built up, and
-            the loss surface has not yet become steep; so a rung above that loses counts as one that diverges.
     """
     scores = lane_scores(losses)
     best = int(np.argmin(scores))
@@ -53,16 +54,34 @@ def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Cho
     vertex, curvature = _vertex(logs, scores, best)
     error = _error_of_differences(losses, best)
     reach = float(np.clip(np.sqrt(error / curvature), 0.1, 0.5)) if curvature > 0 else 0.5
-    near_edge = False
-    if best + 1 < len(scores):
-        near_edge = not np.isfinite(scores[best + 1]) or (short and _undoes(losses[best + 1], losses[best]))
-    return Choice(10**vertex, 10 ** (vertex - reach), 10 ** (vertex + reach), scores, best, near_edge)
+    near_edge = best + 1 < len(scores) and not np.isfinite(scores[best + 1])
+    faster = speeds_up(losses[best])
+    if best == 0 and faster and len(rates) > 1:
+        vertex += np.log10(EDGE_FACTOR)
+    return Choice(10**vertex, 10 ** (vertex - reach), 10 ** (vertex + reach), scores, best, near_edge, faster)
 
 
 def lane_scores(losses: np.ndarray) -> np.ndarray:
     """Return the mean loss of each lane but for the first batch; infinite where a loss is not finite."""
     finite = np.all(np.isfinite(losses), axis=1)
     return np.where(finite, np.mean(np.where(finite[:, None], losses, 0.0)[:, 1:], axis=1), np.inf)
+
+
+def wins(losses: np.ndarray) -> bool:
+    """Return whether a lane has got below its first loss, that of the untouched weights."""
+    return bool(np.median(losses[len(losses) // 2 :]) < losses[0])
+
+
+def speeds_up(losses: np.ndarray) -> bool:
+    """Return whether a loss falls faster and faster: on average further per step in the second half of its steps.
+
+    From the first weights of a deep network without normalisation the loss hardly falls, then falls fast, and is
+    steepest after that. A lane that ends before has not met what the run will meet.
+    """
+    steps, fall = np.arange(len(losses)), losses[0] - losses
+    half = len(losses) // 2
+    early, late = slice(1, -half), slice(-half, None)
+    return bool(np.mean(fall[late]) / np.mean(steps[late]) > np.mean(fall[early]) / np.mean(steps[early]))
 
 
 def unraced(centre: float) -> Choice:
@@ -109,12 +128,6 @@ def step_back(horizon_steps: int, near_edge: bool = False) -> float:
     if near_edge:
         return EDGE_FACTOR
     return float(np.clip((SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT, LEAST_FACTOR, 1.0))
-
-
-def _undoes(losses: np.ndarray, best: np.ndarray) -> bool:
-    """Return whether a lane, over its second half, is behind by half of what the best lane has won by then."""
-    late, late_best = (float(np.median(lane[len(lane) // 2 :])) for lane in (losses, best))
-    return late - late_best > (float(best[0]) - late_best) / 2
 
 
 def _vertex(x: np.ndarray, y: np.ndarray, best: int) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_lr._backends.learning_rate_variable import innermost
-from keras_lr.callbacks._velocity import builds_up
+from keras_lr.callbacks._velocity import builds_up, velocity
 from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._race_result import RaceResult
@@ -32,8 +32,9 @@ def run_race(
         raced = _raced(lanes, centre, length, most, progress) if most else {}
     rates = np.array(sorted(raced))
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
-    choice = _choice.choose(rates, losses, short=length < _ladder.LANE_STEPS) if raced else _choice.unraced(centre)
-    sees_edge = builds_up(innermost(model.optimizer), length)
+    choice = _choice.choose(rates, losses) if raced else _choice.unraced(centre)
+    optimizer = innermost(model.optimizer)
+    sees_edge = not velocity(optimizer) or (builds_up(optimizer, length) and not choice.speeds_up)
     factor = _choice.step_back(updates, choice.near_edge or not sees_edge)
     return RaceResult(
         learning_rate=choice.rate * factor,
@@ -63,7 +64,7 @@ def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progre
             rates = sorted(raced)
             scores = _choice.lane_scores(np.stack([raced[r] for r in rates]))
             best = int(np.argmin(scores))
-            if best == 0 or not np.any(np.isfinite(scores)):
+            if best == 0 or not _choice.wins(raced[rates[best]]):
                 waiting = [rates[0] / _ladder.RUNG]
             elif best == len(rates) - 1:
                 waiting = [rates[-1] * _ladder.RUNG]
