@@ -70,6 +70,7 @@ def test_below_a_lowest_lane_that_falls_faster_and_faster_the_peak_is_a_rung_low
     assert choice.best == 0
     assert choice.rate == pytest.approx(rates[0] / (_ladder.RUNG if power > 1 and lanes > 1 else 1))
     assert choice.low < choice.rate < choice.high
+    assert ("the best lies below" in _choice.reason(choice, rates, 1.0, 200)) == (choice.rate < rates[0])
 
 
 def test_at_the_edge_the_peak_is_a_rung_lower_at_any_length():

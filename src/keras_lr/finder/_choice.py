@@ -99,12 +99,16 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
     diverged = int(np.sum(~np.isfinite(choice.scores)))
     parts = [
         f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g}, {rates[choice.best]:.2g} had the lowest loss "
-        f"in a short complete schedule"
-        + (f" ({diverged} diverged)" if diverged else "")
-        + f", and the parabola through it and its neighbours has its vertex at {choice.rate:.2g}."
+        f"in a short complete schedule" + (f" ({diverged} diverged)" if diverged else "")
     ]
-    if choice.best in (0, len(rates) - 1):
-        parts.append("It is the end of the ladder: the loss still fell there, so the best rate may lie beyond.")
+    if choice.best not in (0, len(rates) - 1):
+        parts[0] += f", and the parabola through it and its neighbours has its vertex at {choice.rate:.2g}."
+    elif choice.rate < rates[0]:
+        parts[0] += (
+            f". It is the lowest, and its loss fell faster and faster, so the best lies below: {choice.rate:.2g}."
+        )
+    else:
+        parts[0] += ". It is the end of the ladder: the loss still fell there, so the best rate may lie beyond."
     if choice.near_edge:
         parts.append(f"Half a decade higher training is undone, so the peak is {factor:.2g} of that.")
     elif not sees_edge:
