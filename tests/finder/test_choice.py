@@ -61,29 +61,41 @@ def test_a_loss_that_falls_faster_and_faster_is_seen_at_any_scale(losses, faster
     assert _choice.speeds_up(scale * (losses + shift)) == faster
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
-@pytest.mark.parametrize("power", [0.5, 2.0])
-def test_below_a_lowest_lane_that_falls_faster_and_faster_the_peak_is_a_rung_lower(power, lanes):
-    rates = _ladder.rungs(0.1, lanes)
-    losses = 2.3 - 1e-3 * STEPS**power + 0.1 * np.arange(lanes)[:, None] * (STEPS > 0)
+@pytest.mark.parametrize(
+    ("best", "power", "momentum", "lane_steps", "rungs"),
+    [
+        (1, 0.5, 0.0, 12, 0.0),
+        (1, 0.5, 0.9, 12, 0.0),
+        (1, 0.5, 0.9, 9, 1.0),
+        (1, 0.5, 0.5, 9, 0.0),
+        (1, 2.0, 0.0, 12, 0.0),
+        (1, 2.0, 0.9, 12, 1.5),
+        (1, 2.0, 0.9, 9, 1.5),
+        (0, 0.5, 0.0, 12, 0.0),
+        (0, 2.0, 0.0, 12, 1.0),
+        (0, 2.0, 0.9, 12, 1.5),
+        (2, 2.0, 0.9, 12, 0.0),
+    ],
+)
+def test_what_the_lanes_have_not_met_takes_rungs_off(best, power, momentum, lane_steps, rungs):
+    rates = _ladder.rungs(0.1)
+    losses = 2.3 - 1e-3 * STEPS**power + 0.1 * np.abs(np.arange(3) - best)[:, None] * (STEPS > 0)
     choice = _choice.choose(rates, losses)
-    assert choice.best == 0
-    assert choice.rate == pytest.approx(rates[0] / (_ladder.RUNG if power > 1 and lanes > 1 else 1))
-    assert choice.low < choice.rate < choice.high
-    assert ("the best lies below" in _choice.reason(choice, rates, 1.0, 200)) == (choice.rate < rates[0])
+    off, why = _choice.caution(choice, momentum, lane_steps)
+    assert off == rungs
+    assert bool(why) == (rungs > 0)
+    assert why in _choice.reason(choice, rates, 0.32, 200, why)
+    assert ("faster and faster" in why) == (rungs > 0 and power > 1)
 
 
 def test_at_the_edge_the_peak_is_a_rung_lower_at_any_length():
     for horizon in (20, 250, 30_000):
-        assert _choice.step_back(horizon, near_edge=True) == pytest.approx(1 / _ladder.RUNG)
-    assert _choice.unraced(1.0).near_edge
-
-
-def test_where_momentum_hides_the_edge_the_reason_says_so():
+        assert _choice.step_back(horizon, 1.0) == pytest.approx(1 / _ladder.RUNG)
+    assert _choice.caution(_choice.unraced(1.0), 0.0, 0)[0] == 1.0
     rates = _ladder.rungs(0.1)
-    choice = _choice.choose(rates, bowl(rates, 0.1))
-    assert "Momentum" in _choice.reason(choice, rates, 0.32, 60, sees_edge=False)
-    assert "Momentum" not in _choice.reason(choice, rates, 0.32, 60)
+    losses = bowl(rates, 0.1)
+    losses[2, 5:] = np.nan
+    assert _choice.caution(_choice.choose(rates, losses), 0.0, 12)[0] == 1.0
 
 
 def test_the_first_batch_does_not_count():

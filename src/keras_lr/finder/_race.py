@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_lr._backends.learning_rate_variable import innermost
-from keras_lr.callbacks._velocity import builds_up, velocity
+from keras_lr.callbacks._velocity import velocity
 from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._race_result import RaceResult
@@ -34,8 +34,8 @@ def run_race(
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
     choice = _choice.choose(rates, losses) if raced else _choice.unraced(centre)
     optimizer = innermost(model.optimizer)
-    sees_edge = not velocity(optimizer) or (builds_up(optimizer, length) and not choice.speeds_up)
-    factor = _choice.step_back(updates, choice.near_edge or not sees_edge)
+    rungs, why = _choice.caution(choice, float(optimizer.momentum) if velocity(optimizer) else 0.0, length)
+    factor = _choice.step_back(updates, rungs)
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
@@ -46,13 +46,13 @@ def run_race(
         best_rate=choice.rate,
         horizon_steps=horizon_steps,
         total_steps=lanes.steps_run,
-        optimizer=type(innermost(model.optimizer)).__name__,
-        reason=_choice.reason(choice, rates, factor, horizon_steps, sees_edge=sees_edge),
+        optimizer=type(optimizer).__name__,
+        reason=_choice.reason(choice, rates, factor, horizon_steps, why),
     )
 
 
 def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progress | None) -> dict[float, np.ndarray]:
-    """Run the lanes of a ladder, and further rungs while the best lane is the first or the last."""
+    """Run the lanes of a ladder; it grows while the best lane is at an end, and downwards while none wins anything."""
     raced: dict[float, np.ndarray] = {}
     waiting = [float(rate) for rate in _ladder.rungs(centre, min(_ladder.LANES, most))]
     while waiting:
