@@ -42,6 +42,18 @@ def test_a_diverged_neighbour_pushes_the_pick_away():
     assert np.isinf(choice.scores[3:]).all()
 
 
+@pytest.mark.parametrize(("lost", "near"), [(0.2, False), (0.7, True), (np.nan, True)])
+def test_short_lanes_keep_their_distance_from_a_rung_that_undoes_the_training(lost, near):
+    rates = _ladder.rungs(0.1)
+    losses = np.repeat([[2.0, 1.9, 1.8, 1.7, 1.6, 1.5]], 3, axis=0)
+    losses[0] += 0.1  # a rung too low
+    losses[:, 0] = 2.0
+    losses[2, -1] = 2.0 if np.isfinite(lost) else np.nan  # one bad step is no loss
+    losses[2, 3:5] += lost * 0.4
+    assert _choice.choose(rates, losses, short=True).near_edge == near
+    assert _choice.choose(rates, losses).near_edge == (not np.isfinite(lost))
+
+
 STEPS = np.arange(12)
 
 

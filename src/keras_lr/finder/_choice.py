@@ -22,7 +22,8 @@ class Choice:
         low, high: the peaks between which the lanes cannot tell.
         scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged.
         best: the index of the best lane.
-        near_edge: whether the rung above the best lane diverged, or nobody has tried it.
+        near_edge: whether the rung above the best lane diverged, or nobody has tried it; among short lanes, also whether
+            it undid half of what the best lane had won.
         speeds_up: whether the loss of the best lane fell faster and faster.
     """
 
@@ -35,7 +36,7 @@ class Choice:
     speeds_up: bool
 
 
-def choose(rates: np.ndarray, losses: np.ndarray) -> Choice:
+def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Choice:
     """Choose between lanes that saw the same batches.
 
     A lane's score is the mean of its batch losses, each measured before the update, so on a batch that was not trained
@@ -46,6 +47,8 @@ def choose(rates: np.ndarray, losses: np.ndarray) -> Choice:
     Args:
         rates: the peaks of the lanes, ascending, shape `(lanes,)`.
         losses: the batch losses, shape `(lanes, steps)`.
+        short: whether the lanes are too short to see where training is undone, as the loss surface has not yet become
+            steep; so a rung above that loses counts as one that diverges.
     """
     scores = lane_scores(losses)
     best = int(np.argmin(scores))
@@ -53,7 +56,9 @@ def choose(rates: np.ndarray, losses: np.ndarray) -> Choice:
     vertex, curvature = _vertex(logs, scores, best)
     error = _error_of_differences(losses, best)
     reach = float(np.clip(np.sqrt(error / curvature), 0.1, 0.5)) if curvature > 0 else 0.5
-    near_edge = best + 1 < len(scores) and not np.isfinite(scores[best + 1])
+    near_edge = False
+    if best + 1 < len(scores):
+        near_edge = not np.isfinite(scores[best + 1]) or (short and _undoes(losses[best + 1], losses[best]))
     interval = 10 ** (vertex - reach), 10 ** (vertex + reach)
     return Choice(10**vertex, *interval, scores, best, near_edge, speeds_up(losses[best]))
 
@@ -141,6 +146,12 @@ def step_back(horizon_steps: int, rungs: float = 0.0) -> float:
     if rungs:
         return float(RUNG_FACTOR**rungs)
     return float(np.clip((SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT, LEAST_FACTOR, 1.0))
+
+
+def _undoes(losses: np.ndarray, best: np.ndarray) -> bool:
+    """Return whether a lane, over its second half, is behind by half of what the best lane has won by then."""
+    late, late_best = (float(np.median(lane[len(lane) // 2 :])) for lane in (losses, best))
+    return late - late_best > (float(best[0]) - late_best) / 2
 
 
 def _vertex(x: np.ndarray, y: np.ndarray, best: int) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import Lanes
+from keras_lr.finder._own_rule import ADAPTIVE, kind_of
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import borrowed, prepare
 from keras_lr.training._training_data import TrainingData
@@ -32,8 +33,10 @@ def run_race(
         raced = _raced(lanes, centre, length, most, progress) if most else {}
     rates = np.array(sorted(raced))
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
-    choice = _choice.choose(rates, losses) if raced else _choice.unraced(centre)
     optimizer = innermost(model.optimizer)
+    # The step of Adam and its kin does not grow where the surface becomes steep.
+    short = length < _ladder.LANE_STEPS and kind_of(optimizer) is not ADAPTIVE
+    choice = _choice.choose(rates, losses, short=short) if raced else _choice.unraced(centre)
     rungs, why = _choice.caution(choice, float(optimizer.momentum) if velocity(optimizer) else 0.0, length)
     factor = _choice.step_back(updates, rungs)
     return RaceResult(
