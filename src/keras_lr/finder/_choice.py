@@ -22,8 +22,8 @@ class Choice:
         low, high: the peaks between which the lanes cannot tell.
         scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged.
         best: the index of the best lane.
-        near_edge: whether the rung above the best lane diverged, or nobody has tried it; among short lanes, also whether
-            it undid half of what the best lane had won.
+        near_edge: whether the rung above the best lane diverged or, among short lanes, undid half of what the best won;
+            or nobody has tried any.
         speeds_up: whether the loss of the best lane fell faster and faster.
     """
 
