@@ -1,5 +1,9 @@
-"""What a range test costs a step, beside plain `fit`: KERAS_BACKEND=jax python benchmarks/range_test_cost.py"""
+"""What a range test costs a step, beside plain `fit`.
 
+KERAS_BACKEND=jax python benchmarks/range_test_cost.py [--steps 100] [--rounds 5]
+"""
+
+import argparse
 import time
 
 import keras
@@ -8,7 +12,7 @@ from keras import layers
 
 from keras_lr.finder import range_test
 
-STEPS, BATCH, REPEATS = 100, 128, 5
+BATCH = 128
 
 
 def build() -> keras.Model:
@@ -22,17 +26,21 @@ def build() -> keras.Model:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
     random = np.random.default_rng(0)
-    x = random.normal(size=(STEPS * BATCH, 256)).astype("float32")
-    y = random.integers(0, 10, STEPS * BATCH)
+    x = random.normal(size=(given.steps * BATCH, 256)).astype("float32")
+    y = random.integers(0, 10, given.steps * BATCH)
     model = build()
     model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
     range_test(model, x, y, batch_size=BATCH, sweeps=1)
     fits, tests = [], []
-    for _ in range(REPEATS):
+    for _ in range(given.rounds):
         begin = time.perf_counter()
         model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
-        fits.append((time.perf_counter() - begin) / STEPS)
+        fits.append((time.perf_counter() - begin) / given.steps)
         begin = time.perf_counter()
         result = range_test(model, x, y, batch_size=BATCH, sweeps=1, high=0.01)
         tests.append((time.perf_counter() - begin) / np.isfinite(result.sweeps).sum())

@@ -25,12 +25,14 @@ OF_BUNDLED_DATA = {
 }
 OF_THE_FILE = {
     "range_test_fit": "",
+    "range_test_study": "",
 }
 OF_COST = {
     "schedule_cost": "--width 8 --steps 2 --rounds 1",
     "optimizer_cost": "--models deep --rounds 1 --only Prodigy",
     "line_search_cost": "--models small --rounds 1 --steps 2",
     "gradient_only_cost": "--models small --rounds 1 --steps 2",
+    "range_test_cost": "--rounds 1 --steps 4",
 }
 
 PRINTED = {
@@ -44,10 +46,16 @@ PRINTED = {
     "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
     "breast_cancer_line_searches": ("batch  50 GOLS-I ", "the defaults, decayed", "PLS", "SGD 0.1"),
     "range_test_fit": ("### Cross-fitted on all", "| unseen workloads | schedule |", "Kind(name='Adam', share=0.5"),
+    "range_test_study": (
+        "### Unseen workloads, constant: 36 cases",
+        "| keras-lr | 0 | +0.06 |",
+        "### Workloads, schedule",
+    ),
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
     "line_search_cost": ("| SGD | 1.00 |", "PAL", "Polyak"),
     "gradient_only_cost": ("| momentum | 1.00 |", "along the gradient", "along RMSprop"),
+    "range_test_cost": ("ms a step, range test ",),
 }
 
 

@@ -246,8 +246,9 @@ def test_a_training_that_never_wins_what_a_trial_did_is_noticed(expected, after,
     if expected is not None:
         guard.expect(expected, after)
     model.fit(X, Y, batch_size=32, verbose=0, callbacks=[guard])
-    assert [event.step for event in guard.events[:1]] == noticed_at
-    assert all("a trial before it" in event.text for event in guard.events[:1])
+    # Once: at the lower rate the training need not win as much as soon, or it would be lowered window by window.
+    assert [event.step for event in guard.events] == noticed_at
+    assert all("a trial before it" in event.text for event in guard.events)
 
 
 def test_a_return_goes_to_weights_from_before_the_trouble_and_stops_the_velocity(monkeypatch):

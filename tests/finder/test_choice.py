@@ -54,17 +54,60 @@ def test_short_lanes_keep_their_distance_from_a_rung_that_undoes_the_training(lo
     assert _choice.choose(rates, losses).near_edge == (not np.isfinite(lost))
 
 
+STEPS = np.arange(12)
+
+
+@pytest.mark.parametrize(
+    ("losses", "faster"),
+    [
+        (2.3 - 1e-3 * STEPS**2.5, True),
+        (2.3 - 0.5 * STEPS**0.5, False),
+        (2.3 + 0.01 * (STEPS > 0), True),  # has not begun to fall
+        (np.array([2.3, 2.2, 2.0]), True),
+        (np.array([2.3, 2.0, 1.9]), False),
+    ],
+    ids=["faster and faster", "slower and slower", "a plateau", "three steps, faster", "three steps, slower"],
+)
+@given(st.floats(1e-3, 1e3), st.floats(-10, 10))
+def test_a_loss_that_falls_faster_and_faster_is_seen_at_any_scale(losses, faster, scale, shift):
+    assert _choice.speeds_up(scale * (losses + shift)) == faster
+
+
+@pytest.mark.parametrize(
+    ("best", "power", "momentum", "lane_steps", "rungs"),
+    [
+        (1, 0.5, 0.0, 12, 0.0),
+        (1, 0.5, 0.9, 12, 0.0),
+        (1, 0.5, 0.9, 9, 1.0),
+        (1, 0.5, 0.5, 9, 0.0),
+        (1, 2.0, 0.0, 12, 0.0),
+        (1, 2.0, 0.9, 12, 1.5),
+        (1, 2.0, 0.9, 9, 1.5),
+        (0, 0.5, 0.0, 12, 0.0),
+        (0, 2.0, 0.0, 12, 1.0),
+        (0, 2.0, 0.9, 12, 1.5),
+        (2, 2.0, 0.9, 12, 0.0),
+    ],
+)
+def test_what_the_lanes_have_not_met_takes_rungs_off(best, power, momentum, lane_steps, rungs):
+    rates = _ladder.rungs(0.1)
+    losses = 2.3 - 1e-3 * STEPS**power + 0.1 * np.abs(np.arange(3) - best)[:, None] * (STEPS > 0)
+    choice = _choice.choose(rates, losses)
+    off, why = _choice.caution(choice, momentum, lane_steps)
+    assert off == rungs
+    assert bool(why) == (rungs > 0)
+    assert why in _choice.reason(choice, rates, 0.32, 200, why)
+    assert ("faster and faster" in why) == (rungs > 0 and power > 1)
+
+
 def test_at_the_edge_the_peak_is_a_rung_lower_at_any_length():
     for horizon in (20, 250, 30_000):
-        assert _choice.step_back(horizon, near_edge=True) == pytest.approx(1 / _ladder.RUNG)
-    assert _choice.unraced(1.0).near_edge
-
-
-def test_where_momentum_hides_the_edge_the_reason_says_so():
+        assert _choice.step_back(horizon, 1.0) == pytest.approx(1 / _ladder.RUNG)
+    assert _choice.caution(_choice.unraced(1.0), 0.0, 0)[0] == 1.0
     rates = _ladder.rungs(0.1)
-    choice = _choice.choose(rates, bowl(rates, 0.1))
-    assert "Momentum" in _choice.reason(choice, rates, 0.32, 60, sees_edge=False)
-    assert "Momentum" not in _choice.reason(choice, rates, 0.32, 60)
+    losses = bowl(rates, 0.1)
+    losses[2, 5:] = np.nan
+    assert _choice.caution(_choice.choose(rates, losses), 0.0, 12)[0] == 1.0
 
 
 def test_the_first_batch_does_not_count():

@@ -4,8 +4,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from sklearn.datasets import load_digits
 
 import keras_lr
+from keras_lr.finder import _choice, _ladder
+from keras_lr.finder._race import _raced
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(512, 10)).astype("float32")
@@ -62,6 +65,43 @@ def test_lanes_in_which_momentum_does_not_build_up_take_a_rung_off(momentum, epo
     assert ("Momentum builds up" in result.reason or "is undone" in result.reason) >= lower
     if "is undone" not in result.reason:
         assert (result.learning_rate < 0.5 * result.best_rate) == lower
+
+
+class DeepNetwork:
+    """Stands for the lanes of a network that dies above a rate: its loss is then that of a constant prediction."""
+
+    def __init__(self, dies_above, best):
+        self.dies_above, self.best = dies_above, best
+
+    def run(self, schedule):
+        peak = float(np.max(schedule.values(np.arange(schedule.end_step))))
+        if peak > self.dies_above:
+            return 2.4 + 1e-3 * (peak - 3) ** 2 - 0.1 * (np.arange(12) == 0)
+        return 2.3 - np.arange(12) * 0.01 / (1 + abs(np.log(peak / self.best)))
+
+
+@pytest.mark.parametrize(("most", "lowest"), [(3, 1.0), (4, 0.316), (6, 0.0316), (9, 0.0316)])
+def test_while_no_rate_wins_anything_the_ladder_grows_downwards(most, lowest):
+    raced = _raced(DeepNetwork(dies_above=0.5, best=0.1), 3.16, 12, most, None)
+    assert min(raced) == pytest.approx(lowest, rel=0.01)
+    assert len(raced) == min(most, 6)
+
+
+def test_momentum_lowers_the_peak_where_the_loss_falls_faster_and_faster():
+    """From the first weights of a deep network without normalisation; twelve steps see a third of the velocity."""
+    x, y = (load_digits().data / 16).astype("float32"), load_digits().target
+    factors = {}
+    for momentum in (0.0, 0.9):
+        random = np.random.default_rng(0)
+        hidden = [layers.Dense(64, activation="relu") for _ in range(5)]
+        model = keras.Sequential([keras.Input((64,)), *hidden, layers.Dense(10, activation="softmax")])
+        model.set_weights([random.normal(size=w.shape) / len(w) ** 0.5 * (w.ndim > 1) for w in model.get_weights()])
+        model.compile(keras.optimizers.SGD(momentum=momentum), "sparse_categorical_crossentropy")
+        race = keras_lr.race(model, x, y, epochs=7, batch_size=64)
+        assert _choice.speeds_up(race.losses[np.argmin(race.scores)])
+        factors[momentum] = race.learning_rate / race.best_rate
+    assert factors[0.9] == pytest.approx(_ladder.RUNG**-1.5)
+    assert factors[0.0] >= 0.999 / _ladder.RUNG
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e3])

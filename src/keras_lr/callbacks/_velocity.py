@@ -16,8 +16,3 @@ def velocity(optimizer: keras.optimizers.Optimizer) -> Sequence[keras.Variable]:
         return ()
     kept: Sequence[keras.Variable] = vars(optimizer).get("momentums") or vars(optimizer).get("_momentums") or ()
     return kept
-
-
-def builds_up(optimizer: keras.optimizers.Optimizer, steps: int) -> bool:
-    """Return whether a velocity, from rest, comes near what it will be within so many steps: `steps (1 - m) >= 1`."""
-    return not velocity(optimizer) or steps * (1 - float(optimizer.momentum)) >= 1

@@ -9,8 +9,8 @@ SHORT_HORIZON_STEPS = 250
 HORIZON_EXPONENT = 0.6
 LEAST_FACTOR = 0.4
 
-# One rung of the ladder, where the next one up undoes the training or nobody has tried it.
-EDGE_FACTOR = 10**-0.5
+# One rung of the ladder.
+RUNG_FACTOR = 10**-0.5
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Choice:
         low, high: the peaks between which the lanes cannot tell.
         scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged.
         best: the index of the best lane.
-        near_edge: whether the rung above the best lane diverged or, among short lanes, undid half of what the best won.
+        near_edge: whether the rung above the best lane diverged or, among short lanes, undid half of what the best won;
+            or nobody has tried any.
+        speeds_up: whether the loss of the best lane fell faster and faster.
     """
 
     rate: float
@@ -31,6 +33,7 @@ class Choice:
     scores: np.ndarray
     best: int
     near_edge: bool
+    speeds_up: bool
 
 
 def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Choice:
@@ -44,8 +47,8 @@ def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Cho
     Args:
         rates: the peaks of the lanes, ascending, shape `(lanes,)`.
         losses: the batch losses, shape `(lanes, steps)`.
-        short: whether the lanes are too short to see where training is undone. Momentum has then hardly built up, and
-            the loss surface has not yet become steep; so a rung above that loses counts as one that diverges.
+        short: whether the lanes are too short to see where training is undone, as the loss surface has not yet become
+            steep; so a rung above that loses counts as one that diverges.
     """
     scores = lane_scores(losses)
     best = int(np.argmin(scores))
@@ -56,7 +59,8 @@ def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Cho
     near_edge = False
     if best + 1 < len(scores):
         near_edge = not np.isfinite(scores[best + 1]) or (short and _undoes(losses[best + 1], losses[best]))
-    return Choice(10**vertex, 10 ** (vertex - reach), 10 ** (vertex + reach), scores, best, near_edge)
+    interval = 10 ** (vertex - reach), 10 ** (vertex + reach)
+    return Choice(10**vertex, *interval, scores, best, near_edge, speeds_up(losses[best]))
 
 
 def lane_scores(losses: np.ndarray) -> np.ndarray:
@@ -65,13 +69,51 @@ def lane_scores(losses: np.ndarray) -> np.ndarray:
     return np.where(finite, np.mean(np.where(finite[:, None], losses, 0.0)[:, 1:], axis=1), np.inf)
 
 
+def wins(losses: np.ndarray) -> bool:
+    """Return whether a lane has got below its first loss, that of the untouched weights."""
+    return bool(np.median(losses[len(losses) // 2 :]) < losses[0])
+
+
+def speeds_up(losses: np.ndarray) -> bool:
+    """Return whether a loss falls faster and faster: on average further per step in the second half of its steps.
+
+    From the first weights of a deep network without normalisation the loss hardly falls, then falls fast, and the
+    surface is steepest after that. A lane that ends before has not met what the run will meet.
+    """
+    steps, fall = np.arange(len(losses)), losses[0] - losses
+    half = len(losses) // 2
+    early, late = slice(1, -half), slice(-half, None)
+    return bool(np.mean(fall[late]) / np.mean(steps[late]) > np.mean(fall[early]) / np.mean(steps[early]))
+
+
 def unraced(centre: float) -> Choice:
     """Return the choice for a run with no room for lanes: the centre of the ladder that was not raced."""
-    return Choice(centre, centre / 10**0.5, centre * 10**0.5, np.empty(0), -1, near_edge=True)
+    return Choice(centre, centre / 10**0.5, centre * 10**0.5, np.empty(0), -1, near_edge=True, speeds_up=False)
 
 
-def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int, *, sees_edge: bool = True) -> str:
-    """Return in a sentence or two why this peak."""
+def caution(choice: Choice, momentum: float, lane_steps: int) -> tuple[float, str]:
+    """Return by how many rungs the peak has to keep below that of a lane whatever the length of the run, and why.
+
+    Args:
+        choice: what the lanes say.
+        momentum: of an optimizer with a velocity, which has built up after `1 / (1 - momentum)` steps; 0 of another.
+            Lanes of a dozen steps see that of 0.9 at a third of its size.
+        lane_steps: how many steps a lane had.
+    """
+    if choice.speeds_up and choice.best + 1 < len(choice.scores):  # a higher rate did worse
+        if momentum:
+            return 1.5, "That lane fell faster and faster while momentum had only begun to build up"
+        if choice.best == 0:
+            return 1.0, "That lane fell faster and faster, so the steepest part is still to come"
+    if choice.near_edge:
+        return 1.0, "Half a decade higher training is undone"
+    if lane_steps * (1 - momentum) < 1:
+        return 1.0, "Momentum builds up too slowly for lanes this short to show where training is undone"
+    return 0.0, ""
+
+
+def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int, why: str = "") -> str:
+    """Return in a sentence or two why this peak; `why` is what `caution` says."""
     if not len(rates):
         return (
             f"A run of {horizon_steps} steps has no room for a race; {choice.rate:.2g} moves the weights by a third of "
@@ -86,28 +128,23 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
     ]
     if choice.best in (0, len(rates) - 1):
         parts.append("It is the end of the ladder: the loss still fell there, so the best rate may lie beyond.")
-    if choice.near_edge:
-        parts.append(f"Half a decade higher training is undone, so the peak is {factor:.2g} of that.")
-    elif not sees_edge:
-        parts.append(
-            f"Momentum builds up too slowly for lanes this short to show where training is undone, so the peak is "
-            f"{factor:.2g} of that."
-        )
+    if why:
+        parts.append(f"{why}; the peak is {factor:.2g} of that.")
     elif factor < 1:
         parts.append(f"For a run of {horizon_steps} steps the peak is {factor:.2g} of that.")
     return " ".join(parts)
 
 
-def step_back(horizon_steps: int, near_edge: bool = False) -> float:
+def step_back(horizon_steps: int, rungs: float = 0.0) -> float:
     """Return by what the best peak of a lane is multiplied for a run of `horizon_steps`.
 
     `clip((250 / T)^0.6, 0.4, 1)`: a step back from the edge of divergence, which lanes of a few steps see too far away;
-    one rung at any length where the edge was seen on the next rung, where momentum does not build up within a lane, or
-    where there was no room for lanes. It saturates: runs of 1,000 and of 20,000 steps have nearly the same best peak in
-    `benchmarks/`, where the square root law of convex theory (arXiv 2501.18965) would have them differ by 4.5.
+    or so many rungs, at any length, where caution says so. It saturates: runs of 1,000 and of 20,000 steps have nearly
+    the same best peak in `benchmarks/`, where the square root law of convex theory (arXiv 2501.18965) would have them
+    differ by 4.5.
     """
-    if near_edge:
-        return EDGE_FACTOR
+    if rungs:
+        return float(RUNG_FACTOR**rungs)
     return float(np.clip((SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT, LEAST_FACTOR, 1.0))
 
 

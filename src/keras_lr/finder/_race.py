@@ -7,9 +7,10 @@ import keras
 import numpy as np
 
 from keras_lr._backends.learning_rate_variable import innermost
-from keras_lr.callbacks._velocity import builds_up
+from keras_lr.callbacks._velocity import velocity
 from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import Lanes
+from keras_lr.finder._own_rule import ADAPTIVE, kind_of
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import borrowed, prepare
 from keras_lr.training._training_data import TrainingData
@@ -35,9 +36,11 @@ def run_race(
         raced = _raced(lanes, centre, length, most, progress) if most else {}
     rates = np.array(sorted(raced))
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
-    choice = _choice.choose(rates, losses, short=length < _ladder.LANE_STEPS) if raced else _choice.unraced(centre)
-    sees_edge = builds_up(optimizer, length)
-    factor = _choice.step_back(updates, choice.near_edge or not sees_edge)
+    # The step of Adam and its kin does not grow where the surface becomes steep.
+    short = length < _ladder.LANE_STEPS and kind_of(optimizer) is not ADAPTIVE
+    choice = _choice.choose(rates, losses, short=short) if raced else _choice.unraced(centre)
+    rungs, why = _choice.caution(choice, float(optimizer.momentum) if velocity(optimizer) else 0.0, length)
+    factor = _choice.step_back(updates, rungs)
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
@@ -49,7 +52,7 @@ def run_race(
         horizon_steps=horizon_steps,
         total_steps=lanes.steps_run,
         optimizer=type(optimizer).__name__,
-        reason=_choice.reason(choice, rates, factor, horizon_steps, sees_edge=sees_edge),
+        reason=_choice.reason(choice, rates, factor, horizon_steps, why),
     )
 
 
@@ -74,7 +77,7 @@ def _not_raced(optimizer: keras.optimizers.Optimizer, horizon_steps: int) -> Rac
 
 
 def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progress | None) -> dict[float, np.ndarray]:
-    """Run the lanes of a ladder, and further rungs while the best lane is the first or the last."""
+    """Run the lanes of a ladder; it grows while the best lane is at an end, and downwards while none wins anything."""
     raced: dict[float, np.ndarray] = {}
     waiting = [float(rate) for rate in _ladder.rungs(centre, min(_ladder.LANES, most))]
     while waiting:
@@ -86,7 +89,7 @@ def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progre
             rates = sorted(raced)
             scores = _choice.lane_scores(np.stack([raced[r] for r in rates]))
             best = int(np.argmin(scores))
-            if best == 0 or not np.any(np.isfinite(scores)):
+            if best == 0 or not _choice.wins(raced[rates[best]]):
                 waiting = [rates[0] / _ladder.RUNG]
             elif best == len(rates) - 1:
                 waiting = [rates[-1] * _ladder.RUNG]
