@@ -21,6 +21,8 @@ from workload import batch_order
 from workloads import WORKLOADS
 
 from keras_lr._diagnose import LANE_STEPS, RUNG, Look
+from keras_lr.diagnosis import Steps
+from keras_lr.diagnosis._signals import reach
 from keras_lr.finder import range_test
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._race import run_race
@@ -95,14 +97,14 @@ def lanes_around(model: keras.Model, data: TrainingData, rates: np.ndarray, seed
         lanes = Lanes(training, data.batches(training, LANE_STEPS, 7 + seed), 1)
         yield "still", lanes.train(np.zeros(LANE_STEPS))
         along = AlongStep(model)
-        losses, numbers = [], []
+        losses, reaches = [], []
         for rate in rates:
             look = Look(along, training, 1)
             losses.append(lanes.train(np.full(LANE_STEPS, rate), look.step))
-            numbers.append(look.numbers)
+            reaches.append(reach(Steps.of(look.numbers)).value)
     yield "rates", rates
     yield "losses", np.stack(losses)
-    yield "looks", np.stack(numbers)
+    yield "reach", np.array(reaches)
 
 
 def measure_new(case: Case) -> Found:

@@ -26,10 +26,9 @@ from range_test_measure import GRID
 from range_test_study import USES, Case, load, one_sweep
 
 from keras_lr._diagnose import LANES_TO_EITHER_SIDE, MOST_LANES, RUNG
-from keras_lr.diagnosis import Judgement, Steps, Verdict
+from keras_lr.diagnosis import Judgement, Verdict
 from keras_lr.diagnosis._judgement import ABOVE, BELOW, NEAR, STEP_BACK, judge, rung_to_try
 from keras_lr.diagnosis._run import LONG, SHORT, judge_run
-from keras_lr.diagnosis._signals import reach
 
 FILE = Path(__file__).with_name("diagnose_on_tasks.npz")
 
@@ -80,7 +79,7 @@ def asked_new(found: dict[str, np.ndarray], every: list[Case]) -> Iterator[Asked
         for use in USES:
             for rung in ASKED:
                 verdict = verdict_at(rung, rates, losses, still, step_back=use == "constant")
-                seen = reach(Steps.of(np.float64(found[f"{key}/looks"][rung]))).value
+                seen = float(found[f"{key}/reach"][rung])
                 yield Asked(case, use, rung, float(rates[rung]), case.best(use), verdict, race, seen)
 
 
@@ -219,6 +218,7 @@ def under_way_table(found: dict[str, np.ndarray]) -> None:
         "| steps made | verdicts | undecided | others right | opposite | within a factor 3 | interval holds the best |"
     )
     print("|---|---|---|---|---|---|---|")
+    answers = []
     keys = sorted(key.removesuffix("/truth") for key in found if key.startswith("way/") and key.endswith("/truth"))
     for before in BEFORE:
         of_time = [key for key in keys if key.split("/")[4] == str(before)]
@@ -231,11 +231,12 @@ def under_way_table(found: dict[str, np.ndarray]) -> None:
         near = np.mean([1 / NEAR <= (v.factor or np.inf) / best <= NEAR for v, best in sure])
         inside = np.mean([v.low is not None and v.low <= best <= v.high for v, best in sure])
         print(
-            f"| {before} of 500 | {len(verdicts)} | {1 - len(sure) / len(verdicts):.0%} | {right:.0%} | {opposite:.1%} | "
-            f"{near:.0%} | {inside:.0%} |"
+            f"| {before} of 500 | {len(verdicts)} | {1 - len(sure) / len(verdicts):.0%} | {right:.0%} | "
+            f"{opposite:.1%} | {near:.0%} | {inside:.0%} |"
         )
-        answers = [np.isfinite(found[f"{key}/range_test"]) for key in of_time]
-        print(f"\nThe range test has an answer in {np.mean(answers):.0%} of {len(answers)} such trainings.\n")
+        share = np.mean([np.isfinite(found[f"{key}/range_test"]) for key in of_time])
+        answers.append(f"{share:.0%} of the {len(of_time)} trainings after {before} steps")
+    print(f"\nThe range test has an answer in {' and '.join(answers)}.")
 
 
 def under_way(found: dict[str, np.ndarray], key: str) -> Iterator[tuple[Verdict, float]]:

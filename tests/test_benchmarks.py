@@ -23,6 +23,7 @@ OF_BUNDLED_DATA = {
 }
 OF_THE_FILE = {
     "range_test_fit": "",
+    "diagnose_on_tasks": "",
 }
 OF_COST = {
     "schedule_cost": "--width 8 --steps 2 --rounds 1",
@@ -40,6 +41,7 @@ PRINTED = {
     "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
     "breast_cancer_line_searches": ("batch  50 GOLS-I ", "the defaults, decayed", "PLS", "SGD 0.1"),
     "range_test_fit": ("### Cross-fitted on all", "| unseen workloads | schedule |", "Kind(name='Adam', share=0.5"),
+    "diagnose_on_tasks": ("| constant | diagnose |", "### Trainings under way", "runs said to be too low"),
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
     "line_search_cost": ("| SGD | 1.00 |", "PAL", "Polyak"),

@@ -16,7 +16,7 @@ import numpy as np
 TOLERANCE = 0.1  # of the descent: lanes that differ by less are as good as each other
 LEFT_OUT = 0.25  # of a lane: in its first steps the rates have not yet made a difference
 STEP_BACK = 10**-0.43  # from the edge to the best constant rate for untrained weights
-BELOW, ABOVE = 0.8, 0.5  # decades from the factor to the ends of the interval
+BELOW, ABOVE = 0.9, 0.6  # decades from the factor to the ends of the interval
 NEAR = 3.0  # a rate within this factor of the best one is right
 SURE = 2.0  # standard errors
 
@@ -114,8 +114,11 @@ class _Seen:
         return self._crossing(-1, height), self._crossing(1, height)
 
     def harms(self, lane: int) -> bool:
-        """Return whether a lane ends above where the loss is without a step, by more than the noise."""
-        return not self.scores[lane] - self.still_score <= SURE * self._error(lane)
+        """Return whether a lane ends above the loss without a step, by more than the noise or on every batch."""
+        difference = self._difference(lane)
+        above = self.scores[lane] - self.still_score
+        # A lane that explodes varies as much as it rises.
+        return not above <= SURE * self._error(lane) or bool(np.all(difference > 0))
 
     def _crossing(self, way: int, height: float) -> float:
         logs, scores, i = np.log10(self.factors), self.scores, self.best
@@ -126,12 +129,17 @@ class _Seen:
         share = (height - scores[i]) / (scores[i + way] - scores[i])  # 0 beside a lane that diverged
         return float(10 ** (logs[i] + share * (logs[i + way] - logs[i])))
 
+    def _difference(self, lane: int) -> np.ndarray:
+        """Return by how much each late loss of a lane is above that without a step, on the same batch."""
+        return (self._losses[lane] - self._still)[_first(len(self._still)) :]
+
     def _error(self, lane: int) -> float:
-        """Return the standard error of the mean by which a lane differs from none, over the same batches."""
-        difference = (self._losses[lane] - self._still)[_first(len(self._still)) :]
+        """Return the standard error of the mean difference; 0 where it is not finite or of a single batch."""
+        difference = self._difference(lane)
         if len(difference) < 2 or not np.all(np.isfinite(difference)):
             return 0.0
-        return float(np.std(difference, ddof=1) / np.sqrt(len(difference)))
+        with np.errstate(over="ignore"):
+            return float(np.std(difference, ddof=1) / np.sqrt(len(difference)))
 
 
 def _first(steps: int) -> int:

@@ -139,7 +139,10 @@ def _interval(curvature: np.ndarray, descent: np.ndarray, value: float) -> tuple
     count = len(curvature)
     if count < 3:
         return None, None
-    without = (np.sum(curvature) - curvature) / (np.sum(descent) - descent)
+    rest = np.sum(descent) - descent
+    if np.any(rest <= 0):
+        return None, None  # a single step makes the whole sum
+    without = (np.sum(curvature) - curvature) / rest
     error = np.sqrt((count - 1) / count * np.sum((without - np.mean(without)) ** 2))
     return float(value - ONE_SIDED_95 * error), float(value + ONE_SIDED_95 * error)
 
