@@ -30,6 +30,7 @@ OF_COST = {
     "optimizer_cost": "--models deep --rounds 1 --only Prodigy",
     "line_search_cost": "--models small --rounds 1 --steps 2",
     "gradient_only_cost": "--models small --rounds 1 --steps 2",
+    "monitor_cost": "--rounds 1 --steps 10",
 }
 
 PRINTED = {
@@ -45,6 +46,7 @@ PRINTED = {
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
     "line_search_cost": ("| SGD | 1.00 |", "PAL", "Polyak"),
+    "monitor_cost": ("jax: fit", "a look costs", "with every=50"),
     "gradient_only_cost": ("| momentum | 1.00 |", "along the gradient", "along RMSprop"),
 }
 

@@ -36,10 +36,16 @@ def one_step(model, rate, *, x=X, y=Y):
 
 
 @pytest.mark.parametrize(
-    "optimizer", [keras.optimizers.SGD(0.1), keras.optimizers.Adam(0.1), keras.optimizers.LossScaleOptimizer("sgd")]
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+        lambda: keras.optimizers.Adam(0.1),
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.1)),
+    ],
+    ids=["momentum", "Adam", "loss scale"],
 )
 def test_both_ends_are_those_of_the_loss(optimizer):
-    numbers, loss, (before, after), _ = one_step(linear(optimizer), 0.05)
+    numbers, loss, (before, after), _ = one_step(linear(optimizer()), 0.05)
 
     def at(w):
         return np.mean((X @ w - Y) ** 2), 2 * X.T @ (X @ w - Y) / len(X)
