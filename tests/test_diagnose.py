@@ -44,7 +44,8 @@ def test_on_a_parabola_the_edge_is_between_its_curvatures(times, judgement):
     assert diagnosis.judgement is judgement
     edge = diagnosis.suggested_rate / STEP_BACK
     assert 0.3 * limit < edge < 1.1 * limit  # between two rungs of half a decade, it is read off a line
-    assert diagnosis.total_steps == 30 * (1 + len(diagnosis.factors)) <= 420
+    diverged = int(np.sum(~np.all(np.isfinite(diagnosis.losses), axis=1)))  # the batch is then tried alone
+    assert diagnosis.total_steps == 30 * (1 + len(diagnosis.factors)) + diverged
 
 
 @pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
@@ -140,12 +141,12 @@ def test_no_rate_compiles_anything(backend):
 
 
 def test_of_a_schedule_the_highest_rate_to_come_is_judged():
-    schedule = keras_lr.schedules.Linear(0.8, 80)
+    schedule = keras_lr.schedules.Linear(0.08, 80)
     model = parabola(keras.optimizers.SGD(schedule))
-    assert keras_lr.diagnose(model, X, Y, epochs=10).learning_rate == pytest.approx(0.8)
+    assert keras_lr.diagnose(model, X, Y, epochs=10).learning_rate == pytest.approx(0.08)
     model.fit(X[:32], Y[:32], epochs=40, verbose=0)
     diagnosis = keras_lr.diagnose(model, X, Y, epochs=5)
-    assert diagnosis.learning_rate == pytest.approx(0.4)
+    assert diagnosis.learning_rate == pytest.approx(0.04)
     assert diagnosis.is_scheduled
     assert "scale_learning_rate(model, " in diagnosis.action or diagnosis.judgement is Judgement.RIGHT
     model.fit(X[:32], Y[:32], epochs=40, verbose=0)

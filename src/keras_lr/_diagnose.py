@@ -211,7 +211,7 @@ def _signals(
     steps: Steps, rate: float, optimizer: keras.optimizers.Optimizer, sharpness: Callable[[], float]
 ) -> tuple[Signal, ...]:
     found = [*signals_of(steps)]
-    # Keras' SGD alone: what preconditions the gradient has another limit, and a subclass may.
-    if len(steps) and type(optimizer) is keras.optimizers.SGD:
+    # Keras' SGD alone, which on PyTorch is a class of its own: what preconditions the gradient has another limit.
+    if len(steps) and type(optimizer).__name__ == "SGD":
         found.append(stability(sharpness(), rate, float(optimizer.momentum), nesterov=bool(optimizer.nesterov)))
     return tuple(found)

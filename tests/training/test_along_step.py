@@ -71,6 +71,7 @@ def test_the_masks_of_dropout_and_the_statistics_are_those_of_the_step(seed):
     assert numbers[0] == pytest.approx(loss, rel=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
 def test_weights_that_the_loss_does_not_depend_on_have_no_slope():
     inputs = keras.Input((5,))
     used, unused = layers.Dense(1), layers.Dense(3)
