@@ -61,16 +61,12 @@ def test_the_signals_of_gradient_descent_are_exact(momentum, nesterov):
         assert signal(diagnosis, "steps uphill").value == 0.0
 
 
-def test_only_gradient_descent_has_a_stability_limit():
-    names = [one.name for one in keras_lr.diagnose(parabola("adam"), X, Y, batch_size=256).signals]
-    assert "rate over stability limit" not in names
-
-
-@pytest.mark.parametrize(("name", "rate"), [("SGD", 1e-6), ("Adam", 1e-5), ("Lion", 1e-6), ("Adadelta", 1e-2)])
+@pytest.mark.parametrize(("name", "rate"), [("Adam", 1e-5), ("Adadelta", 1e-2)])
 def test_following_the_advice_trains_whatever_the_optimizer(name, rate):
     model = parabola(getattr(keras.optimizers, name)(rate))
     diagnosis = keras_lr.diagnose(model, X, Y, batch_size=32)
     assert diagnosis.judgement is Judgement.TOO_LOW
+    assert [one.name for one in diagnosis.signals] == ["reach of a step", "steps uphill", "update to weight"]
     start = model.evaluate(X, Y, verbose=0)
     keras_lr.set_learning_rate(model, diagnosis.suggested_rate)
     model.fit(X, Y, batch_size=32, epochs=12, verbose=0)

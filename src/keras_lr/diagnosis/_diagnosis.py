@@ -61,15 +61,16 @@ class Diagnosis(Shown):
         if rate is None or factor is None or verdict.low is None or verdict.high is None:
             return "Leave the rate, and look at what the reason names."
         if verdict.judgement is Judgement.RIGHT:
-            return f"Keep it: {plain(rate)} may be a little better, and nothing here can tell."
-        low, high, way = verdict.low, verdict.high, "low"
+            low, high = (plain(end * self.learning_rate) for end in (verdict.low, verdict.high))
+            return f"Keep it: the best rate is probably between {low} and {high}."
+        least, most, way = verdict.low, verdict.high, "low"
         if factor < 1:
-            factor, low, high, way = 1 / factor, 1 / high, 1 / low, "high"
-        sure = "is" if low > 1 else "is probably"
+            factor, least, most, way = 1 / factor, 1 / most, 1 / least, "high"
+        sure = "is" if least > 1 else "is probably"
         scaled = plain(verdict.factor or 1.0)
         call = f"scale_learning_rate(model, {scaled})" if self.is_scheduled else f"set_learning_rate(model, {rate:.2g})"
         return (
-            f"The rate {sure} about {plain(factor)} times too {way} ({plain(low)} to {plain(high)}): try {rate:.2g}. "
+            f"The rate {sure} about {plain(factor)} times too {way} ({plain(least)} to {plain(most)}): try {rate:.2g}. "
             f"keras_lr.{call}, or keras_lr.fit, which needs no rate."
         )
 
