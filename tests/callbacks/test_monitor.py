@@ -52,6 +52,24 @@ def test_training_is_bit_for_bit_the_same(optimizer):
     assert np.all(np.array(history["update_to_weight"]) > 0)
 
 
+def test_no_look_compiles_anything(backend):
+    if backend == "torch":
+        pytest.skip("PyTorch runs eagerly: there is no trace to count")
+    counts = []
+    for looks in (1, 8):
+        traces = []
+
+        def loss(y, prediction, traces=traces):
+            traces.append(1)
+            return keras.ops.mean((y - prediction) ** 2, axis=-1)
+
+        model = network("adam")
+        model.compile("adam", loss=loss)
+        model.fit(X, Y, verbose=0, callbacks=[callbacks.Monitor(every=8 // looks)])
+        counts.append(len(traces))
+    assert counts[0] == counts[1]
+
+
 def test_the_model_keeps_its_step():
     model = network("adam")
     model.fit(X, Y, verbose=0)

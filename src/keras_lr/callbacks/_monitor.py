@@ -29,8 +29,8 @@ class Monitor(keras.callbacks.Callback):
         ValueError: `every` is below 1; at the start of a training, `steps_per_execution` is above 1 or the training is
             spread over several replicas.
 
-    Costs: at each look, two losses with gradients and a copy of the weights; about `2 / every` of the training. What
-        looks is compiled once a `fit`.
+    Costs: at each look, two losses with gradients and a copy of the weights: one and a half to two steps, so that a
+        training with the default takes 1.03 to 1.04 times as long. What looks is compiled once a `fit`.
 
     Example:
     >>> import keras, numpy as np, keras_lr
