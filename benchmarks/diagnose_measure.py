@@ -190,7 +190,7 @@ def measure_under_way(case: Case) -> Found:
                     variable.assign(value)
             best = GRID[np.argmin(np.where(np.isfinite(losses), losses, np.inf))]
             yield f"{key}/truth", losses
-            yield f"{key}/now", np.asarray(loss)
+            yield f"{key}/used", np.asarray(rate)
             sweep = range_test(model, data.x, data.y, batch_size=BATCH).suggest()
             yield f"{key}/range_test", np.asarray(np.nan if sweep.rate is None else sweep.rate)
             rates = ladder(best, key, RUNGS)

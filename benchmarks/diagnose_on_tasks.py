@@ -57,7 +57,9 @@ def named(factor: float) -> Judgement:
     return Judgement.TOO_HIGH if factor < 1 / NEAR else Judgement.RIGHT
 
 
-def verdict_at(asked: int, rates: np.ndarray, losses: np.ndarray, still: np.ndarray, *, step_back: bool) -> Verdict:
+def verdict_at(
+    asked: int, rates: np.ndarray, losses: np.ndarray, still: np.ndarray, *, stays: bool, updates: float = 0
+) -> Verdict:
     """Judge one rung of a measured ladder by the lanes that `diagnose` would have run for it."""
     low, high = asked - LANES_TO_EITHER_SIDE, asked + LANES_TO_EITHER_SIDE
     factors = rates / rates[asked]
@@ -66,7 +68,7 @@ def verdict_at(asked: int, rates: np.ndarray, losses: np.ndarray, still: np.ndar
         if way == 0 or (way > 0 and high + 1 == len(rates)) or (way < 0 and low == 0):
             break
         low, high = (low, high + 1) if way > 0 else (low - 1, high)
-    return judge(factors[low : high + 1], losses[low : high + 1], still, step_back=step_back)
+    return judge(factors[low : high + 1], losses[low : high + 1], still, stays=stays, updates=updates)
 
 
 def asked_new(found: dict[str, np.ndarray], every: list[Case]) -> Iterator[Asked]:
@@ -78,7 +80,7 @@ def asked_new(found: dict[str, np.ndarray], every: list[Case]) -> Iterator[Asked
         race = float(found[f"{key}/race"][0])
         for use in USES:
             for rung in ASKED:
-                verdict = verdict_at(rung, rates, losses, still, step_back=use == "constant")
+                verdict = verdict_at(rung, rates, losses, still, stays=use == "constant")
                 seen = float(found[f"{key}/reach"][rung])
                 yield Asked(case, use, rung, float(rates[rung]), case.best(use), verdict, race, seen)
 
@@ -241,11 +243,14 @@ def under_way_table(found: dict[str, np.ndarray]) -> None:
 
 def under_way(found: dict[str, np.ndarray], key: str) -> Iterator[tuple[Verdict, float]]:
     """The verdict of each rate in question, and the best rate over it."""
+    before = int(key.split("/")[4])
     losses = np.where(np.isfinite(found[f"{key}/truth"]), found[f"{key}/truth"], np.inf)
     rates, lanes, still = (np.float64(found[f"{key}/{name}"]) for name in ("rates", "losses", "still"))
     for rung in ASKED:
         best = float(GRID[np.argmin(losses)] / rates[rung])
-        yield verdict_at(rung, rates, lanes, still, step_back=False), best
+        # As if the steps so far had been made at the rate in question: as many as go equally far.
+        updates = before * float(found[f"{key}/used"]) / rates[rung]
+        yield verdict_at(rung, rates, lanes, still, stays=True, updates=updates), best
 
 
 def run_table(found: dict[str, np.ndarray], every: list[Case]) -> None:

@@ -93,7 +93,7 @@ def diagnose(
         updates = max(1, epochs * data.steps_per_epoch // accumulation)
         coming = _rates_to_come(optimizer, updates)
         rate = float(np.max(coming))
-        step_back = bool(coming[-1] > rate / 2) and _updates_made(optimizer) < LANE_STEPS
+        stays, made = bool(coming[-1] > rate / 2), _updates_made(optimizer)
         with borrowed(model) as training:
             batches = data.batches(training, LANE_STEPS * accumulation, seed)
             lanes = Lanes(training, batches, accumulation)
@@ -107,7 +107,7 @@ def diagnose(
     table = np.stack([losses[factor] for factor in factors])
     return Diagnosis(
         learning_rate=rate,
-        verdict=judge(factors, table, still, step_back=step_back),
+        verdict=judge(factors, table, still, stays=stays, updates=made),
         signals=signals,
         factors=factors,
         losses=table,

@@ -26,8 +26,8 @@ def lanes_around(rate, below=4, above=4):
     return factors, descent(rate * factors), descent([0.0])[0]
 
 
-def judged(rate, *, step_back=False):
-    return judge(*lanes_around(rate), step_back=step_back)
+def judged(rate, **run):
+    return judge(*lanes_around(rate), **{"stays": False, **run})
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,17 @@ def test_gradient_descent_on_a_parabola_is_judged_by_its_curvature(rate, judgeme
 
 
 def test_a_constant_rate_from_untrained_weights_on_stays_below_the_edge():
-    assert judged(0.1, step_back=True).factor == pytest.approx(STEP_BACK * judged(0.1).factor)
+    edge = judged(0.1).factor
+    assert judged(0.1, stays=True).factor == pytest.approx(STEP_BACK * edge)
+    assert judged(0.1, stays=True, updates=0.9 * edge).factor == pytest.approx(STEP_BACK * edge)
+    assert judged(0.1, stays=True, updates=1.1 * edge).factor == edge  # they went farther than one at the edge
 
 
 @given(st.floats(-3.0, 3.0), st.floats(0.0, 1.5))
 def test_a_higher_rate_is_never_judged_lower(log_rate, more):
     """The factor, and so the judgement, falls as the rate in question rises."""
     order = [Judgement.TOO_LOW, Judgement.RIGHT, Judgement.TOO_HIGH]
-    low, high = (judge(*whole_ladder(10**log), step_back=False) for log in (log_rate, log_rate + more))
+    low, high = (judge(*whole_ladder(10**log), stays=False) for log in (log_rate, log_rate + more))
     # The rungs lie elsewhere, and between them the edge is read off a straight line: to within a rung.
     assert np.log10(high.factor) <= np.log10(low.factor) - more + 0.5
     if more > 0.5:
@@ -73,8 +76,8 @@ def whole_ladder(rate):
 @given(st.floats(1e-3, 1e3), st.floats(-100.0, 100.0), st.floats(-1.5, 1.5))
 def test_neither_the_unit_of_the_loss_nor_a_constant_matters(scale, constant, log_rate):
     factors, losses, still = lanes_around(10**log_rate)
-    plain_verdict = judge(factors, losses, still, step_back=False)
-    other = judge(factors, scale * losses + constant, scale * still + constant, step_back=False)
+    plain_verdict = judge(factors, losses, still, stays=False)
+    other = judge(factors, scale * losses + constant, scale * still + constant, stays=False)
     assert other.judgement is plain_verdict.judgement
     assert other.factor == pytest.approx(plain_verdict.factor, rel=1e-3)
 
@@ -94,7 +97,7 @@ def test_the_edge_is_where_a_tenth_of_the_descent_is_lost():
     factors = np.array([0.1, 1.0, 10.0])
     losses = np.repeat([[4.0], [2.0], [3.0]], STEPS, axis=1)  # 2 of 10 were won; half of it is lost at 10
     still = np.full(STEPS, 4.0)
-    verdict = judge(factors, losses, still, step_back=False)
+    verdict = judge(factors, losses, still, stays=False)
     assert verdict.factor == pytest.approx(10 ** (TOLERANCE * 2.0 / 1.0))
 
 
@@ -102,7 +105,7 @@ def test_a_lane_that_diverged_counts_as_infinitely_high():
     losses = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, np.nan, 1.0], [1.0, 2.0, 3.0, np.inf]])
     assert lane_scores(losses).tolist() == [1.0, np.inf, np.inf]
     factors, still = np.array([0.1, 1.0, 10.0]), np.full(4, 2.0)
-    verdict = judge(factors, losses, still, step_back=False)
+    verdict = judge(factors, losses, still, stays=False)
     assert (verdict.judgement, verdict.factor) == (Judgement.TOO_HIGH, 0.1)
     assert "2 diverged" in verdict.reason
 
@@ -114,27 +117,27 @@ def noisy(levels, seed=0):
 
 def test_nothing_is_said_where_no_rate_gains_anything():
     losses, still = noisy([0.0, 0.0, 0.0, 0.0, 0.0])
-    verdict = judge(RUNG ** np.arange(-2, 3), losses, still, step_back=False)
+    verdict = judge(RUNG ** np.arange(-2, 3), losses, still, stays=False)
     assert (verdict.judgement, verdict.factor) == (Judgement.UNDECIDED, None)
     assert "does no harm" in verdict.reason
 
 
 def test_a_rate_that_only_harms_is_too_high_even_where_nothing_can_be_gained():
     losses, still = noisy([0.0, 0.0, 50.0, 100.0, 500.0])
-    verdict = judge(RUNG ** np.arange(-2, 3), losses, still, step_back=False)
+    verdict = judge(RUNG ** np.arange(-2, 3), losses, still, stays=False)
     assert (verdict.judgement, verdict.factor) == (Judgement.TOO_HIGH, pytest.approx(1 / RUNG))
 
 
 def test_where_every_rate_harms_the_steps_are_at_fault():
     losses, still = noisy([50.0, 50.0, 50.0])
-    verdict = judge(RUNG ** np.arange(-1, 2), losses, still, step_back=False)
+    verdict = judge(RUNG ** np.arange(-1, 2), losses, still, stays=False)
     assert verdict.judgement is Judgement.UNDECIDED
     assert "do not go downhill" in verdict.reason
 
 
 def test_where_nothing_is_finite_the_rate_is_not_the_cause():
     losses = np.full((3, STEPS), np.nan)
-    verdict = judge(np.array([1e-3, 1e-2, 1.0]), losses, np.ones(STEPS), step_back=False)
+    verdict = judge(np.array([1e-3, 1e-2, 1.0]), losses, np.ones(STEPS), stays=False)
     assert verdict.judgement is Judgement.UNDECIDED
     assert "1000th of yours" in verdict.reason
 

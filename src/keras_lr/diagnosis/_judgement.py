@@ -5,7 +5,8 @@ question, at rates above and below it, and without any rate. A *good* rate is on
 best lane, but for a tenth of its descent. The *edge*, the highest good rate, is in the middle of the tasks of
 `benchmarks/diagnose_on_tasks.py` the best rate for the rest of a training under way and the best peak of a schedule
 that decays to zero, whatever the optimizer. A constant rate for untrained weights is best at 0.37 of it: later the loss
-bends more than in the first steps.
+bends more than in the first steps. Weights count as untrained where all updates so far, at the rate in question, went
+less far than a single one at the edge.
 """
 
 import enum
@@ -48,14 +49,15 @@ class Verdict:
     reason: str
 
 
-def judge(factors: np.ndarray, losses: np.ndarray, still: np.ndarray, *, step_back: bool) -> Verdict:
+def judge(factors: np.ndarray, losses: np.ndarray, still: np.ndarray, *, stays: bool, updates: float = 0) -> Verdict:
     """Judge a rate by lanes that saw the same batches.
 
     Args:
         factors: the rate of each lane over the rate in question, ascending, shape `(lanes,)`.
         losses: the batch losses before each update, shape `(lanes, steps)`; not finite after a divergence.
         still: the same of a lane with the rate zero, shape `(steps,)`.
-        step_back: whether the rate is to be constant from untrained weights on. Otherwise the edge is the best rate.
+        stays: whether the rate is to stay for the run to come; else it is the peak of a schedule that decays.
+        updates: how many the optimizer has made. Default 0.
 
     Returns:
         The verdict. It does not change when a constant is added to all losses or when all are multiplied by one.
@@ -66,6 +68,7 @@ def judge(factors: np.ndarray, losses: np.ndarray, still: np.ndarray, *, step_ba
     if not seen.anything_gained:
         return _of_harm(seen)
     lowest, edge = seen.good
+    step_back = stays and updates < edge
     factor = edge * (STEP_BACK if step_back else 1.0)
     interval = factor / 10**BELOW, factor * 10**ABOVE
     return Verdict(_named(factor), factor, *interval, _reason(seen, lowest, edge, step_back))
