@@ -78,6 +78,23 @@ def test_the_model_keeps_its_step():
     assert model.train_function is function
 
 
+def test_an_interrupted_training_leaves_the_step_to_be_found():
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    model = network("adam")
+    model.fit(X, Y, verbose=0)
+    function = model.train_function
+    monitor = callbacks.Monitor(every=2)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y, verbose=0, callbacks=[monitor, Interrupt()])
+        assert len(monitor.diagnosis().at) == 4
+    model.fit(X, Y, verbose=0, callbacks=[callbacks.Guard()])
+    assert model.train_function is function
+
+
 @pytest.mark.parametrize(("rate", "reach"), [(0.01, 0.02), (0.25, 0.5), (0.75, 1.5)])
 def test_on_a_round_parabola_the_reach_is_the_rate_times_the_curvature(rate, reach):
     model, x, y = round_parabola(rate)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_lr._backends.gradients import refuse
+from keras_lr._backends.steps_interface import Steered, unsteered
 from keras_lr._backends.watched import watched
 from keras_lr.diagnosis import RunDiagnosis, Steps
 from keras_lr.diagnosis._run import judge_run
@@ -62,7 +63,7 @@ class Monitor(keras.callbacks.Callback):
                 f"Monitor looks at single steps, and this model runs steps_per_execution={model.steps_per_execution} "
                 "at once. Compile it with steps_per_execution=1, or use keras_lr.diagnose."
             )
-        self._ours = None
+        self._give_back()  # where an exception ended the training before
         self._forget()
         self._accumulation = int(model.optimizer.gradient_accumulation_steps or 1)
         self._along = AlongStep(model)
@@ -72,7 +73,8 @@ class Monitor(keras.callbacks.Callback):
         self._first_of_epoch = len(self._seen)
         if self._ours is None:
             self._theirs = self.model.make_train_function() or self.model.train_function
-            self._ours = watched(self.model, self._theirs, self._wanted, self._look)
+            # Another experiment finds the step itself, also where an interrupted `fit` left it watched.
+            self._ours = Steered(unsteered(self._theirs), watched(self.model, self._theirs, self._wanted, self._look))
             self.model.train_function = self._ours
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -84,13 +86,16 @@ class Monitor(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Give the model its own step back."""
-        if self._ours is not None and self.model.train_function is self._ours:
-            self.model.train_function = self._theirs
-        self._ours = None
+        self._give_back()
 
     def diagnosis(self) -> RunDiagnosis:
         """Say what the steps so far tell of the rate: too high, too low or undecided, and why."""
         return judge_run(np.array(self._at), np.array(self._seen).reshape(-1, 6))
+
+    def _give_back(self) -> None:
+        if self._ours is not None and self.model.train_function is self._ours:
+            self.model.train_function = self._theirs
+        self._ours = None
 
     def _forget(self) -> None:
         self._steps = 0
