@@ -37,16 +37,16 @@ class Verdict:
 
     Attributes:
         judgement: too high, right, too low, or undecided.
+        reason: why, in a sentence or two.
         factor: by what the rate is to be multiplied; None where there is no telling.
         low, high: the interval of that factor.
-        reason: why, in a sentence or two.
     """
 
     judgement: Judgement
-    factor: float | None
-    low: float | None
-    high: float | None
     reason: str
+    factor: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 def judge(factors: np.ndarray, losses: np.ndarray, still: np.ndarray, *, stays: bool, updates: float = 0) -> Verdict:
@@ -64,14 +64,14 @@ def judge(factors: np.ndarray, losses: np.ndarray, still: np.ndarray, *, stays: 
     """
     seen = _Seen(factors, losses, still)
     if not np.any(np.isfinite(seen.scores)):
-        return Verdict(Judgement.UNDECIDED, None, None, None, _NEVER_FINITE.format(plain(1 / factors[0])))
+        return Verdict(Judgement.UNDECIDED, _NEVER_FINITE.format(plain(1 / factors[0])))
     if not seen.anything_gained:
         return _of_harm(seen)
     lowest, edge = seen.good
     step_back = stays and updates < edge
     factor = edge * (STEP_BACK if step_back else 1.0)
     interval = factor / 10**BELOW, factor * 10**ABOVE
-    return Verdict(_named(factor), factor, *interval, _reason(seen, lowest, edge, step_back))
+    return Verdict(_named(factor), _reason(seen, lowest, edge, step_back), factor, *interval)
 
 
 def rung_to_try(factors: np.ndarray, losses: np.ndarray, still: np.ndarray) -> int:
@@ -160,13 +160,11 @@ def _of_harm(seen: _Seen) -> Verdict:
     factors = seen.factors
     own = int(np.argmin(np.abs(np.log10(factors))))
     if not seen.harms(own):
-        return Verdict(
-            Judgement.UNDECIDED, None, None, None, _NOTHING_GAINED.format(plain(factors[0]), plain(factors[-1]))
-        )
+        return Verdict(Judgement.UNDECIDED, _NOTHING_GAINED.format(plain(factors[0]), plain(factors[-1])))
     harmless = [float(factors[i]) for i in range(own) if not seen.harms(i)]
     if not harmless:
-        return Verdict(Judgement.UNDECIDED, None, None, None, _ONLY_HARM.format(plain(1 / factors[0])))
-    return Verdict(Judgement.TOO_HIGH, harmless[-1], harmless[0], harmless[-1], _HARM.format(plain(harmless[-1])))
+        return Verdict(Judgement.UNDECIDED, _ONLY_HARM.format(plain(1 / factors[0])))
+    return Verdict(Judgement.TOO_HIGH, _HARM.format(plain(harmless[-1])), harmless[-1], harmless[0], harmless[-1])
 
 
 def _reason(seen: _Seen, lowest: float, edge: float, step_back: bool) -> str:

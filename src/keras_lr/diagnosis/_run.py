@@ -68,15 +68,14 @@ def judge_run(at: np.ndarray, numbers: np.ndarray) -> RunDiagnosis:
     steps = Steps.of(numbers)
     judged = steps.part(int(np.ceil(BEGINNING * len(steps))), len(steps))
     diverged = not np.all(finite)
-    verdict = Verdict(*_judged(judged, diverged))
-    return RunDiagnosis(verdict, signals_of(judged), at[finite], steps, diverged)
+    return RunDiagnosis(_verdict(judged, diverged), signals_of(judged), at[finite], steps, diverged)
 
 
-def _judged(steps: Steps, diverged: bool) -> tuple[Judgement, None, None, None, str]:
+def _verdict(steps: Steps, diverged: bool) -> Verdict:
     if diverged:
-        return Judgement.TOO_HIGH, None, None, None, "The loss, or the step, was not finite."
+        return Verdict(Judgement.TOO_HIGH, "The loss, or the step, was not finite.")
     if len(steps) < LEAST_LOOKS:
-        return Judgement.UNDECIDED, None, None, None, f"Fewer than {LEAST_LOOKS} steps were looked at: lower `every`."
+        return Verdict(Judgement.UNDECIDED, f"Fewer than {LEAST_LOOKS} steps were looked at: lower `every`.")
     value = reach(steps).value
     if value < SHORT:
         judgement, says = Judgement.TOO_LOW, f"Steps reach {plain(max(value, 0.0))} of the way, which is short"
@@ -84,4 +83,4 @@ def _judged(steps: Steps, diverged: bool) -> tuple[Judgement, None, None, None, 
         judgement, says = Judgement.TOO_HIGH, f"Steps reach {plain(value)} of the way, which is too far"
     else:
         judgement, says = Judgement.UNDECIDED, "Steps are neither clearly short nor clearly long"
-    return judgement, None, None, None, f"{says}. keras_lr.diagnose tries other rates, and says by what factor."
+    return Verdict(judgement, f"{says}. keras_lr.diagnose tries other rates, and says by what factor.")
