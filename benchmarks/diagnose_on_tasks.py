@@ -302,6 +302,7 @@ def main() -> None:
     if asked:
         new_tables(asked)
         by_rung_table(asked)
+    if {HALF[one.case.task] for one in asked} == {0, 1}:
         cross_fitted(asked)
     under_way_table(found)
     run_table(found, every)
