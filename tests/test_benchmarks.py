@@ -26,6 +26,7 @@ OF_BUNDLED_DATA = {
 OF_THE_FILE = {
     "range_test_fit": "",
     "range_test_study": "",
+    "diagnose_on_tasks": "",
 }
 OF_COST = {
     "schedule_cost": "--width 8 --steps 2 --rounds 1",
@@ -33,6 +34,7 @@ OF_COST = {
     "line_search_cost": "--models small --rounds 1 --steps 2",
     "gradient_only_cost": "--models small --rounds 1 --steps 2",
     "range_test_cost": "--rounds 1 --steps 4",
+    "monitor_cost": "--rounds 1 --steps 10",
 }
 
 PRINTED = {
@@ -51,9 +53,11 @@ PRINTED = {
         "| keras-lr | 0 | +0.06 |",
         "### Workloads, schedule",
     ),
+    "diagnose_on_tasks": ("| constant | diagnose |", "### Trainings under way", "runs said to be too low"),
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
     "line_search_cost": ("| SGD | 1.00 |", "PAL", "Polyak"),
+    "monitor_cost": ("jax: fit", "a look costs", "with every=50"),
     "gradient_only_cost": ("| momentum | 1.00 |", "along the gradient", "along RMSprop"),
     "range_test_cost": ("ms a step, range test ",),
 }

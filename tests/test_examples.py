@@ -45,6 +45,12 @@ def test_survive_a_wrong_rate(capsys):
     assert "step " in capsys.readouterr().out
 
 
+def test_is_this_rate_too_low(capsys):
+    before, after = load("is_this_rate_too_low")["main"](epochs=2)
+    assert after < before
+    assert "too low" in capsys.readouterr().out
+
+
 def test_my_own_schedule():
     losses = load("my_own_schedule")["main"](epochs=3)
     assert losses[-1] < 0.5 * losses[0]

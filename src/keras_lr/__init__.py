@@ -7,14 +7,17 @@ from keras_lr._registered import register
 
 if TYPE_CHECKING:
     from keras_lr import callbacks as callbacks
+    from keras_lr import diagnosis as diagnosis
     from keras_lr import finder as finder
     from keras_lr import line_search as line_search
     from keras_lr import optimizers as optimizers
     from keras_lr import report as report
     from keras_lr import schedules as schedules
     from keras_lr import training as training
+    from keras_lr._diagnose import diagnose as diagnose
     from keras_lr._fit import fit as fit
     from keras_lr._fit_result import FitResult as FitResult
+    from keras_lr.diagnosis import Diagnosis as Diagnosis
     from keras_lr.finder import RaceResult as RaceResult
     from keras_lr.finder import RangeTestResult as RangeTestResult
     from keras_lr.finder import race as race
@@ -29,12 +32,15 @@ __version__ = "0.1.0"
 # Where each public name lives. It is imported when it is first used, so that `import keras_lr` costs next to nothing.
 _HOMES = {
     "callbacks": "keras_lr.callbacks",
+    "diagnosis": "keras_lr.diagnosis",
     "finder": "keras_lr.finder",
     "line_search": "keras_lr.line_search",
     "optimizers": "keras_lr.optimizers",
     "report": "keras_lr.report",
     "schedules": "keras_lr.schedules",
     "training": "keras_lr.training",
+    "diagnose": "keras_lr._diagnose",
+    "Diagnosis": "keras_lr.diagnosis",
     "fit": "keras_lr._fit",
     "FitResult": "keras_lr._fit_result",
     "RaceResult": "keras_lr.finder",

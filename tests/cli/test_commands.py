@@ -96,7 +96,17 @@ def test_range_test_sweeps_as_asked_and_shows_every_rule(folder, terminal):
     assert 0 < len(chart["lines"][0]["x"]) <= 60
 
 
-@pytest.mark.parametrize("command", ["fit", "race", "range-test"])
+def test_diagnose_judges_the_rate_that_the_model_was_compiled_with(folder, terminal):
+    status, printed, _ = terminal("diagnose", "problem.py", "--epochs", "2", "--report", "diagnosis.json")
+    assert status == 0
+    report = Report.from_json(Path("diagnosis.json").read_text(encoding="utf-8"))
+    assert str(report) in printed
+    # SGD's own 0.01 on a parabola whose largest stable rate is a little below 1
+    assert "verdict                 too low" in printed
+    assert "steps of the run        128" in printed
+
+
+@pytest.mark.parametrize("command", ["fit", "race", "range-test", "diagnose"])
 @pytest.mark.parametrize(
     ("script", "content", "message"),
     [
@@ -140,7 +150,7 @@ def test_a_file_that_cannot_be_written_is_said_before_training(folder, terminal,
 def test_help_names_every_command(terminal):
     status, printed, _ = terminal("--help")
     assert status == 0
-    for command in ("fit", "race", "range-test", "demo"):
+    for command in ("fit", "race", "range-test", "diagnose", "demo"):
         assert command in printed
 
 

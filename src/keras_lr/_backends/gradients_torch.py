@@ -67,7 +67,7 @@ def replay(draws: Any) -> Iterator[None]:
     if draws is None:
         yield
         return
-    after = _draws()
+    after = draws_now()
     _set_draws(draws)
     try:
         yield
@@ -81,7 +81,7 @@ def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any]
     # A variable's `value` is the parameter itself: copied, it stays what it was before the forward pass.
     variables = model.non_trainable_variables
     non_trainable = [v.value.detach().clone() for v in variables]
-    draws = _draws() if any("seed_generator" in v.path for v in variables) else None
+    draws = draws_now() if any("seed_generator" in v.path for v in variables) else None
     y_pred = model(x, training=True) if model._call_has_training_arg else model(x)
     # As in Keras' step, the gradients before live until here: freed at the end of the step, their memory would go back
     # to the system, which hands it out anew page by page.
@@ -113,7 +113,8 @@ def _zeros_for_none(gradients: Any, values: Values) -> Values:
     return [torch.zeros_like(v) if g is None else g for g, v in zip(gradients, values, strict=True)]
 
 
-def _draws() -> tuple[torch.Tensor, list[torch.Tensor]]:
+def draws_now() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Return the state of the generators that layers draw from."""
     return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
-from keras_lr._backends.steps_interface import Steered, distance_and_length, unsteered
+from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, unsteered
 
 
 class StepsInPlace:
@@ -23,6 +23,12 @@ class StepsInPlace:
 
     def finish(self) -> None:
         """Nothing is in hand: see `start`."""
+
+    def parts(self, values: Any) -> Parts:
+        of = {id(v): value for v, value in zip(self._variables(), self._tensors(values), strict=True)}
+        model = self._model
+        trainable, others = model.trainable_variables, model.non_trainable_variables
+        return Parts([of[id(v)] for v in trainable], [of[id(v)] for v in others], self._draws(values))
 
     def zero(self, variables: Sequence[keras.Variable]) -> None:
         for variable in variables:
@@ -71,6 +77,10 @@ class StepsInPlace:
     def _tensors(self, values: Any) -> Sequence[Any]:
         """Return the values of the variables within what `copy` returned."""
         return values
+
+    def _draws(self, values: Any) -> Any:
+        """Return the state of the backend's random generator within what `copy` returned."""
+        return None
 
     def _fed(self, batch: Any) -> Any:
         """Return what hands one batch to the compiled step."""

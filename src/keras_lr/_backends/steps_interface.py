@@ -6,13 +6,22 @@ enters it as a value of the optimizer's variable, so that no rate ever compiles 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
 
 Values = Any  # a private copy of all that decides the next step: weights, other variables, optimizer variables
 Batch = Any  # one batch as the backend's `fit` would hand it to the compiled step
+
+
+class Parts(NamedTuple):
+    """What a forward pass needs of the values at one moment."""
+
+    weights: list[Any]  # the trainable ones
+    others: list[Any]  # the model's other variables: seeds, statistics of normalisation
+    draws: Any = None  # the state of the backend's own random generator, where layers draw from it
+    metrics: list[Any] = []  # the metrics' variables, where the model does not hold them
 
 
 class TrainingSteps(Protocol):
@@ -32,6 +41,9 @@ class TrainingSteps(Protocol):
 
     def put(self, values: Values) -> None:
         """Go back to a copy, which stays good for another time; metrics are left alone."""
+
+    def parts(self, values: Values) -> Parts:
+        """Return what a forward pass needs of a copy."""
 
     def zero(self, variables: Sequence[keras.Variable]) -> None:
         """Set some of the optimizer's variables to zero."""

@@ -11,7 +11,7 @@ from jax import tree_util
 from keras.src.backend.jax.trainer import JAXEpochIterator
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
-from keras_lr._backends.steps_interface import Steered, distance_and_length, unsteered
+from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, unsteered
 
 
 class TrainingSteps:
@@ -49,6 +49,9 @@ class TrainingSteps:
         for variables, copies in zip(self._variables(), values, strict=True):
             for variable, value in zip(variables, copies, strict=True):
                 variable.assign(jnp.copy(value))
+
+    def parts(self, values: Any) -> Parts:
+        return Parts(values[0], values[1])
 
     def zero(self, variables: Sequence[keras.Variable]) -> None:
         wanted = {id(variable) for variable in variables}

@@ -46,6 +46,9 @@ class TrainingSteps(StepsInPlace):
         tensors: Sequence[Any] = values[0]
         return tensors
 
+    def _draws(self, values: Any) -> Any:
+        return values[1]
+
     def _fed(self, batch: Any) -> Any:
         return [batch]
 

@@ -3,6 +3,7 @@
 import typer
 
 from keras_lr.cli._demo import demo
+from keras_lr.cli._diagnose import diagnose
 from keras_lr.cli._fit import fit
 from keras_lr.cli._race import race
 from keras_lr.cli._range_test import range_test
@@ -13,5 +14,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (fit, race, range_test, demo):
+for command in (fit, race, range_test, diagnose, demo):
     app.command()(command)

@@ -1,5 +1,6 @@
 """Short trainings from the same weights over the same batches, on a borrowed model."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr.finder._ladder import PROBE_STEPS
 from keras_lr.schedules import Schedule
+
+Step = Callable[[Any, float], Any]  # trains on a batch at a rate, returns the loss before the update
 
 
 class Lanes:
@@ -46,24 +49,29 @@ class Lanes:
         rates = schedule.values(np.arange(int(schedule.end_step or 0)))
         return self.train(np.repeat(rates, self._accumulation))
 
-    def train(self, rates: np.ndarray) -> np.ndarray:
+    def train(self, rates: np.ndarray, step: Step | None = None) -> np.ndarray:
         """Train from the start with one rate a step; returns the batch losses, shape `(steps,)`.
 
         A batch whose loss is not finite even while the weights are untouched is left out, here and from now on.
 
+        Args:
+            rates: the rate of each step, shape `(steps,)`.
+            step: makes a step and may look at it; default the borrowed training step.
+
         Raises:
             ValueError: no batch has a finite loss.
         """
-        losses = self._train(rates)
+        step = step or self._steps.step
+        losses = self._train(rates, step)
         broken = np.flatnonzero(~np.isfinite(losses))
         if len(broken) and not np.isfinite(self._untouched_loss(self._batches[broken[0] % len(self._batches)])):
             self._leave_out_bad_batches()
-            return self._train(rates)
+            return self._train(rates, step)
         return losses
 
-    def _train(self, rates: np.ndarray) -> np.ndarray:
+    def _train(self, rates: np.ndarray, step: Step) -> np.ndarray:
         self._steps.put(self._start)
-        losses = [self._steps.step(self._batches[k % len(self._batches)], float(rate)) for k, rate in enumerate(rates)]
+        losses = [step(self._batches[k % len(self._batches)], float(rate)) for k, rate in enumerate(rates)]
         self.steps_run += len(rates)
         return np.array([float(loss) for loss in losses])
 

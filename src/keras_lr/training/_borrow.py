@@ -65,6 +65,23 @@ def steerable(model: keras.Model) -> Iterator[None]:
         model.train_function = train_function
 
 
+@contextmanager
+def first_fit_unspent(model: keras.Model) -> Iterator[None]:
+    """Let the first `fit` of a new model still be its first.
+
+    On JAX and PyTorch it looks at a batch before it begins, where the loss is not built yet, and so moves the shuffling
+    generator. Keras' own mark is the only thing that it asks, so the mark is put back.
+    """
+    loss = getattr(model, "_compile_loss", None)
+    was_built = loss is None or loss.built
+    try:
+        yield
+    finally:
+        if loss is not None and not was_built and keras.backend.backend() != "tensorflow":
+            loss.metrics.clear()  # building adds one mean for each of several outputs
+            loss.built = False
+
+
 def prepare(model: keras.Model, batch: Any) -> None:
     """Build the model, its optimizer and its metrics on one batch, as `fit` would.
 

@@ -1,0 +1,17 @@
+"""Steps of a running `fit` that are looked at, on TensorFlow."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_lr._backends.watched_in_place import watched_in_place
+
+
+def watched(
+    model: keras.Model, train_function: Callable[..., Any], wanted: Callable[[], bool], seen: Callable[..., None]
+) -> Callable[..., Any]:
+    """See `watched`."""
+    # A variable's `value` is the variable itself.
+    return watched_in_place(model, train_function, wanted, seen, copied=tf.identity, draws=lambda: None)

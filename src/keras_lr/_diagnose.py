@@ -1,0 +1,217 @@
+"""Is this rate too high or too low, by what factor, and how does one see it? Asked of a borrowed model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr._backends.steps_interface import TrainingSteps
+from keras_lr.diagnosis import Diagnosis, Signal, Steps
+from keras_lr.diagnosis._judgement import judge, rung_to_try
+from keras_lr.diagnosis._signals import signals_of, stability
+from keras_lr.finder._lanes import Lanes
+from keras_lr.schedules import Schedule, Steerable
+from keras_lr.training._along_step import AlongStep
+from keras_lr.training._borrow import borrowed, first_fit_unspent, prepare
+from keras_lr.training._training_data import TrainingData
+
+Progress = Callable[[int, int, str], None]
+LANE_STEPS = 30
+RUNG = 10**0.5
+LANES_TO_EITHER_SIDE = 2
+MOST_LANES = 13
+FIRST_LOOK, LOOK_EVERY = 4, 2  # updates: a moment for momentum to build up, then every other one
+
+
+def diagnose(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    epochs: int = 1,
+    batch_size: int | None = None,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    steps_per_epoch: int | None = None,
+    validation_split: float = 0.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Diagnosis:
+    """Say whether the optimizer's learning rate is too high, right or too low, by what factor, and why.
+
+    From the present weights and optimizer state, over the same batches, a few steps are made at the rate, at rates from
+    a tenth to ten times it and, while that can change the answer, beyond, and without any rate. The verdict goes by how
+    far down the loss comes in each of these lanes; single steps at the rate are looked at closely to explain it. The
+    model is given back as it was, bit for bit.
+
+    Args:
+        model: compiled, new or in the middle of a training. Its optimizer's rate is the one that is judged; of a
+            schedule, the highest rate of the run to come.
+        x, y, batch_size, sample_weight, class_weight, steps_per_epoch: as in `model.fit`. A Python generator cannot be
+            rewound: the batches that were read are gone from it.
+        epochs: of the run that the rate is meant for; it says which part of a schedule is to come. Default 1.
+        validation_split: the last fraction of the rows, which `fit` will keep for validation, is not tried.
+        seed: of the choice of the batches. The process' own random generators are left as they were.
+        progress: called as `progress(done, total, text)` after each lane.
+
+    Returns:
+        A `Diagnosis`: `.judgement`, `.factor`, `.suggested_rate`, `.action`, `.signals`; it prints with the verdict
+        first, plots with `.plot()` and saves as a page with `.save("page.html")`.
+
+    Raises:
+        ValueError: the model is not compiled or has no trainable weights; the rate is zero, negative or not finite; the
+            number of steps cannot be known; the loss is not finite before any update.
+
+    Costs: 180 to 420 optimizer steps, mostly up to 330; 26 losses with gradients and, for Keras' SGD, 15 products with
+        the Hessian; a few copies of the weights and of the optimizer's slots. What looks at single steps is compiled
+        once a call, the training step only where `fit` has not compiled it before, and nothing for any rate.
+
+    Example:
+    >>> import keras, keras_lr, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(512, 4)).astype("float32")
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer=keras.optimizers.SGD(1e-4), loss="mse")
+    >>> found = keras_lr.diagnose(model, x, x.sum(1, keepdims=True))
+    >>> found.judgement.value, found.factor > 100
+    ('too low', True)
+    """
+    data = TrainingData(
+        x,
+        y,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        batch_size=batch_size,
+        steps_per_epoch=steps_per_epoch,
+        validation_split=validation_split,
+    )
+    with first_fit_unspent(model):
+        prepare(model, data.example())
+        optimizer = innermost(model.optimizer)
+        accumulation = model.optimizer.gradient_accumulation_steps or 1
+        updates = max(1, epochs * data.steps_per_epoch // accumulation)
+        coming = _rates_to_come(optimizer, updates)
+        rate = float(np.max(coming))
+        stays, made = bool(coming[-1] > rate / 2), _updates_made(optimizer)
+        with borrowed(model) as training:
+            batches = data.batches(training, LANE_STEPS * accumulation, seed)
+            lanes = Lanes(training, batches, accumulation)
+            along = AlongStep(model)
+            look = Look(along, training, accumulation)
+            still = lanes.train(np.zeros(LANE_STEPS * accumulation))
+            losses = _on_a_ladder(lanes, still, rate, accumulation, look, progress)
+            steps = Steps.of(look.numbers)
+            signals = _signals(steps, rate, optimizer, lambda: along.sharpness(batches[0], look.after))
+    factors = np.array(sorted(losses))
+    table = np.stack([losses[factor] for factor in factors])
+    return Diagnosis(
+        learning_rate=rate,
+        verdict=judge(factors, table, still, stays=stays, updates=made),
+        signals=signals,
+        factors=factors,
+        losses=table,
+        still=still,
+        steps=steps,
+        is_scheduled=not isinstance(optimizer._learning_rate, keras.Variable),
+        optimizer=type(optimizer).__name__,
+        horizon_steps=updates * accumulation,
+        total_steps=lanes.steps_run,
+    )
+
+
+def _rates_to_come(optimizer: keras.optimizers.Optimizer, updates: int) -> np.ndarray:
+    """Return the rates of the coming updates, a few hundred of them, the last one included.
+
+    Raises:
+        ValueError: all are zero or below, or one is not finite.
+    """
+    held = optimizer._learning_rate
+    if isinstance(held, keras.Variable):
+        rates = np.array([float(keras.ops.convert_to_numpy(held))])
+    else:
+        ahead = np.unique(np.linspace(0, updates - 1, 200).astype(int))
+        rates = np.asarray(_values(held, _updates_made(optimizer) + ahead), np.float64)
+    if not 0 < np.max(rates) < np.inf:
+        raise ValueError(
+            f"The highest learning rate of the next {updates} updates is {np.max(rates):g}, and there is nothing to "
+            "judge: give the optimizer a rate above 0, or, where a schedule has come to its end, a new one."
+        )
+    return rates
+
+
+def _updates_made(optimizer: keras.optimizers.Optimizer) -> int:
+    return int(keras.ops.convert_to_numpy(optimizer.iterations))
+
+
+def _values(held: Any, steps: np.ndarray) -> np.ndarray:
+    if isinstance(held, Schedule | Steerable):
+        return held.values(steps)
+    if isinstance(held, keras.optimizers.schedules.LearningRateSchedule):
+        asked = [held(keras.ops.convert_to_tensor(int(step))) for step in steps]
+        return np.array([float(keras.ops.convert_to_numpy(one)) for one in asked])
+    return np.array([float(held())])
+
+
+def _on_a_ladder(
+    lanes: Lanes, still: np.ndarray, rate: float, accumulation: int, look: "Look", progress: Progress | None
+) -> dict[float, np.ndarray]:
+    """Run lanes at the rate and around it, and at further rates while that can change the verdict."""
+    waiting = list(range(-LANES_TO_EITHER_SIDE, LANES_TO_EITHER_SIDE + 1))
+    losses: dict[int, np.ndarray] = {}
+    while waiting:
+        rung = waiting.pop(0)
+        rates = np.full(LANE_STEPS * accumulation, rate * RUNG**rung)
+        losses[rung] = lanes.train(rates, look.step if rung == 0 else None)
+        if progress:
+            progress(len(losses), len(losses) + len(waiting), f"trying the rate {rates[0]:.2g}")
+        if not waiting and len(losses) < MOST_LANES:
+            rungs = sorted(losses)
+            way = rung_to_try(RUNG ** np.array(rungs), np.stack([losses[r] for r in rungs]), still)
+            waiting = [rungs[0] - 1] if way < 0 else [rungs[-1] + 1] if way > 0 else []
+    return {float(RUNG**rung): losses[rung] for rung in losses}
+
+
+class Look:
+    """Makes the steps of a lane and looks at some of them on their own batches.
+
+    Attributes:
+        after: the parts of a copy of all values after the last step that was looked at; None before there was one.
+    """
+
+    def __init__(self, along: AlongStep, training: TrainingSteps, accumulation: int) -> None:
+        self._along, self._training, self._accumulation = along, training, accumulation
+        self._made = 0
+        self._seen: list[np.ndarray] = []
+        self.after: Any = None
+
+    def step(self, batch: Any, rate: float) -> Any:
+        """Make a step of a lane, and look closely at every other update."""
+        update, part = divmod(self._made, self._accumulation)
+        self._made += 1
+        if part < self._accumulation - 1 or update < FIRST_LOOK or (update - FIRST_LOOK) % LOOK_EVERY:
+            return self._training.step(batch, rate)
+        return self.closely(batch, rate)
+
+    def closely(self, batch: Any, rate: float) -> Any:
+        """Make a step and look at it."""
+        before = self._training.copy()
+        loss = self._training.step(batch, rate)
+        self.after = self._training.parts(self._training.copy())
+        self._seen.append(self._along.ends(batch, self._training.parts(before), self.after[0]))
+        return loss
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """What was seen of each step, as `AlongStep.ends` returns it, shape `(steps, 6)`."""
+        return np.array(self._seen).reshape(-1, 6)
+
+
+def _signals(
+    steps: Steps, rate: float, optimizer: keras.optimizers.Optimizer, sharpness: Callable[[], float]
+) -> tuple[Signal, ...]:
+    found = [*signals_of(steps)]
+    # Keras' SGD alone, which on PyTorch is a class of its own: what preconditions the gradient has another limit.
+    if len(steps) and type(optimizer).__name__ == "SGD":
+        found.append(stability(sharpness(), rate, float(optimizer.momentum), nesterov=bool(optimizer.nesterov)))
+    return tuple(found)

@@ -1,0 +1,203 @@
+"""From the losses of short lanes to a judgement, a factor, an interval and the reason in a sentence: pure.
+
+The evidence is an experiment: from the weights of the moment, over the same batches, a few steps at the rate in
+question, at rates above and below it, and without any rate. A *good* rate is one whose lane comes as far down as the
+best lane, but for a tenth of its descent. The *edge*, the highest good rate, is in the middle of the tasks of
+`benchmarks/diagnose_on_tasks.py` the best rate for the rest of a training under way and the best peak of a schedule
+that decays to zero, whatever the optimizer. A constant rate for untrained weights is best at 0.37 of it: later the loss
+bends more than in the first steps. Weights count as untrained where all updates so far, at the rate in question, went
+less far than a single one at the edge.
+"""
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+
+TOLERANCE = 0.1  # of the descent: lanes that differ by less are as good as each other
+LEFT_OUT = 0.25  # of a lane: in its first steps the rates have not yet made a difference
+STEP_BACK = 10**-0.43  # from the edge to the best constant rate for untrained weights
+BELOW, ABOVE = 0.9, 0.6  # decades from the factor to the ends of the interval
+NEAR = 3.0  # a rate within this factor of the best one is right
+SURE = 2.0  # standard errors
+
+
+class Judgement(enum.Enum):
+    """What is said of a rate."""
+
+    TOO_HIGH = "too high"
+    RIGHT = "right"
+    TOO_LOW = "too low"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the evidence says of a rate.
+
+    Attributes:
+        judgement: too high, right, too low, or undecided.
+        reason: why, in a sentence or two.
+        factor: by what the rate is to be multiplied; None where there is no telling.
+        low, high: the interval of that factor.
+    """
+
+    judgement: Judgement
+    reason: str
+    factor: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def judge(factors: np.ndarray, losses: np.ndarray, still: np.ndarray, *, stays: bool, updates: float = 0) -> Verdict:
+    """Judge a rate by lanes that saw the same batches.
+
+    Args:
+        factors: the rate of each lane over the rate in question, ascending, shape `(lanes,)`.
+        losses: the batch losses before each update, shape `(lanes, steps)`; not finite after a divergence.
+        still: the same of a lane with the rate zero, shape `(steps,)`.
+        stays: whether the rate is to stay for the run to come; else it is the peak of a schedule that decays.
+        updates: how many the optimizer has made. Default 0.
+
+    Returns:
+        The verdict. It does not change when a constant is added to all losses or when all are multiplied by one.
+    """
+    seen = _Seen(factors, losses, still)
+    if not np.any(np.isfinite(seen.scores)):
+        return Verdict(Judgement.UNDECIDED, _NEVER_FINITE.format(plain(1 / factors[0])))
+    if not seen.anything_gained:
+        return _of_harm(seen)
+    lowest, edge = seen.good
+    step_back = stays and updates < edge
+    factor = edge * (STEP_BACK if step_back else 1.0)
+    interval = factor / 10**BELOW, factor * 10**ABOVE
+    return Verdict(_named(factor), _reason(seen, lowest, edge, step_back), factor, *interval)
+
+
+def rung_to_try(factors: np.ndarray, losses: np.ndarray, still: np.ndarray) -> int:
+    """Return 1 or -1 where a lane above or below all others can still change the verdict, else 0; as for `judge`."""
+    seen = _Seen(factors, losses, still)
+    if not np.any(np.isfinite(seen.scores)):
+        return -1
+    if seen.good[1] == factors[-1]:
+        return 1
+    return -1 if seen.best == 0 and (seen.anything_gained or seen.harms(0)) else 0
+
+
+def plain(number: float) -> str:
+    """Return a number with two digits and no exponent."""
+    return np.format_float_positional(float(f"{number:.1e}"), trim="-")
+
+
+def lane_scores(losses: np.ndarray) -> np.ndarray:
+    """Return the mean loss of each lane but for its first quarter; infinite where a loss is not finite."""
+    finite = np.all(np.isfinite(losses), axis=1)
+    late = np.where(finite[:, None], losses, 0.0)[:, _first(losses.shape[1]) :]
+    return np.where(finite, np.mean(late, axis=1), np.inf)
+
+
+class _Seen:
+    """What the lanes show."""
+
+    def __init__(self, factors: np.ndarray, losses: np.ndarray, still: np.ndarray) -> None:
+        self.factors, self._losses, self._still = factors, losses, still
+        self.scores = lane_scores(losses)
+        self.still_score = float(lane_scores(still[None])[0])
+        self.best = int(np.argmin(self.scores))
+
+    @property
+    def anything_gained(self) -> bool:
+        """Whether the best lane ends below where the loss is without a step, by more than the noise."""
+        return self.still_score - self.scores[self.best] > SURE * self._error(self.best)
+
+    @property
+    def good(self) -> tuple[float, float]:
+        """The lowest and the highest good rate around the best one, between lanes on the line that joins them."""
+        height = self.scores[self.best] + TOLERANCE * max(self.still_score - self.scores[self.best], 0.0)
+        return self._crossing(-1, height), self._crossing(1, height)
+
+    def harms(self, lane: int) -> bool:
+        """Return whether a lane ends above the loss without a step, by more than the noise or on every batch."""
+        difference = self._difference(lane)
+        above = self.scores[lane] - self.still_score
+        # A lane that explodes varies as much as it rises.
+        return not above <= SURE * self._error(lane) or bool(np.all(difference > 0))
+
+    def _crossing(self, way: int, height: float) -> float:
+        logs, scores, i = np.log10(self.factors), self.scores, self.best
+        while 0 <= i + way < len(scores) and scores[i + way] <= height:
+            i += way
+        if not 0 <= i + way < len(scores):
+            return float(self.factors[i])
+        share = (height - scores[i]) / (scores[i + way] - scores[i])  # 0 beside a lane that diverged
+        return float(10 ** (logs[i] + share * (logs[i + way] - logs[i])))
+
+    def _difference(self, lane: int) -> np.ndarray:
+        """Return by how much each late loss of a lane is above that without a step, on the same batch."""
+        return (self._losses[lane] - self._still)[_first(len(self._still)) :]
+
+    def _error(self, lane: int) -> float:
+        """Return the standard error of the mean difference; 0 where it is not finite or of a single batch."""
+        difference = self._difference(lane)
+        if len(difference) < 2 or not np.all(np.isfinite(difference)):
+            return 0.0
+        with np.errstate(over="ignore"):
+            return float(np.std(difference, ddof=1) / np.sqrt(len(difference)))
+
+
+def _first(steps: int) -> int:
+    return int(LEFT_OUT * steps)
+
+
+def _named(factor: float) -> Judgement:
+    if factor > NEAR:
+        return Judgement.TOO_LOW
+    return Judgement.TOO_HIGH if factor < 1 / NEAR else Judgement.RIGHT
+
+
+def _of_harm(seen: _Seen) -> Verdict:
+    """Judge where no rate brings the loss down: a rate can still be too high, which is all that can be said."""
+    factors = seen.factors
+    own = int(np.argmin(np.abs(np.log10(factors))))
+    if not seen.harms(own):
+        return Verdict(Judgement.UNDECIDED, _NOTHING_GAINED.format(plain(factors[0]), plain(factors[-1])))
+    harmless = [float(factors[i]) for i in range(own) if not seen.harms(i)]
+    if not harmless:
+        return Verdict(Judgement.UNDECIDED, _ONLY_HARM.format(plain(1 / factors[0])))
+    return Verdict(Judgement.TOO_HIGH, _HARM.format(plain(harmless[-1])), harmless[-1], harmless[0], harmless[-1])
+
+
+def _reason(seen: _Seen, lowest: float, edge: float, step_back: bool) -> str:
+    factors = seen.factors
+    diverged = int(np.sum(~np.isfinite(seen.scores)))
+    parts = [
+        f"{len(factors)} rates from {plain(factors[0])} to {plain(factors[-1])} times yours were tried from the "
+        "present weights over the same batches"
+        + (f" ({diverged} diverged)" if diverged else "")
+        + f"; those from {plain(lowest)} to {plain(edge)} times yours bring the loss down furthest."
+    ]
+    if edge == factors[-1]:
+        parts.append("The highest of them is the highest that was tried, so the factor may be larger still.")
+    if step_back:
+        parts.append(f"A constant rate from untrained weights on is best at {STEP_BACK:.2g} of the highest of these.")
+    else:
+        parts.append("The highest of these is the one to have.")
+    return " ".join(parts)
+
+
+_NEVER_FINITE = (
+    "The loss is not finite at any rate down to a {}th of yours, though it is without a step: the rate is not the "
+    "cause. Look for a logarithm or a root of zero in the loss or the model, or for overflow in reduced precision."
+)
+_NOTHING_GAINED = (
+    "No rate from {} to {} times yours brings the loss below where it is without a step by more than its "
+    "noise, and yours does no harm: either the model has learnt what these batches hold, or nothing reaches it."
+)
+_ONLY_HARM = (
+    "Every rate down to a {}th of yours raises the loss above where it is without a step: the steps do not go "
+    "downhill. Look at the momentum that the optimizer has gathered, and at the data."
+)
+_HARM = (
+    "At your rate the loss rises above where it is without a step, and no rate brings it down by more than its noise; "
+    "{} times yours does no harm."
+)

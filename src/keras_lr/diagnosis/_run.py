@@ -1,0 +1,86 @@
+"""What the steps of a run say of its rate: pure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_lr.diagnosis._judgement import Judgement, Verdict, plain
+from keras_lr.diagnosis._signals import Signal, Steps, reach, reaches, signals_of
+from keras_lr.report import Chart, Facts, Line, Part, Points, Report, Shown, Table, Text
+
+SHORT, LONG = 0.1, 1.1  # reach of a step
+BEGINNING = 0.1  # of the steps that were looked at: warm-up, and the first wild ones
+LEAST_LOOKS = 5
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RunDiagnosis(Shown):
+    """What the steps of a run say of its rate; prints, plots, and saves as a page or as JSON.
+
+    Attributes:
+        verdict: too high, too low, or undecided, and the reason; never a factor.
+        signals: of all steps that were looked at but for the first tenth.
+        at: the number of each such step in the run, from 0, shape `(looks,)`.
+        steps: the steps.
+        diverged: whether one of them had a loss that was not finite.
+    """
+
+    verdict: Verdict
+    signals: tuple[Signal, ...]
+    at: np.ndarray
+    steps: Steps
+    diverged: bool
+
+    def report(self) -> Report:
+        """Describe the verdict and the signals in facts, a table and charts."""
+        facts: dict[str, str | int] = {"verdict": self.verdict.judgement.value, "steps looked at": len(self.steps)}
+        parts: list[Part] = [Facts(facts), Text(self.verdict.reason)]
+        if len(self.steps):
+            rows = [(s.name, s.value, s.interval, s.meaning) for s in self.signals]
+            parts.append(Table("Steps of the run", ("signal", "value", "interval", "what it means"), rows))
+            parts.append(self._chart())
+        return Report("What the run says of its learning rate", parts)
+
+    def _chart(self) -> Chart:
+        every = reaches(self.steps)
+        window = max(1, len(every) // 10)
+        starts = range(0, len(every) - window + 1, window)
+        middles = [float(np.mean(self.at[i : i + window])) for i in starts]
+        pooled = [reach(self.steps.part(i, i + window)).value for i in starts]
+        return Chart(
+            "Reach of a step",
+            "step of the run",
+            "of the way to the lowest loss of its batch",
+            lines=[Line(f"pooled over {window}" if window > 1 else "each step", middles, pooled)],
+            points=[Points("each step", self.at, np.clip(every, 0.0, 4.0))] if window > 1 else [],
+            note="1 is exactly to the lowest point along the step, above 2 a step ends higher than it began.",
+        )
+
+
+def judge_run(at: np.ndarray, numbers: np.ndarray) -> RunDiagnosis:
+    """Judge the rate of a run by single steps of it.
+
+    Args:
+        at: the number of each step in the run, shape `(looks,)`.
+        numbers: losses, slopes and squared lengths of each, as `Steps.of` reads them, shape `(looks, 6)`.
+    """
+    finite = np.all(np.isfinite(numbers), axis=1)
+    steps = Steps.of(numbers)
+    judged = steps.part(int(np.ceil(BEGINNING * len(steps))), len(steps))
+    diverged = not np.all(finite)
+    return RunDiagnosis(_verdict(judged, diverged), signals_of(judged), at[finite], steps, diverged)
+
+
+def _verdict(steps: Steps, diverged: bool) -> Verdict:
+    if diverged:
+        return Verdict(Judgement.TOO_HIGH, "The loss, or the step, was not finite.")
+    if len(steps) < LEAST_LOOKS:
+        return Verdict(Judgement.UNDECIDED, f"Fewer than {LEAST_LOOKS} steps were looked at: lower `every`.")
+    value = reach(steps).value
+    if value < SHORT:
+        judgement, says = Judgement.TOO_LOW, f"Steps reach {plain(max(value, 0.0))} of the way, which is short"
+    elif value > LONG:
+        judgement, says = Judgement.TOO_HIGH, f"Steps reach {plain(value)} of the way, which is too far"
+    else:
+        judgement, says = Judgement.UNDECIDED, "Steps are neither clearly short nor clearly long"
+    return Verdict(judgement, f"{says}. keras_lr.diagnose tries other rates, and says by what factor.")

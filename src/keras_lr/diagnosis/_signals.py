@@ -1,0 +1,164 @@
+"""What single steps show: numbers with a unit, an interval where there is one, and a sentence that says what they mean.
+
+A step is looked at on its own batch: the loss and its slope along the step, before and after it. As both ends are
+measured on the same samples with the same dropout masks, most of the noise cancels. (Cockpit, arXiv 2102.06604,
+compares consecutive batches and needs the gradient of every sample for it.)
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from keras_lr.diagnosis._judgement import plain
+
+ONE_SIDED_95 = 1.645
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One thing that was measured.
+
+    Attributes:
+        name: what it is.
+        value: the number; NaN where it is not defined.
+        low, high: its 90 % interval over the steps that were looked at, or None.
+        unit: of the number.
+        meaning: a sentence.
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    meaning: str
+
+    @property
+    def interval(self) -> str:
+        """The interval in words, empty where there is none."""
+        return "" if self.low is None or self.high is None else f"{plain(self.low)} to {plain(self.high)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """Steps of the optimizer, each on its own batch; all of shape `(steps,)`.
+
+    Attributes:
+        loss, loss_after: before and after the step.
+        slope, slope_after: the derivative along the whole step, before and after it.
+        length: of the step.
+        weights_length: of all trainable weights before it.
+    """
+
+    loss: np.ndarray
+    slope: np.ndarray
+    loss_after: np.ndarray
+    slope_after: np.ndarray
+    length: np.ndarray
+    weights_length: np.ndarray
+
+    @classmethod
+    def of(cls, numbers: np.ndarray) -> "Steps":
+        """Read rows of losses, slopes and squared lengths, shape `(steps, 6)`; what is not finite is left out."""
+        numbers = numbers.reshape(-1, 6)
+        loss, slope, loss_after, slope_after, step, weights = numbers[np.all(np.isfinite(numbers), axis=1)].T
+        return cls(loss, slope, loss_after, slope_after, np.sqrt(step), np.sqrt(weights))
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def part(self, first: int, end: int) -> "Steps":
+        """Return the steps from one index up to another."""
+        return Steps(*(getattr(self, field.name)[first:end] for field in fields(self)))
+
+
+def signals_of(steps: Steps) -> tuple[Signal, ...]:
+    """Return what any optimizer's steps show."""
+    return reach(steps), uphill(steps), update_to_weight(steps)
+
+
+def reaches(steps: Steps) -> np.ndarray:
+    """Return the reach of each step by itself, NaN for one that does not go downhill; shape `(steps,)`."""
+    downhill = steps.slope < 0
+    return np.where(downhill, (steps.slope_after - steps.slope) / np.where(downhill, -steps.slope, 1.0), np.nan)
+
+
+def reach(steps: Steps) -> Signal:
+    """Return how far the steps go, measured by the distance to the lowest loss along them.
+
+    `(slope_after - slope) / -slope`, numerator and denominator each summed over the steps: 1 is exactly to the lowest
+    point of the parabola along the step, 2 to the same height on the other side, above 2 uphill, and a tenth means
+    that ten times the rate would reach the lowest point. Cockpit's alpha is this less 1.
+    """
+    curvature, descent = steps.slope_after - steps.slope, -steps.slope
+    if not len(steps) or np.sum(descent) <= 0:
+        return Signal("reach of a step", np.nan, None, None, _REACH_UNIT, _NO_DESCENT)
+    value = float(np.sum(curvature) / np.sum(descent))
+    low, high = _interval(curvature, descent, value)
+    return Signal("reach of a step", value, low, high, _REACH_UNIT, _meaning_of_reach(value))
+
+
+def update_to_weight(steps: Steps) -> Signal:
+    """Return the length of a step over that of all trainable weights."""
+    if not len(steps):
+        return Signal("update to weight", np.nan, None, None, "a step", _NO_STEP)
+    ratios = steps.length / np.maximum(steps.weights_length, np.finfo(float).tiny)
+    value = float(np.median(ratios))
+    turns = 1 / max(value, 1e-12)
+    meaning = f"{plain(turns)} steps in one direction would move the weights by their own length."
+    return Signal("update to weight", value, float(np.min(ratios)), float(np.max(ratios)), "a step", meaning)
+
+
+def uphill(steps: Steps) -> Signal:
+    """Return the share of the steps that raised the loss of their own batch."""
+    if not len(steps):
+        return Signal("steps uphill", np.nan, None, None, "of all", _NO_STEP)
+    share = float(np.mean(steps.loss_after > steps.loss))
+    meaning = "Their own batch is worse after the step than before." if share else "Every step helps its own batch."
+    return Signal("steps uphill", share, None, None, "of all", meaning)
+
+
+def stability(sharpness: float, rate: float, momentum: float, *, nesterov: bool = False) -> Signal:
+    """Return the rate over the largest one at which gradient descent is stable along the sharpest direction.
+
+    The limit is `2 (1 + m) / sharpness`, with Nesterov momentum `2 (1 + m) / ((1 + 2 m) sharpness)`, where the
+    sharpness is the largest eigenvalue of the Hessian of the loss of a batch.
+    """
+    limit = 2 * (1 + momentum) / (1 + 2 * momentum if nesterov else 1)
+    value = max(sharpness, 0.0) * rate / limit
+    meaning = (
+        "Beyond 1 the sharpest direction is thrown about; networks often settle at 1 and train well there."
+        if value > 0.7
+        else f"The sharpest direction of the loss would be stable at {plain(1 / max(value, 1e-12))} times the rate."
+    )
+    return Signal("rate over stability limit", value, None, None, "of the limit", meaning)
+
+
+def _interval(curvature: np.ndarray, descent: np.ndarray, value: float) -> tuple[float | None, float | None]:
+    """Return the 90 % interval of a ratio of sums by leaving out one step after the other (the jackknife)."""
+    count = len(curvature)
+    if count < 3:
+        return None, None
+    rest = np.sum(descent) - descent
+    if np.any(rest <= 0):
+        return None, None  # a single step makes the whole sum
+    without = (np.sum(curvature) - curvature) / rest
+    error = np.sqrt((count - 1) / count * np.sum((without - np.mean(without)) ** 2))
+    return float(value - ONE_SIDED_95 * error), float(value + ONE_SIDED_95 * error)
+
+
+def _meaning_of_reach(value: float) -> str:
+    if value <= 0:
+        return "The loss along a step bends down: there is no lowest point ahead, the steps could be longer."
+    if value < 0.1:
+        return f"A step goes one part in {plain(1 / value)} of the way to the lowest loss of its own batch along it."
+    if value <= 1.2:
+        return f"A step goes {plain(value)} of the way to the lowest loss of its own batch along it."
+    if value <= 2:
+        return "A step goes past the lowest loss of its own batch along it, and up on the other side."
+    return "A step ends higher on the other side than it began."
+
+
+_REACH_UNIT = "of the way"
+_NO_DESCENT = "On average the steps do not go downhill on their own batch."
+_NO_STEP = "No step had a finite loss."

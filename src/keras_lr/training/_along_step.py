@@ -1,0 +1,77 @@
+"""The loss of one batch along the step that was made on it, and how sharply it bends there."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from keras.src.trainers.data_adapters import data_adapter_utils
+
+from keras_lr._backends import gradients
+from keras_lr._backends.compiled import compiled
+from keras_lr._backends.step_parts import Handed
+from keras_lr._backends.steps_interface import Parts
+from keras_lr.training._line import ModelBatch
+
+POWER_ITERATIONS = 15
+
+
+class AlongStep:
+    """Evaluates the loss of a batch before and after a step that was made on it, with the dropout masks of that step.
+
+    Args:
+        model: built and compiled.
+
+    Costs: two losses with their gradients for the two ends; `POWER_ITERATIONS` Hessian-vector products for the
+    sharpness. Either is compiled once, when it is first asked for.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._compiled_ends = compiled(self._ends)
+        self._compiled_product = compiled(self._product)
+
+    def ends(self, data: Any, before: Parts, moved: list[Any]) -> np.ndarray:
+        """Return loss and slope before, loss and slope after, `|d|^2` and `|w|^2`, for the step `d` to `moved` weights.
+
+        A slope is the derivative along the whole step, `gradient . d`.
+        """
+        batch = data_adapter_utils.unpack_x_y_sample_weight(data)
+        numbers = self._compiled_ends(tuple(before), moved, batch)
+        return np.asarray(ops.convert_to_numpy(numbers), np.float64)
+
+    def sharpness(self, data: Any, at: Parts) -> float:
+        """Return the eigenvalue of the Hessian that is largest in size, by power iteration from a random vector."""
+        batch = data_adapter_utils.unpack_x_y_sample_weight(data)
+        random = np.random.default_rng(0)
+        vectors = [ops.convert_to_tensor(random.normal(size=w.shape).astype("float32")) for w in at.weights]
+        for _ in range(POWER_ITERATIONS):
+            quotient, vectors = self._compiled_product(tuple(at), vectors, batch)
+        return float(ops.convert_to_numpy(quotient))
+
+    def _ends(self, before: Any, moved: Any, data: Any) -> Any:
+        batch, weights = self._batch(before, data), list(before[0])
+        loss, gradient = batch.loss_and_gradient_at(weights)
+        loss_after, gradient_after = batch.loss_and_gradient_at(list(moved))
+        step = [b - a for a, b in zip(weights, moved, strict=True)]
+        slopes = _dot(gradient, step), _dot(gradient_after, step)
+        numbers = loss, slopes[0], loss_after, slopes[1], _dot(step, step), _dot(weights, weights)
+        return ops.stack([ops.cast(number, "float32") for number in numbers])
+
+    def _product(self, at: Any, vectors: Any, data: Any) -> Any:
+        """Return the Rayleigh quotient of a vector, and the Hessian times that vector at length 1."""
+        batch = self._batch(at, data)
+        length = ops.maximum(ops.sqrt(_dot(vectors, vectors)), 1e-30)
+        unit = [v / ops.cast(length, v.dtype) for v in vectors]
+        product = gradients.hessian_vector(batch.loss_at, list(at[0]), unit)
+        return _dot(unit, product), product
+
+    def _batch(self, at: Any, data: Any) -> ModelBatch:
+        weights, others, draws, metrics = at
+        x, y, sample_weight = data
+        handed = Handed(ops.zeros(()), x, y, sample_weight, list(weights), list(others), list(metrics), draws)
+        return ModelBatch(self._model, handed)
+
+
+def _dot(one: Any, other: Any) -> Any:
+    return sum(ops.sum(ops.cast(a, "float32") * ops.cast(b, "float32")) for a, b in zip(one, other, strict=True))

@@ -1,0 +1,156 @@
+"""The monitor changes nothing, sees what is there, and gives the step back."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_lr import callbacks
+from keras_lr.diagnosis import Judgement
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(256, 6)).astype("float32")
+Y = (X @ RANDOM.normal(size=(6, 1)) > 0).astype("float32")
+
+
+def network(optimizer):
+    keras.utils.set_random_seed(0)
+    hidden = [layers.Dense(16, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.3)]
+    model = keras.Sequential([keras.Input((6,)), *hidden, layers.Dense(1, activation="sigmoid")])
+    model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def round_parabola(rate):
+    """A loss with the same curvature, 2, in every direction."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, use_bias=False)])
+    model.compile(keras.optimizers.SGD(rate), loss=lambda y, p: 4 * keras.ops.mean((y - p) ** 2, axis=-1))
+    x = np.eye(4, dtype="float32")
+    return model, x, np.ones((4, 1), "float32")
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.Adam(0.01),
+        lambda: keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 40), momentum=0.9),
+        lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=2),
+    ],
+    ids=["Adam", "schedule", "accumulation"],
+)
+def test_training_is_bit_for_bit_the_same(optimizer):
+    runs = []
+    for watching in (False, True):
+        model = network(optimizer())
+        monitor = callbacks.Monitor(every=3)
+        history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[monitor] if watching else []).history
+        runs.append((history["loss"], model.get_weights()))
+    assert runs[0][0] == runs[1][0]
+    for one, other in zip(runs[0][1], runs[1][1], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert np.all(np.isfinite(history["reach"]))
+    assert np.all(np.array(history["update_to_weight"]) > 0)
+
+
+def test_no_look_compiles_anything(backend):
+    if backend == "torch":
+        pytest.skip("PyTorch runs eagerly: there is no trace to count")
+    counts = []
+    for looks in (1, 8):
+        traces = []
+
+        def loss(y, prediction, traces=traces):
+            traces.append(1)
+            return keras.ops.mean((y - prediction) ** 2, axis=-1)
+
+        model = network("adam")
+        model.compile("adam", loss=loss)
+        model.fit(X, Y, verbose=0, callbacks=[callbacks.Monitor(every=8 // looks)])
+        counts.append(len(traces))
+    assert counts[0] == counts[1]
+
+
+def test_the_model_keeps_its_step():
+    model = network("adam")
+    model.fit(X, Y, verbose=0)
+    function = model.train_function
+    model.fit(X, Y, verbose=0, callbacks=[callbacks.Monitor(every=2)])
+    assert model.train_function is function
+
+
+def test_an_interrupted_training_leaves_the_step_to_be_found():
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    model = network("adam")
+    model.fit(X, Y, verbose=0)
+    function = model.train_function
+    monitor = callbacks.Monitor(every=2)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y, verbose=0, callbacks=[monitor, Interrupt()])
+        assert len(monitor.diagnosis().at) == 4
+    model.fit(X, Y, verbose=0, callbacks=[callbacks.Guard()])
+    assert model.train_function is function
+
+
+@pytest.mark.parametrize(("rate", "reach"), [(0.01, 0.02), (0.25, 0.5), (0.75, 1.5)])
+def test_on_a_round_parabola_the_reach_is_the_rate_times_the_curvature(rate, reach):
+    model, x, y = round_parabola(rate)
+    monitor = callbacks.Monitor(every=1)
+    history = model.fit(x, y, batch_size=4, epochs=3, verbose=0, callbacks=[monitor]).history
+    assert history["reach"] == pytest.approx([reach] * 3, rel=1e-3)
+    assert monitor.diagnosis().at.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("rate", "judgement"), [(0.01, Judgement.TOO_LOW), (0.25, Judgement.UNDECIDED), (0.75, Judgement.TOO_HIGH)]
+)
+def test_a_finished_run_is_judged(rate, judgement):
+    model, x, y = round_parabola(rate)
+    monitor = callbacks.Monitor(every=1)
+    model.fit(x, y, batch_size=4, epochs=8, verbose=0, callbacks=[monitor])
+    assert monitor.diagnosis().verdict.judgement is judgement
+
+
+def test_an_epoch_without_a_look_has_no_number():
+    monitor = callbacks.Monitor(every=12)
+    history = network("adam").fit(X, Y, epochs=3, verbose=0, callbacks=[monitor]).history  # 8 updates an epoch
+    assert np.isnan(history["reach"]).tolist() == [True, False, False]
+    assert monitor.diagnosis().at.tolist() == [11, 23]
+
+
+def test_each_update_is_seen_where_gradients_are_accumulated():
+    monitor = callbacks.Monitor(every=2)
+    model = network(keras.optimizers.SGD(0.01, gradient_accumulation_steps=2))
+    model.fit(X, Y, epochs=1, verbose=0, callbacks=[monitor])  # 8 batches, 4 updates
+    assert monitor.diagnosis().at.tolist() == [3, 7]
+    assert np.all(monitor.diagnosis().steps.length > 0)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_beside_a_guard_no_step_is_seen_that_was_undone(first):
+    monitor, guard = callbacks.Monitor(every=1), callbacks.Guard(probation=False)
+    model = network(keras.optimizers.SGD(1e6))
+    pair = [monitor, guard] if first else [guard, monitor]
+    model.fit(X, Y, epochs=6, verbose=0, callbacks=pair)
+    assert guard.events
+    assert len(monitor.diagnosis().at) < 48
+    assert np.all(np.isfinite(model.get_weights()[0]))
+
+
+def test_a_second_fit_is_another_run():
+    model, monitor = network("adam"), callbacks.Monitor(every=4)
+    for _ in range(2):
+        model.fit(X, Y, epochs=1, verbose=0, callbacks=[monitor])
+        assert monitor.diagnosis().at.tolist() == [3, 7]
+
+
+def test_what_cannot_be_looked_at_is_refused():
+    with pytest.raises(ValueError, match="every=0"):
+        callbacks.Monitor(every=0)
+    model = network("adam")
+    model.compile("adam", loss="binary_crossentropy", steps_per_execution=4)
+    with pytest.raises(ValueError, match="steps_per_execution=4"):
+        model.fit(X, Y, verbose=0, callbacks=[callbacks.Monitor()])

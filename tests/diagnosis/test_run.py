@@ -1,0 +1,56 @@
+"""What the steps of a run say of its rate."""
+
+import numpy as np
+import pytest
+
+from keras_lr.diagnosis import Judgement
+from keras_lr.diagnosis._run import LEAST_LOOKS, judge_run
+
+pytestmark = pytest.mark.numpy_only
+
+
+def run_of(reaches):
+    numbers = np.ones((len(reaches), 6))
+    numbers[:, 1] = -1.0
+    numbers[:, 3] = np.asarray(reaches) - 1.0
+    return judge_run(np.arange(len(reaches)) * 10, numbers)
+
+
+@pytest.mark.parametrize(
+    ("reach", "judgement"),
+    [(0.01, Judgement.TOO_LOW), (-0.1, Judgement.TOO_LOW), (0.5, Judgement.UNDECIDED), (1.5, Judgement.TOO_HIGH)],
+)
+def test_short_steps_are_too_low_and_long_ones_too_high(reach, judgement):
+    diagnosis = run_of([reach] * 20)
+    assert diagnosis.verdict.judgement is judgement
+    assert diagnosis.verdict.factor is None
+    assert diagnosis.signals[0].value == pytest.approx(reach)
+
+
+def test_the_first_tenth_is_not_judged():
+    assert run_of([50.0, 50.0] + [0.5] * 18).verdict.judgement is Judgement.UNDECIDED
+
+
+def test_a_loss_that_is_not_finite_is_too_high():
+    numbers = np.ones((20, 6))
+    numbers[12:, 2] = np.nan
+    diagnosis = judge_run(np.arange(20), numbers)
+    assert diagnosis.verdict.judgement is Judgement.TOO_HIGH
+    assert diagnosis.diverged
+    assert len(diagnosis.at) == len(diagnosis.steps) == 12
+
+
+@pytest.mark.parametrize("looks", [0, 1, LEAST_LOOKS - 1])
+def test_a_few_steps_say_nothing(looks):
+    diagnosis = run_of([0.01] * looks)
+    assert diagnosis.verdict.judgement is Judgement.UNDECIDED
+    assert "lower `every`" in str(diagnosis)
+
+
+def test_it_prints_plots_and_saves(tmp_path):
+    diagnosis = run_of(np.linspace(0.02, 0.08, 100))
+    assert "too low" in str(diagnosis)
+    (axes,) = diagnosis.plot()
+    assert axes.get_xlabel() == "step of the run"
+    diagnosis.save(tmp_path / "run.html")
+    diagnosis.save(tmp_path / "run.json")

@@ -1,0 +1,199 @@
+"""`keras_lr.diagnose`: right on problems whose best rate is known, and gone without a trace."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_lr
+from keras_lr.diagnosis import Judgement
+from keras_lr.diagnosis._judgement import STEP_BACK
+
+RANDOM = np.random.default_rng(0)
+X = (RANDOM.normal(size=(256, 6)) * [2.0, 1.4, 1.0, 0.7, 0.5, 0.4]).astype("float32")
+Y = (X @ RANDOM.normal(size=(6, 1))).astype("float32")
+# All rows are one batch, whose loss is a parabola with this Hessian.
+CURVATURES = np.linalg.eigvalsh(2 * X.T.astype(np.float64) @ X / len(X))
+
+
+def parabola(optimizer):
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(1, use_bias=False)])
+    model.compile(optimizer=optimizer, loss="mse")
+    return model
+
+
+def network(optimizer, loss="binary_crossentropy"):
+    hidden = [layers.Dense(16, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.3)]
+    model = keras.Sequential([keras.Input((6,)), *hidden, layers.Dense(1, activation="sigmoid")])
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    return model
+
+
+def signal(diagnosis, name):
+    return next(one for one in diagnosis.signals if one.name == name)
+
+
+@pytest.mark.parametrize(
+    ("times", "judgement"), [(1e-3, Judgement.TOO_LOW), (0.5, Judgement.RIGHT), (40.0, Judgement.TOO_HIGH)]
+)
+def test_on_a_parabola_the_edge_is_between_its_curvatures(times, judgement):
+    limit = 2 / CURVATURES[-1]  # of gradient descent
+    diagnosis = keras_lr.diagnose(parabola(keras.optimizers.SGD(times * limit)), X, Y, batch_size=256)
+    assert diagnosis.judgement is judgement
+    assert "A constant rate from untrained weights on" in diagnosis.verdict.reason
+    edge = diagnosis.suggested_rate / STEP_BACK
+    assert 0.3 * limit < edge < 1.1 * limit  # between two rungs of half a decade, it is read off a line
+    diverged = int(np.sum(~np.all(np.isfinite(diagnosis.losses), axis=1)))  # the batch is then tried alone
+    assert diagnosis.total_steps == 30 * (1 + len(diagnosis.factors)) + diverged
+
+
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_the_signals_of_gradient_descent_are_exact(momentum, nesterov):
+    rate = 0.01 / CURVATURES[-1]
+    optimizer = keras.optimizers.SGD(rate, momentum=momentum, nesterov=nesterov)
+    diagnosis = keras_lr.diagnose(parabola(optimizer), X, Y, batch_size=256)
+    limit = 2 * (1 + momentum) / ((1 + 2 * momentum if nesterov else 1) * CURVATURES[-1])
+    assert signal(diagnosis, "rate over stability limit").value == pytest.approx(rate / limit, rel=0.01)
+    if not momentum:
+        reach = signal(diagnosis, "reach of a step")
+        assert rate * CURVATURES[0] < reach.value < rate * CURVATURES[-1]
+        assert signal(diagnosis, "steps uphill").value == 0.0
+
+
+@pytest.mark.parametrize(("name", "rate"), [("Adam", 1e-5), ("Adadelta", 1e-2)])
+def test_following_the_advice_trains_whatever_the_optimizer(name, rate):
+    model = parabola(getattr(keras.optimizers, name)(rate))
+    diagnosis = keras_lr.diagnose(model, X, Y, batch_size=32)
+    assert diagnosis.judgement is Judgement.TOO_LOW
+    assert [one.name for one in diagnosis.signals] == ["reach of a step", "steps uphill", "update to weight"]
+    start = model.evaluate(X, Y, verbose=0)
+    keras_lr.set_learning_rate(model, diagnosis.suggested_rate)
+    model.fit(X, Y, batch_size=32, epochs=12, verbose=0)
+    assert model.evaluate(X, Y, verbose=0) < 0.1 * start
+
+
+def test_where_the_ladder_ends_before_the_loss_is_low_it_says_so():
+    diagnosis = keras_lr.diagnose(parabola(keras.optimizers.SGD(1e-9)), X, Y, batch_size=256)
+    assert len(diagnosis.factors) == 13
+    assert "may be larger still" in diagnosis.verdict.reason
+
+
+def state(model):
+    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    return [keras.ops.convert_to_numpy(v).copy() for v in variables]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+        lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 100)),
+        lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=2),
+    ],
+    ids=["momentum", "schedule", "accumulation"],
+)
+def test_in_the_middle_of_a_training_the_model_comes_back_bit_for_bit(optimizer):
+    model, y = network(optimizer()), (Y > 0).astype("float32")
+    model.fit(X, y, epochs=1, verbose=0)
+    before, rate, function = state(model), model.optimizer._learning_rate, model.train_function
+    drawn = random.getstate(), np.random.get_state()[1].copy()
+    keras_lr.diagnose(model, X, y, epochs=2)
+    for old, new in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert model.optimizer._learning_rate is rate
+    assert model.train_function is function
+    assert random.getstate() == drawn[0]
+    np.testing.assert_array_equal(np.random.get_state()[1], drawn[1])
+
+
+def test_the_first_fit_of_a_new_model_is_the_one_without_a_diagnosis():
+    losses = []
+    for asked in (False, True):
+        keras.utils.set_random_seed(3)
+        model, y = network(keras.optimizers.Adam(0.01)), (Y > 0).astype("float32")
+        if asked:
+            keras_lr.diagnose(model, X, y)
+        losses.append(model.fit(X, y, epochs=2, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_no_rate_compiles_anything(backend):
+    if backend == "torch":
+        pytest.skip("PyTorch runs eagerly: there is no trace to count")
+    traces = []
+
+    def loss(y, prediction):
+        traces.append(1)
+        return keras.ops.mean((y - prediction) ** 2, axis=-1)
+
+    model = network(keras.optimizers.Adam(1e-5), loss)
+    few = keras_lr.diagnose(model, X, (Y > 0).astype("float32"))
+    first = len(traces)
+    model.optimizer.learning_rate = 1e-9
+    many = keras_lr.diagnose(model, X, (Y > 0).astype("float32"))
+    assert len(many.factors) > len(few.factors)
+    assert len(traces) - first < first  # what looks at single steps is traced again, the step is not
+
+
+def test_of_a_schedule_the_highest_rate_to_come_is_judged():
+    schedule = keras_lr.schedules.Linear(0.08, 80)
+    model = parabola(keras.optimizers.SGD(schedule))
+    peak = keras_lr.diagnose(model, X, Y, epochs=10)
+    assert peak.learning_rate == pytest.approx(0.08)
+    assert "A constant rate" not in peak.verdict.reason  # it goes by the edge itself
+    model.fit(X[:32], Y[:32], epochs=40, verbose=0)
+    diagnosis = keras_lr.diagnose(model, X, Y, epochs=5)
+    assert diagnosis.learning_rate == pytest.approx(0.04)
+    assert diagnosis.is_scheduled
+    assert "scale_learning_rate(model, " in diagnosis.action or diagnosis.judgement is Judgement.RIGHT
+    model.fit(X[:32], Y[:32], epochs=40, verbose=0)
+    with pytest.raises(ValueError, match="schedule has come to its end"):
+        keras_lr.diagnose(model, X, Y)
+
+
+def test_what_has_learnt_all_there_is_is_left_alone():
+    model = parabola(keras.optimizers.SGD(0.1))
+    y = RANDOM.normal(size=(256, 1)).astype("float32")
+    model.layers[0].kernel.assign(np.linalg.lstsq(X, y, rcond=None)[0])
+    diagnosis = keras_lr.diagnose(model, X, y, batch_size=256)
+    assert (diagnosis.judgement, diagnosis.suggested_rate) == (Judgement.UNDECIDED, None)
+    assert "Leave the rate" in diagnosis.action
+
+
+def test_a_loss_that_is_never_finite_is_an_error_and_leaves_the_weights():
+    def logarithm(y, prediction):
+        return keras.ops.log(-keras.ops.abs(prediction) - 1.0)
+
+    model = network("adam", logarithm)
+    before = [w.copy() for w in model.get_weights()]
+    with pytest.raises(ValueError, match="before any update"):
+        keras_lr.diagnose(model, X, Y)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_rate_is_given_and_above_zero():
+    with pytest.raises(ValueError, match="nothing to judge"):
+        keras_lr.diagnose(parabola(keras.optimizers.SGD(0.0)), X, Y)
+    with pytest.raises(ValueError, match="not compiled"):
+        keras_lr.diagnose(keras.Sequential([keras.Input((6,)), layers.Dense(1)]), X, Y)
+
+
+def test_the_result_says_what_to_do_plots_and_saves(tmp_path):
+    heard = []
+    diagnosis = keras_lr.diagnose(
+        parabola(keras.optimizers.SGD(1e-5)), X, Y, progress=lambda done, total, text: heard.append((done, total, text))
+    )
+    assert f"set_learning_rate(model, {diagnosis.suggested_rate:.2g})" in diagnosis.action
+    printed = str(diagnosis)
+    assert printed.index("too low") < printed.index(diagnosis.action[:40]) < printed.index("reach of a step")
+    assert len(heard) == len(diagnosis.factors)
+    assert heard[-1][0] == heard[-1][1]
+    lanes, along = diagnosis.plot()
+    assert lanes.get_xscale() == "log"
+    assert along.get_xlabel() == "steps"
+    diagnosis.save(tmp_path / "diagnosis.html")
+    diagnosis.save(tmp_path / "diagnosis.json")
+    assert diagnosis.action in (tmp_path / "diagnosis.json").read_text(encoding="utf-8")
