@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from keras_lr import report as report
     from keras_lr import schedules as schedules
     from keras_lr import training as training
+    from keras_lr import trials as trials
     from keras_lr._fit import fit as fit
     from keras_lr._fit_result import FitResult as FitResult
     from keras_lr.finder import RaceResult as RaceResult
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from keras_lr.training import attach as attach
     from keras_lr.training import scale_learning_rate as scale_learning_rate
     from keras_lr.training import set_learning_rate as set_learning_rate
+    from keras_lr.trials import CompareResult as CompareResult
+    from keras_lr.trials import SweepResult as SweepResult
+    from keras_lr.trials import compare as compare
+    from keras_lr.trials import sweep as sweep
 
 __version__ = "0.1.0"
 
@@ -35,6 +40,7 @@ _HOMES = {
     "report": "keras_lr.report",
     "schedules": "keras_lr.schedules",
     "training": "keras_lr.training",
+    "trials": "keras_lr.trials",
     "fit": "keras_lr._fit",
     "FitResult": "keras_lr._fit_result",
     "RaceResult": "keras_lr.finder",
@@ -45,6 +51,10 @@ _HOMES = {
     "attach": "keras_lr.training",
     "scale_learning_rate": "keras_lr.training",
     "set_learning_rate": "keras_lr.training",
+    "CompareResult": "keras_lr.trials",
+    "SweepResult": "keras_lr.trials",
+    "compare": "keras_lr.trials",
+    "sweep": "keras_lr.trials",
 }
 __all__ = list(_HOMES)
 

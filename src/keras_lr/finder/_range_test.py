@@ -7,7 +7,6 @@ lies around a rate that moves the weights, and several sweeps from the same weig
 import enum
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -20,6 +19,7 @@ from keras_lr.finder._ladder import centre
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import kind_of
 from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._training_data import TrainingData
 
 Progress = Callable[[int, int, str], None]
@@ -102,7 +102,7 @@ def range_test(
         validation_split=validation_split,
     )
     watch = _ValidationLoss(model, validation_data) if validation_data else None
-    with _first_fit_unspent(model):
+    with first_fit_unspent(model):
         prepare(model, data.example())
         accumulation = model.optimizer.gradient_accumulation_steps or 1
         with borrowed(model) as training:
@@ -119,23 +119,6 @@ def range_test(
         optimizer=type(innermost(model.optimizer)).__name__,
         is_validation=watch is not None,
     )
-
-
-@contextmanager
-def _first_fit_unspent(model: keras.Model) -> Iterator[None]:
-    """Let the first `fit` of a new model still be its first.
-
-    On JAX and PyTorch it looks at a batch before it begins, where the loss is not built yet, and so moves the shuffling
-    generator. Keras' own mark is the only thing that it asks, so the mark is put back.
-    """
-    loss = getattr(model, "_compile_loss", None)
-    was_built = loss is None or loss.built
-    try:
-        yield
-    finally:
-        if loss is not None and not was_built and keras.backend.backend() != "tensorflow":
-            loss.metrics.clear()  # building adds one mean for each of several outputs
-            loss.built = False
 
 
 class _ValidationLoss:

@@ -55,7 +55,7 @@ def steerable(model: keras.Model) -> Iterator[None]:
             rate.assign(own)
         return
     train_function = model.train_function
-    variable = _put_variable(optimizer)
+    variable = put_rate_variable(optimizer)
     model.train_function = None
     try:
         yield
@@ -90,7 +90,8 @@ def prepare(model: keras.Model, batch: Any) -> None:
         )
 
 
-def _put_variable(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
+def put_rate_variable(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
+    """Put a variable in the place of an optimizer's schedule or function, and return it."""
     # Keras keeps a numeric rate as the second variable, behind the step counter; checkpoints go by this order.
     variable = keras.Variable(
         0.0,
