@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_lr.report import Report
+from keras_lr.report import Chart, Report
 from keras_lr.trials import SweepResult
 
 pytestmark = pytest.mark.numpy_only
@@ -64,6 +64,16 @@ def test_it_draws_and_saves(tmp_path):
 
 
 def test_values_far_apart_are_drawn_on_a_logarithmic_axis():
-    far = np.array([[0.1], [0.01], [1e6], [1e20]])
-    assert a_result(far).plot()[0].get_yscale() == "log"
+    assert a_result(np.array([[0.1], [0.01], [3.0], [0.4]])).plot()[0].get_yscale() == "log"
     assert a_result().plot()[0].get_yscale() == "linear"
+
+
+def test_what_has_exploded_does_not_press_the_rest_flat():
+    far = np.array([[0.6, 0.5], [0.4, 0.3], [0.7, 1e9], [1e20, 1e21]])
+    u_chart, learning = [part for part in a_result(far).report().parts if isinstance(part, Chart)]
+    np.testing.assert_array_equal(np.isnan(u_chart.points[0].y), [False] * 5 + [True] * 3)
+    np.testing.assert_array_equal(np.isnan(u_chart.lines[0].y), [False, False, True, True])
+    assert u_chart.note == learning.note == "Crosses: not finite, or more than 10,000 times the median of all values."
+    assert not u_chart.log_y
+    assert a_result().report().parts[3].note.startswith("Crosses")  # a run diverged
+    assert a_result(VALUES[:3]).report().parts[3].note == ""

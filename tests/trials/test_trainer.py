@@ -62,6 +62,22 @@ def test_several_outputs_and_a_model_that_builds_itself(backend):
         assert run(trainer, rate, seed) == expected
 
 
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        return X[12 * index :][:12], Y[12 * index :][:12]
+
+
+def test_the_order_of_a_dataset_is_that_of_a_training_of_its_own():
+    task = keras_lr.Task(build, Batches(), validation_data=(X, Y), epochs=2)
+    trainer = Trainer(task, None, 0)
+    expected = [curve_of(task.model(seed), task) for seed in (1, 2)]
+    assert [run(trainer, 0.1, seed) for seed in (1, 2)] == expected
+    assert expected[0] != expected[1]
+
+
 def test_only_the_first_trial_compiles(backend):
     if backend == "torch":
         pytest.skip("PyTorch runs eagerly: there is no trace to count")

@@ -59,6 +59,16 @@ def test_a_rate_at_which_a_seed_diverges_is_never_the_best():
     assert curve.high < 0.1
 
 
+def test_an_exploded_loss_counts_as_a_divergence():
+    losses = bowl(10**-1.6) + 0 * NOISE
+    one, other = losses.copy(), losses.copy()
+    one[6:], other[6:] = 1e20, np.inf
+    exploded, diverged = u_curve(RATES, one), u_curve(RATES, other)
+    assert exploded.best == pytest.approx(diverged.best)
+    assert exploded.high == pytest.approx(diverged.high)
+    assert (exploded.edge, diverged.edge) == (None, pytest.approx(0.1))
+
+
 def test_where_every_rate_has_lost_a_seed_the_fewest_count():
     losses = bowl(0.001) + 0 * NOISE
     losses[:, 0] = np.inf

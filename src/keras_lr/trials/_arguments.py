@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_lr.task import Task
+from keras_lr.training._training_data import TrainingData
 
 
 def checked_task(task: Any, epochs: int | None, called: str = "task") -> Task:
@@ -31,6 +32,13 @@ def checked_task(task: Any, epochs: int | None, called: str = "task") -> Task:
     return task if epochs is None else dataclasses.replace(task, epochs=epochs)
 
 
+def training_data(task: Task) -> TrainingData:
+    """Return the training data of a task."""
+    arguments = task.race_arguments()
+    del arguments["epochs"]
+    return TrainingData(**arguments)
+
+
 def parts_of(task: Task, called: str = "task") -> dict[str, Any]:
     """Return what a task is made of, by the names that its maker knows."""
     return {f"{called}.{field.name}": getattr(task, field.name) for field in dataclasses.fields(task)}
@@ -42,7 +50,9 @@ def checked_seeds(seeds: int | Sequence[int]) -> list[int]:
     Raises:
         ValueError: there is none, or one twice, or one that is not a whole number from 0 to 2^32 - 1.
     """
-    given: Any = range(seeds) if isinstance(seeds, int) else seeds
+    given: Any = seeds
+    if _is_whole(given):
+        given = range(int(given))
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise ValueError(f"seeds={seeds!r} must be a number of seeds, such as 3, or the seeds, such as [0, 1, 2].")
     chosen = list(given)

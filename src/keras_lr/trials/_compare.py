@@ -14,8 +14,7 @@ from keras_lr.task import Task
 from keras_lr.training._borrow import prepare
 from keras_lr.training._described import described
 from keras_lr.training._random_state import kept_random_state
-from keras_lr.training._training_data import TrainingData
-from keras_lr.trials._arguments import checked_n_jobs, checked_seeds, checked_task, parts_of
+from keras_lr.trials._arguments import checked_n_jobs, checked_seeds, checked_task, parts_of, training_data
 from keras_lr.trials._carry_out import Progress, carry_out
 from keras_lr.trials._compare_result import CompareResult
 from keras_lr.trials._counted import counted
@@ -182,21 +181,15 @@ def _checked_targets(target: float | Mapping[str, float] | None, tasks: Mapping[
     return {name: float(value) for name, value in targets.items()}
 
 
-def _training_data(task: Task) -> TrainingData:
-    arguments = task.race_arguments()
-    del arguments["epochs"]
-    return TrainingData(**arguments)
-
-
 def _prepared(task: Task, seed: int) -> keras.Model:
     model = task.model(seed)
-    prepare(model, _training_data(task).example())
+    prepare(model, training_data(task).example())
     return model
 
 
 def _untrained(model: keras.Model, task: Task, monitor: Monitor) -> Outcome:
     """Return what is monitored as an untrained model has it: on validation data where it is of those."""
-    data = _training_data(task).for_fit()
+    data = training_data(task).for_fit()
     if monitor.name.startswith("val_"):
         given = data.get("validation_data", task.validation_data)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(given)
@@ -223,6 +216,6 @@ def _record(
     for name, task in tasks.items():
         of = f" of the task {name!r}" if name else ""
         facts = {"epochs": task.epochs, "batch size": task.batch_size, "monitor": monitors[name].name}
-        facts |= {"steps per epoch": _training_data(task).steps_per_epoch, **described(models[name])}
+        facts |= {"steps per epoch": training_data(task).steps_per_epoch, **described(models[name])}
         settings |= {f"{fact}{of}": value for fact, value in facts.items()}
     return InStorage(storage, "keras_lr.compare", Run, settings, maximize=maximize)

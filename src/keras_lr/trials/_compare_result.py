@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_lr.report import Band, Chart, Facts, Line, Part, Report, Shown, Table, Text
 from keras_lr.trials import _profile
-from keras_lr.trials._wide import is_wide
+from keras_lr.trials._axis import NOTE, is_wide, without_exploded
 
 SHARE_OF_THE_WAY = 0.95
 
@@ -166,15 +166,18 @@ class CompareResult(Shown):
         )
 
     def _task_chart(self, index: int) -> Chart:
-        lines, bands = [], []
+        lines, bands, among = [], [], self.curves[index]
         for m, name in enumerate(self.methods):
             epochs = ~np.all(np.isnan(self.steps[index, m]), axis=0)
-            curves = self.curves[index, m][:, epochs]
+            curves = among[m][:, epochs]
             x = np.nanmedian(self.steps[index, m][:, epochs], axis=0)
-            lines.append(Line(name, x, np.median(curves, axis=0)))
+            lines.append(Line(name, x, without_exploded(np.median(curves, axis=0), among)))
             if len(self.seeds) > 1:
+                curves = without_exploded(curves, among)
                 bands.append(Band(name, x, np.min(curves, axis=0), np.max(curves, axis=0)))
         task, monitor = self.tasks[index], self.monitors[index]
         title = f"{task}: {monitor}" if task else monitor
-        log = is_wide(self.curves[index])
-        return Chart(f"{title}, median and range of the seeds", "step", monitor, lines=lines, bands=bands, log_y=log)
+        log = is_wide(without_exploded(among, among))
+        note = NOTE if any(np.any(np.isnan(line.y)) for line in lines) else ""
+        title = f"{title}, median and range of the seeds"
+        return Chart(title, "step", monitor, lines=lines, bands=bands, log_y=log, note=note)

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from keras_lr.report import Chart, Facts, Line, Mark, Part, Points, Report, Shown, Span, Table, Text
+from keras_lr.trials._axis import NOTE, is_wide, without_exploded
 from keras_lr.trials._u_curve import UCurve, u_curve
-from keras_lr.trials._wide import is_wide
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,12 +130,12 @@ class SweepResult(Shown):
         return Table("Rates", ("learning rate", f"median {self.monitor}", "lowest", "highest", ""), rows)
 
     def _u_chart(self) -> Chart:
-        medians = np.median(self.values, axis=1)
-        line = Line("median", self.rates, np.where(np.isfinite(medians), medians, np.nan))
+        shown = without_exploded(self.values, self.values)
+        line = Line("median", self.rates, without_exploded(np.median(self.values, axis=1), self.values))
         marks = [Mark("best", self.best)]
         if self.edge is not None:
             marks.append(Mark("first divergence", self.edge))
-        every = Points("seeds", np.repeat(self.rates, len(self.seeds)), self.values.ravel())
+        every = Points("seeds", np.repeat(self.rates, len(self.seeds)), shown.ravel())
         return Chart(
             f"{self.monitor} at the end of whole runs",
             "learning rate",
@@ -145,17 +145,24 @@ class SweepResult(Shown):
             marks=marks,
             spans=[Span("as good as the best", self.low, self.high)],
             log_x=True,
-            log_y=is_wide(self.values),
+            log_y=is_wide(shown),
+            note=_note(shown),
         )
 
     def _learning_chart(self) -> Chart:
         epochs = np.arange(1, self.curves.shape[2] + 1)
         lines = [
-            Line(f"{rate:.2g}", epochs, np.median(curves, axis=0))
+            Line(f"{rate:.2g}", epochs, without_exploded(np.median(curves, axis=0), self.curves))
             for rate, curves in zip(self.rates, self.curves, strict=True)
         ]
         title = f"{self.monitor} of each rate, median over the seeds"
-        return Chart(title, "epoch", self.monitor, lines=lines, log_y=is_wide(self.curves), ordered=True)
+        shown = without_exploded(self.curves, self.curves)
+        log = is_wide(shown)
+        return Chart(title, "epoch", self.monitor, lines=lines, log_y=log, ordered=True, note=_note(shown))
+
+
+def _note(shown: np.ndarray) -> str:
+    return NOTE if np.any(np.isnan(shown)) else ""
 
 
 def _of_seeds(count: int) -> str:

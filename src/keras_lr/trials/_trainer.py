@@ -16,7 +16,7 @@ from keras_lr.training._borrow import prepare, put_rate_variable
 from keras_lr.training._first_fit import first_fit_to_come
 from keras_lr.training._random_state import random_state, set_random_state
 from keras_lr.training._set_learning_rate import set_learning_rate
-from keras_lr.training._training_data import TrainingData
+from keras_lr.trials._arguments import training_data
 from keras_lr.trials._course import Course
 from keras_lr.trials._outcome import Outcome
 
@@ -42,9 +42,7 @@ class Trainer:
 
     def __init__(self, task: Task, schedule: ScheduleOf | None, seed: int) -> None:
         self._task, self._schedule = task, schedule
-        arguments = task.race_arguments()
-        del arguments["epochs"]
-        self._data = TrainingData(**arguments)
+        self._data = training_data(task)
         self.total_steps = task.epochs * self._data.steps_per_epoch
         self.model = task.model(seed)
         self._own_plan = self._planned()

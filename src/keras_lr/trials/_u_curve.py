@@ -7,6 +7,7 @@ import numpy as np
 from keras_lr.finder._parabola import parabola
 
 SIGNIFICANCE = 0.05
+CLIFF = 20.0  # times as high above the best rung as its other neighbour
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,26 @@ def u_curve(rates: np.ndarray, losses: np.ndarray) -> UCurve:
     scores = np.where(np.any(diverged, axis=1), np.inf, np.median(losses, axis=1))
     ranked = scores if np.any(np.isfinite(scores)) else _mean_of_finite(losses)
     index = int(np.argmin(ranked))
-    best = float(10 ** parabola(np.log10(rates), ranked, index)[0])
+    best = float(10 ** parabola(np.log10(rates), _with_cliffs(ranked, index), index)[0])
     alike = _alike(losses, index)
     first, last = np.flatnonzero(alike)[[0, -1]]
     low = rates[0] if first == 0 else np.sqrt(rates[first] * rates[first - 1])
     high = rates[-1] if last == len(rates) - 1 else np.sqrt(rates[last] * rates[last + 1])
     edge = float(rates[np.any(diverged, axis=1)][0]) if np.any(diverged) else None
     return UCurve(best, float(min(low, best)), float(max(high, best)), index, scores, alike, edge)
+
+
+def _with_cliffs(scores: np.ndarray, index: int) -> np.ndarray:
+    """Return the scores with a neighbour of the best rung that is no part of a parabola counted as diverged.
+
+    A loss that has exploded and is still finite would pull the vertex halfway to the other neighbour, whatever that is.
+    """
+    seen = scores.copy()
+    if 0 < index < len(scores) - 1:
+        neighbours = np.array([index - 1, index + 1])
+        heights = scores[neighbours] - scores[index]
+        seen[neighbours[heights > CLIFF * heights.min()]] = np.inf
+    return seen
 
 
 def _mean_of_finite(losses: np.ndarray) -> np.ndarray:
