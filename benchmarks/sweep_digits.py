@@ -51,9 +51,8 @@ def main(epochs: int = 10) -> None:
     same = apart(digits) == result.values.ravel().tolist()
     alone = time.process_time() - began
     print(result)
-    print(
-        f"\n{keras.backend.backend()}: sweep {swept:.1f} s of the processor, apart {alone:.1f} s, the same to the last bit: {same}"
-    )
+    backend = keras.backend.backend()
+    print(f"\n{backend}: sweep {swept:.1f} s, apart {alone:.1f} s of the processor; the same to the last bit: {same}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def momentum(model, **arguments):
 
 
 def test_every_kind_of_method_trains_as_by_hand():
-    task = a_task()
+    task = a_task(linear)
     methods = {"rate": 0.03, "optimizer": keras.optimizers.SGD(0.02, momentum=0.5), "function": momentum}
     result = keras_lr.compare(task, methods, seeds=[3])
 
@@ -31,7 +31,7 @@ def test_every_kind_of_method_trains_as_by_hand():
 
     assert result.curves[0, 0, 0].tolist() == curve_of(task, 3, at_rate)
     assert result.curves[0, 1, 0].tolist() == result.curves[0, 2, 0].tolist() == curve_of(task, 3, momentum)
-    untrained = task.model(3).evaluate(X[64:], Y[64:], verbose=0)[0]
+    untrained = task.model(3).evaluate(X[64:], Y[64:], verbose=0)
     assert result.untrained[0, 0] == pytest.approx(untrained, rel=1e-6)
     np.testing.assert_array_equal(result.values, result.curves[..., -1])
     np.testing.assert_array_equal(result.steps[0, :, 0], [[6, 12]] * 3)
