@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from problems import X, Y, a_linear_task, a_task
+from problems import X, Y, a_linear_task, a_task, linear
 
 import keras_lr
 from keras_lr.report import Report
