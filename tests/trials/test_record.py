@@ -27,7 +27,7 @@ RATES = [0.01, 0.1, 1e4]
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch):
     monkeypatch.setattr(_study, "BEAT_SECONDS", 0.1)
-    monkeypatch.setattr(_study, "LOST_SECONDS", 1.0)
+    monkeypatch.setattr(_study, "LOST_SECONDS", 1.5)
     monkeypatch.setattr(_carry_out, "WAIT_SECONDS", 0.05)
 
 
@@ -109,22 +109,19 @@ def test_the_rates_of_the_race_are_those_of_the_first_who_asked(file, monkeypatc
 KILLED = """
     import os, signal, sys
     sys.path.insert(0, {folder!r})
-    from problems import a_linear_task
     import keras_lr
-
-    def progress(done, total, text):
-        if done == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-
     from keras_lr.trials._trainer import Trainer
-    run = Trainer.run
-    def slow(self, rate, seed, course):
-        if len(ran) == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
+    from problems import a_linear_task
+
+    run, ran = Trainer.run, []
+
+    def killed_in_the_third(self, rate, seed, course):
         ran.append(rate)
+        if len(ran) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
         return run(self, rate, seed, course)
-    ran = []
-    Trainer.run = slow
+
+    Trainer.run = killed_in_the_third
     keras_lr.sweep(a_linear_task(), [0.01, 0.1, 1e4], seeds=2, storage={file!r}, widen=False)
 """
 
@@ -182,7 +179,7 @@ def test_what_a_silent_process_has_claimed_is_taken_over_and_its_late_answer_dro
     assert late.claim(trial)
     with InStorage(file, "keras_lr.sweep", Trial, {}, maximize=False) as record:
         assert not record.claim(trial)
-        time.sleep(1.1)
+        time.sleep(1.6)
         assert record.claim(trial)
         late.keep(trial, Outcome((7.0,), False))
         assert record.outcomes() == {}
@@ -198,7 +195,7 @@ def test_a_slow_process_that_still_beats_keeps_its_trial(file):
         InStorage(file, "s", Trial, {}, maximize=True) as other,
     ):
         assert slow.claim(trial)
-        for _ in range(15):
+        for _ in range(20):
             assert not other.claim(trial)
             time.sleep(0.1)
 
