@@ -44,7 +44,7 @@ def apart(digits: keras_lr.Task) -> list[float]:
 
 def main(epochs: int = 10) -> None:
     digits = task(epochs)
-    task(1).model().fit(**task(1).fit_arguments(), verbose=0)  # what a backend does once a process is nobody's cost
+    task(1).model(0).fit(**task(1).fit_arguments(), verbose=0)  # what a backend does once a process is nobody's cost
     began = time.process_time()
     result = keras_lr.sweep(digits, RATES, seeds=SEEDS, widen=False)
     swept = time.process_time() - began
