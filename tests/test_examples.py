@@ -51,6 +51,13 @@ def test_is_this_rate_too_low(capsys):
     assert "too low" in capsys.readouterr().out
 
 
+def test_sweep_and_compare(capsys):
+    sweep, comparison = load("sweep_and_compare")["main"](epochs=1, seeds=1)
+    assert 1e-3 < sweep.best < 1e-1
+    assert comparison.values[0, 1, 0] < comparison.values[0, 0, 0]
+    assert "steps to target" in capsys.readouterr().out
+
+
 def test_my_own_schedule():
     losses = load("my_own_schedule")["main"](epochs=3)
     assert losses[-1] < 0.5 * losses[0]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from keras_lr import report as report
     from keras_lr import schedules as schedules
     from keras_lr import training as training
+    from keras_lr import trials as trials
     from keras_lr._diagnose import diagnose as diagnose
     from keras_lr._fit import fit as fit
     from keras_lr._fit_result import FitResult as FitResult
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from keras_lr.training import attach as attach
     from keras_lr.training import scale_learning_rate as scale_learning_rate
     from keras_lr.training import set_learning_rate as set_learning_rate
+    from keras_lr.trials import CompareResult as CompareResult
+    from keras_lr.trials import SweepResult as SweepResult
+    from keras_lr.trials import compare as compare
+    from keras_lr.trials import sweep as sweep
 
 __version__ = "0.1.0"
 
@@ -41,6 +46,7 @@ _HOMES = {
     "training": "keras_lr.training",
     "diagnose": "keras_lr._diagnose",
     "Diagnosis": "keras_lr.diagnosis",
+    "trials": "keras_lr.trials",
     "fit": "keras_lr._fit",
     "FitResult": "keras_lr._fit_result",
     "RaceResult": "keras_lr.finder",
@@ -51,6 +57,10 @@ _HOMES = {
     "attach": "keras_lr.training",
     "scale_learning_rate": "keras_lr.training",
     "set_learning_rate": "keras_lr.training",
+    "CompareResult": "keras_lr.trials",
+    "SweepResult": "keras_lr.trials",
+    "compare": "keras_lr.trials",
+    "sweep": "keras_lr.trials",
 }
 __all__ = list(_HOMES)
 

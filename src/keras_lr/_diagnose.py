@@ -14,7 +14,8 @@ from keras_lr.diagnosis._signals import signals_of, stability
 from keras_lr.finder._lanes import Lanes
 from keras_lr.schedules import Schedule, Steerable
 from keras_lr.training._along_step import AlongStep
-from keras_lr.training._borrow import borrowed, first_fit_unspent, prepare
+from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._training_data import TrainingData
 
 Progress = Callable[[int, int, str], None]

@@ -106,7 +106,46 @@ def test_diagnose_judges_the_rate_that_the_model_was_compiled_with(folder, termi
     assert "steps of the run        128" in printed
 
 
-@pytest.mark.parametrize("command", ["fit", "race", "range-test", "diagnose"])
+def test_sweep_trains_at_every_rate_and_seed_and_goes_on(folder, terminal):
+    command = ("sweep", "problem.py", "--rates", "0.01,0.1,1000", "--seeds", "2", "--epochs", "1", "--storage", "s.db")
+    status, printed, said = terminal(*command, "--report", "sweep.json")
+    assert status == 0
+    report = Report.from_json(Path("sweep.json").read_text(encoding="utf-8"))
+    assert str(report) in printed
+    assert "2 of 2 diverged" in printed
+    assert "6/6  rate 1e+03, seed 1  0 s left" in said
+    status, again, said = terminal(*command)
+    assert (status, said) == (0, "")  # nothing is left to train
+    assert again in printed
+
+
+def test_sweep_wants_numbers(folder, terminal):
+    status, printed, said = terminal("sweep", "problem.py", "--rates", "low,high")
+    assert (status, printed) == (2, "")
+    assert said.startswith("keras-lr: --rates low,high: give numbers with commas between them")
+
+
+def test_compare_trains_as_compiled_beside_ours_or_by_the_methods_of_the_script(folder, terminal):
+    status, printed, said = terminal("compare", "problem.py", "--seeds", "1", "--target", "0.01")
+    assert status == 0
+    for words in ("as compiled", "keras-lr", "Target 0.01"):
+        assert words in printed
+    assert "3/3" in said
+    with Path("problem.py").open("a") as script:
+        script.write("\ndef methods():\n    return {'slow': 0.001, 'fast': 0.1}\n")
+    status, printed, _ = terminal("compare", "problem.py", "--seeds", "1", "--epochs", "1", "--report", "compare.html")
+    assert status == 0
+    assert "slow" in printed
+    assert "keras-lr" not in printed
+    assert "</html>" in Path("compare.html").read_text(encoding="utf-8")
+    with Path("problem.py").open("a") as script:
+        script.write("\ndef methods():\n    return 0.1\n")
+    status, _, said = terminal("compare", "problem.py")
+    assert status == 2
+    assert "methods() in 'problem.py' returned float, not a dictionary" in said
+
+
+@pytest.mark.parametrize("command", ["fit", "race", "range-test", "sweep", "compare", "diagnose"])
 @pytest.mark.parametrize(
     ("script", "content", "message"),
     [
@@ -150,7 +189,7 @@ def test_a_file_that_cannot_be_written_is_said_before_training(folder, terminal,
 def test_help_names_every_command(terminal):
     status, printed, _ = terminal("--help")
     assert status == 0
-    for command in ("fit", "race", "range-test", "diagnose", "demo"):
+    for command in ("fit", "race", "range-test", "sweep", "compare", "diagnose", "demo"):
         assert command in printed
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import keras
 
-from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr.callbacks._guard import Guard
 from keras_lr.training._checkpoint import (
     Checkpoint,
@@ -21,6 +20,7 @@ from keras_lr.training._checkpoint import (
     values_of,
     write_checkpoint,
 )
+from keras_lr.training._described import difference
 from keras_lr.training._random_state import random_state, set_random_state
 
 
@@ -120,32 +120,7 @@ def read_backup(directory: pathlib.Path, run: dict[str, Any]) -> Checkpoint | No
     for name, given in json.loads(json.dumps(run)).items():
         if (kept := found.facts["run"].get(name)) != given:
             raise ValueError(
-                f"The backup in backup_dir={str(directory)!r} is of another run: {_difference(name, kept, given)}. "
+                f"The backup in backup_dir={str(directory)!r} is of another run: {difference(name, kept, given)}. "
                 "Repeat the call that was interrupted; or delete the backup, or name another backup_dir, to begin anew."
             )
     return found
-
-
-def described(model: keras.Model) -> dict[str, Any]:
-    """Return what must be the same in a model that goes on from a backup, whatever its weights are."""
-    config = innermost(model.optimizer).get_config()
-    settings = {name: value for name, value in config.items() if isinstance(value, (bool, int, float, str))}
-    weights = [f"{v.name} {tuple(v.shape)} {keras.backend.standardize_dtype(v.dtype)}" for v in model.variables]
-    return {
-        "backend": keras.backend.backend(),
-        "optimizer": type(innermost(model.optimizer)).__name__,
-        "settings of the optimizer": {n: v for n, v in settings.items() if n not in ("name", "learning_rate")},
-        "weights": weights,
-    }
-
-
-def _difference(name: str, kept: Any, given: Any) -> str:
-    if isinstance(kept, list) and isinstance(given, list) and len(kept) == len(given):
-        i = next(i for i, (k, g) in enumerate(zip(kept, given, strict=True)) if k != g)
-        return f"number {i} of its {name} is {kept[i]}, and here {given[i]}"
-    if isinstance(kept, list) and isinstance(given, list):
-        return f"it has {len(kept)} {name}, and this model {len(given)}"
-    if isinstance(kept, dict) and isinstance(given, dict):
-        differing = [n for n in {**kept, **given} if kept.get(n) != given.get(n)]
-        kept, given = {n: kept.get(n) for n in differing}, {n: given.get(n) for n in differing}
-    return f"{name} was {kept}, and is {given} now"

@@ -54,5 +54,7 @@ class _ScheduleValues:
         return float(self._values[step - self._first])
 
     def _evaluated(self, first: int) -> Sequence[float]:
-        steps = range(first, first + _CHUNK_STEPS)
-        return [float(keras.ops.convert_to_numpy(self._schedule(keras.ops.convert_to_tensor(s)))) for s in steps]
+        # One program for all of them: called by hand, a schedule with a condition is compiled anew each time on JAX.
+        steps = keras.ops.arange(first, first + _CHUNK_STEPS)
+        values: Sequence[float] = keras.ops.convert_to_numpy(keras.ops.map(self._schedule, steps))
+        return values

@@ -2,11 +2,13 @@
 
 import typer
 
+from keras_lr.cli._compare import compare
 from keras_lr.cli._demo import demo
 from keras_lr.cli._diagnose import diagnose
 from keras_lr.cli._fit import fit
 from keras_lr.cli._race import race
 from keras_lr.cli._range_test import range_test
+from keras_lr.cli._sweep import sweep
 
 app = typer.Typer(
     help="Find, schedule, steer and explain the learning rate of any Keras 3 model.",
@@ -14,5 +16,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (fit, race, range_test, diagnose, demo):
+for command in (fit, race, range_test, sweep, compare, diagnose, demo):
     app.command()(command)

@@ -24,6 +24,7 @@ class Watched:
         terminal = self._console.is_terminal
         self._progress = Progress(*columns, console=self._console, transient=True, disable=not terminal)
         self._race: TaskID | None = None
+        self._trials: TaskID | None = None
 
     def __enter__(self) -> "Watched":
         self._progress.start()
@@ -42,6 +43,21 @@ class Watched:
         if done == total:
             self._progress.remove_task(self._race)
             self._race = None
+
+    def trials(self, done: int, total: int, text: str) -> None:
+        """Follow whole trainings, one line each: what `keras_lr.sweep` and `keras_lr.compare` take as `progress`."""
+        if self._trials is None:
+            self._trials = self._progress.add_task(text, total=total)
+            self._began, self._done_before, self._told = time.monotonic(), done, done
+        self._progress.update(self._trials, completed=done, total=total, description=text)
+        if done > self._told:
+            left = (time.monotonic() - self._began) / (done - self._done_before) * (total - done)
+            line = f"{done}/{total}  {text}  {duration(left)} left"
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+            self._told = done
+        if done == total:
+            self._progress.remove_task(self._trials)
+            self._trials = None
 
     def training(self, name: str = "training") -> keras.callbacks.Callback:
         """Return a callback that follows a training."""

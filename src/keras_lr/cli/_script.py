@@ -4,7 +4,7 @@ import dataclasses
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,6 +41,24 @@ def task_of(script: Path, epochs: int | None) -> Task:
     if not isinstance(task, Task):
         raise Refusal(f"task() in {str(script)!r} returned {type(task).__name__}, not a keras_lr.Task.\n\n{_HOW}")
     return task if epochs is None else dataclasses.replace(task, epochs=epochs)
+
+
+def methods_of(script: Path) -> dict[str, Any] | None:
+    """Return what `methods()` of a script that `task_of` has run returns; None where it defines no such function.
+
+    Raises:
+        Refusal: it returned something else than a mapping.
+    """
+    methods_function = getattr(sys.modules[script.stem], "methods", None)
+    if not callable(methods_function):
+        return None
+    methods = methods_function()
+    if not isinstance(methods, dict):
+        raise Refusal(
+            f"methods() in {str(script)!r} returned {type(methods).__name__}, not a dictionary such as "
+            "{'Adam 1e-3': 1e-3, 'keras-lr': keras_lr.fit}."
+        )
+    return methods
 
 
 def _run(script: Path) -> object:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_lr.finder._parabola import parabola
+
 # Beyond this horizon the best peak falls with the length of the run, for the noise of the gradients adds up.
 SHORT_HORIZON_STEPS = 250
 HORIZON_EXPONENT = 0.6
@@ -53,7 +55,7 @@ def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Cho
     scores = lane_scores(losses)
     best = int(np.argmin(scores))
     logs = np.log10(rates)
-    vertex, curvature = _vertex(logs, scores, best)
+    vertex, curvature = parabola(logs, scores, best)
     error = _error_of_differences(losses, best)
     reach = float(np.clip(np.sqrt(error / curvature), 0.1, 0.5)) if curvature > 0 else 0.5
     near_edge = False
@@ -152,21 +154,6 @@ def _undoes(losses: np.ndarray, best: np.ndarray) -> bool:
     """Return whether a lane, over its second half, is behind by half of what the best lane has won by then."""
     late, late_best = (float(np.median(lane[len(lane) // 2 :])) for lane in (losses, best))
     return late - late_best > (float(best[0]) - late_best) / 2
-
-
-def _vertex(x: np.ndarray, y: np.ndarray, best: int) -> tuple[float, float]:
-    """Return where the parabola through the best point and its neighbours is lowest, and its curvature."""
-    if best in (0, len(x) - 1):
-        return float(x[best]), 0.0
-    window = y[best - 1 : best + 2].copy()
-    # A diverged neighbour counts as far above: as high again as the other one stands above the best, twice.
-    finite = window[np.isfinite(window)]
-    window[~np.isfinite(window)] = finite.min() + 3 * max(finite.max() - finite.min(), abs(finite.min()) * 1e-3)
-    a, b, _ = np.polyfit(x[best - 1 : best + 2] - x[best], window, 2)
-    if a <= 0:
-        return float(x[best]), 0.0
-    half = (x[best + 1] - x[best - 1]) / 4
-    return float(x[best] + np.clip(-b / (2 * a), -half, half)), float(a)
 
 
 def _error_of_differences(losses: np.ndarray, best: int) -> float:

@@ -18,7 +18,8 @@ from keras_lr.finder._curve import RangeTestResult
 from keras_lr.finder._ladder import centre
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import kind_of
-from keras_lr.training._borrow import borrowed, first_fit_unspent, prepare
+from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._training_data import TrainingData
 
 Progress = Callable[[int, int, str], None]

@@ -55,7 +55,7 @@ def steerable(model: keras.Model) -> Iterator[None]:
             rate.assign(own)
         return
     train_function = model.train_function
-    variable = _put_variable(optimizer)
+    variable = put_rate_variable(optimizer)
     model.train_function = None
     try:
         yield
@@ -63,23 +63,6 @@ def steerable(model: keras.Model) -> Iterator[None]:
         optimizer._learning_rate = rate
         optimizer._untrack_variable(variable)
         model.train_function = train_function
-
-
-@contextmanager
-def first_fit_unspent(model: keras.Model) -> Iterator[None]:
-    """Let the first `fit` of a new model still be its first.
-
-    On JAX and PyTorch it looks at a batch before it begins, where the loss is not built yet, and so moves the shuffling
-    generator. Keras' own mark is the only thing that it asks, so the mark is put back.
-    """
-    loss = getattr(model, "_compile_loss", None)
-    was_built = loss is None or loss.built
-    try:
-        yield
-    finally:
-        if loss is not None and not was_built and keras.backend.backend() != "tensorflow":
-            loss.metrics.clear()  # building adds one mean for each of several outputs
-            loss.built = False
 
 
 def prepare(model: keras.Model, batch: Any) -> None:
@@ -107,7 +90,8 @@ def prepare(model: keras.Model, batch: Any) -> None:
         )
 
 
-def _put_variable(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
+def put_rate_variable(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
+    """Put a variable in the place of an optimizer's schedule or function, and return it."""
     # Keras keeps a numeric rate as the second variable, behind the step counter; checkpoints go by this order.
     variable = keras.Variable(
         0.0,

@@ -1,0 +1,33 @@
+"""What a training depends on besides weights and data, in values that JSON can hold, and how two such things differ."""
+
+from typing import Any
+
+import keras
+
+from keras_lr._backends.learning_rate_variable import innermost
+
+
+def described(model: keras.Model) -> dict[str, Any]:
+    """Return what must be the same in a model that goes on from what was kept, whatever its weights are."""
+    config = innermost(model.optimizer).get_config()
+    settings = {name: value for name, value in config.items() if isinstance(value, (bool, int, float, str))}
+    weights = [f"{v.name} {tuple(v.shape)} {keras.backend.standardize_dtype(v.dtype)}" for v in model.variables]
+    return {
+        "backend": keras.backend.backend(),
+        "optimizer": type(innermost(model.optimizer)).__name__,
+        "settings of the optimizer": {n: v for n, v in settings.items() if n not in ("name", "learning_rate")},
+        "weights": weights,
+    }
+
+
+def difference(name: str, kept: Any, given: Any) -> str:
+    """Return in words how what was kept differs from what is given now."""
+    if isinstance(kept, list) and isinstance(given, list) and len(kept) == len(given):
+        i = next(i for i, (k, g) in enumerate(zip(kept, given, strict=True)) if k != g)
+        return f"number {i} of its {name} is {kept[i]}, and here {given[i]}"
+    if isinstance(kept, list) and isinstance(given, list):
+        return f"it has {len(kept)} {name}, and this model {len(given)}"
+    if isinstance(kept, dict) and isinstance(given, dict):
+        differing = [n for n in {**kept, **given} if kept.get(n) != given.get(n)]
+        kept, given = {n: kept.get(n) for n in differing}, {n: given.get(n) for n in differing}
+    return f"{name} was {kept}, and is {given} now"

@@ -1,0 +1,221 @@
+"""Methods side by side: whole trainings of the same tasks from the same seeds, and how soon each reaches a target."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lr.task import Task
+from keras_lr.training._borrow import prepare
+from keras_lr.training._described import described
+from keras_lr.training._random_state import kept_random_state
+from keras_lr.trials._arguments import checked_n_jobs, checked_seeds, checked_task, parts_of, training_data
+from keras_lr.trials._carry_out import Progress, carry_out
+from keras_lr.trials._compare_result import CompareResult
+from keras_lr.trials._counted import counted
+from keras_lr.trials._course import Course
+from keras_lr.trials._methods import Method, checked_methods, described_method, ends_at_divergence, train
+from keras_lr.trials._monitor import Monitor, monitor_of
+from keras_lr.trials._outcome import Outcome
+from keras_lr.trials._record import InMemory, Record
+from keras_lr.trials._study import InStorage
+
+UNTRAINED = "(untrained)"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a comparison."""
+
+    task: str
+    method: str
+    seed: int
+
+    def __str__(self) -> str:
+        return ", ".join([*([self.task] if self.task else []), self.method, f"seed {self.seed}"])
+
+
+class Comparing:
+    """See `Work`: what the runs of a comparison have in common."""
+
+    def __init__(self, tasks: dict[str, Task], methods: dict[str, Method], monitors: dict[str, Monitor]) -> None:
+        self._tasks, self._methods, self._monitors = tasks, methods, monitors
+
+    def run(self, trial: Run) -> Outcome:
+        task, monitor = self._tasks[trial.task], self._monitors[trial.task]
+        if trial.method == UNTRAINED:
+            return _untrained(task.model(trial.seed), task, monitor)
+        method, began = self._methods[trial.method], time.perf_counter()
+        model = task.model(trial.seed)
+        course = Course(monitor.name, counted(model), began, ends=ends_at_divergence(method))
+        train(method, model, task.fit_arguments() | {"verbose": 0, "callbacks": [course]})
+        if not course.epochs:
+            raise ValueError(
+                f"methods[{trial.method!r}] has trained no epoch that could be followed. It must hand the callbacks "
+                "that it is given on to model.fit: def train(model, **arguments): return model.fit(**arguments)."
+            )
+        return course.outcome()
+
+    def parts(self) -> dict[str, Any]:
+        parts = {f"methods[{name!r}]": method for name, method in self._methods.items()}
+        for name, task in self._tasks.items():
+            parts |= parts_of(task, f"task[{name!r}]" if name else "task")
+        return parts
+
+
+def compare(
+    task: Task | Mapping[str, Task],
+    methods: Mapping[str, Method],
+    *,
+    seeds: int | Sequence[int] = 3,
+    epochs: int | None = None,
+    target: float | Mapping[str, float] | None = None,
+    monitor: str | None = None,
+    mode: str = "auto",
+    storage: str | os.PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    progress: Progress | None = None,
+) -> CompareResult:
+    """Train the same tasks by several methods from the same seeds, and say how good each ends and how soon.
+
+    Every run begins with a new model, `task.model(seed)`. What is measured is the monitored value at the end of every
+    epoch, with the training steps and the seconds that had been spent by then. All steps that the model runs count,
+    those of a race before the training too, and the seconds are what a user waits: building and compiling included.
+
+    Args:
+        task: a task, or several by name.
+        methods: by name, a number (the model's own optimizer at this constant rate), a Keras optimizer (the model is
+            compiled with a copy of it), or a function `train(model, **fit_arguments)` such as `keras_lr.fit`, which
+            must hand the callbacks that it is given on to `model.fit`.
+        seeds: of weights, data order and dropout: a number of seeds, counted from 0, or the seeds. Default 3.
+        epochs: of each run. Default `None`: each task's.
+        target: the value at which a run has arrived, for several tasks by name. Default `None`: 95 % of the way from
+            the untrained model's value to the best final value of any method, both the median over the seeds.
+        monitor, mode: as in Keras' callbacks. Default `None`: "val_loss" with validation data, "loss" without.
+        storage, n_jobs, progress: as in `sweep`. A method is known again by its name and its rate or configuration, a
+            function by its name: if you change what it does, name another storage.
+
+    Returns:
+        A `CompareResult`: `.values`, `.steps_to_target`, `.seconds_to_target`, `.scores`; it prints as tables, plots
+        and saves as a page.
+
+    Raises:
+        ValueError: an argument is out of its range; a function trained nothing that could be followed; the storage
+            holds another comparison.
+
+    Costs: a whole training, compiled for itself, for each task, method and seed, and one evaluation for each task and
+        seed.
+
+    Example:
+    >>> import keras, numpy as np, keras_lr
+    >>> def build():
+    ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    ...     model.compile(optimizer="sgd", loss="mse")
+    ...     return model
+    >>> x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    >>> task = keras_lr.Task(build, x, x.sum(1, keepdims=True), epochs=4)
+    >>> result = keras_lr.compare(task, {"SGD 0.2": 0.2, "SGD 0.001": 0.001}, seeds=1)
+    >>> result.steps_to_target[0, :, 0] < np.inf
+    array([ True, False])
+    """
+    chosen = checked_seeds(seeds)
+    tasks = _checked_tasks(task, epochs)
+    methods = checked_methods(methods, taken=UNTRAINED)
+    checked_n_jobs(n_jobs)
+    targets = _checked_targets(target, tasks)
+    with kept_random_state():
+        models = {name: _prepared(one, chosen[0]) for name, one in tasks.items()}
+        monitors = {name: monitor_of(one, models[name], monitor, mode) for name, one in tasks.items()}
+        if len({judged.higher_is_better for judged in monitors.values()}) > 1:
+            raise ValueError(f"monitor={monitor!r} is better higher on one task and lower on another; pass mode=...")
+        work = Comparing(tasks, methods, monitors)
+        runs = [Run(t, m, s) for s in chosen for t in tasks for m in (UNTRAINED, *methods)]
+        with _record(storage, tasks, methods, monitors, models) as record:
+            outcomes = carry_out(work, runs, record, n_jobs, progress)
+    higher = next(iter(monitors.values())).higher_is_better
+    length = max(one.epochs for one in tasks.values())
+
+    def each(read: Callable[[Outcome], Any]) -> np.ndarray:
+        return np.array([[[read(outcomes[Run(t, m, s)]) for s in chosen] for m in methods] for t in tasks])
+
+    def whole(values: Sequence[float]) -> list[float]:
+        return [*values[:length], *[math.nan] * (length - len(values))]
+
+    return CompareResult(
+        tasks=tuple(tasks),
+        methods=tuple(methods),
+        seeds=tuple(chosen),
+        untrained=np.array([[outcomes[Run(t, UNTRAINED, s)].curve[0] for s in chosen] for t in tasks]),
+        values=each(lambda outcome: outcome.value(higher)),
+        curves=each(lambda outcome: whole(outcome.curve)),
+        steps=each(lambda outcome: whole(outcome.steps)),
+        seconds=each(lambda outcome: whole(outcome.seconds)),
+        given_targets=np.array([targets.get(t, math.nan) for t in tasks]),
+        monitors=tuple(judged.name for judged in monitors.values()),
+        higher_is_better=higher,
+    )
+
+
+def _checked_tasks(task: Task | Mapping[str, Task], epochs: int | None) -> dict[str, Task]:
+    if not isinstance(task, Mapping):
+        return {"": checked_task(task, epochs)}
+    if not task:
+        raise ValueError("task={} holds no task to train.")
+    return {str(name): checked_task(one, epochs, f"task[{name!r}]") for name, one in task.items()}
+
+
+def _checked_targets(target: float | Mapping[str, float] | None, tasks: Mapping[str, Task]) -> dict[str, float]:
+    if target is None:
+        return {}
+    targets = dict(target) if isinstance(target, Mapping) else dict.fromkeys(tasks, target)
+    if set(targets) != set(tasks) or (len(tasks) > 1 and not isinstance(target, Mapping)):
+        raise ValueError(
+            f"target={target!r} must be a number for a single task, and for several a target for each by name: "
+            f"{', '.join(map(repr, tasks))}."
+        )
+    return {name: float(value) for name, value in targets.items()}
+
+
+def _prepared(task: Task, seed: int) -> keras.Model:
+    model = task.model(seed)
+    prepare(model, training_data(task).example())
+    return model
+
+
+def _untrained(model: keras.Model, task: Task, monitor: Monitor) -> Outcome:
+    """Return what is monitored as an untrained model has it: on validation data where it is of those."""
+    data = training_data(task).for_fit()
+    if monitor.name.startswith("val_"):
+        given = data.get("validation_data", task.validation_data)
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(given)
+        steps = task.validation_steps
+    else:
+        x, y, sample_weight, steps = task.x, task.y, task.sample_weight, task.steps_per_epoch
+    logs = model.evaluate(x, y, task.batch_size, 0, sample_weight, steps, return_dict=True)
+    value = float(logs.get(monitor.name.removeprefix("val_"), math.nan))
+    return Outcome((value,), not math.isfinite(value), (0,), (0.0,))
+
+
+def _record(
+    storage: str | os.PathLike[str] | None,
+    tasks: dict[str, Task],
+    methods: dict[str, Method],
+    monitors: dict[str, Monitor],
+    models: dict[str, keras.Model],
+) -> Record:
+    if storage is None:
+        return InMemory()
+    maximize = next(iter(monitors.values())).higher_is_better
+    settings: dict[str, Any] = {"higher is better": maximize}
+    settings |= {f"method {name!r}": described_method(method) for name, method in methods.items()}
+    for name, task in tasks.items():
+        of = f" of the task {name!r}" if name else ""
+        facts = {"epochs": task.epochs, "batch size": task.batch_size, "monitor": monitors[name].name}
+        facts |= {"steps per epoch": training_data(task).steps_per_epoch, **described(models[name])}
+        settings |= {f"{fact}{of}": value for fact, value in facts.items()}
+    return InStorage(storage, "keras_lr.compare", Run, settings, maximize=maximize)

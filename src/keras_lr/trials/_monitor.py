@@ -1,0 +1,60 @@
+"""What trials are judged by: a name in the logs of `fit`, and which way is better."""
+
+from dataclasses import dataclass
+
+import keras
+
+from keras_lr.task import Task
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What trials are judged by.
+
+    Attributes:
+        name: a name in the logs of `fit`.
+        higher_is_better: as for an accuracy.
+    """
+
+    name: str
+    higher_is_better: bool
+
+    @property
+    def sign(self) -> float:
+        """By what a value is multiplied to become one of which the lowest is the best."""
+        return -1.0 if self.higher_is_better else 1.0
+
+
+def monitor_of(task: Task, model: keras.Model, monitor: str | None, mode: str) -> Monitor:
+    """Return what is monitored, as `monitor` and `mode` of Keras' callbacks say.
+
+    Args:
+        task: whether it has validation data chooses the default.
+        model: built; it knows its metrics.
+        monitor: a name in the logs. Default `None`: "val_loss" with validation data, "loss" without.
+        mode: "min", "max", or "auto": what the metric of that name says.
+
+    Raises:
+        ValueError: `mode` is none of the three, "auto" cannot know, or there are no validation data to monitor.
+    """
+    has_validation = task.validation_data is not None or task.validation_split > 0
+    name = monitor or ("val_loss" if has_validation else "loss")
+    if mode not in ("auto", "min", "max"):
+        raise ValueError(f"mode={mode!r} is none of 'auto', 'min' and 'max'.")
+    if name.startswith("val_") and not has_validation:
+        raise ValueError(
+            f"monitor={name!r} needs validation data, and the task has none. Give it validation_data=... or "
+            f"validation_split=..., or monitor {name.removeprefix('val_')!r}."
+        )
+    if mode != "auto":
+        return Monitor(name, mode == "max")
+    asked = keras.callbacks.EarlyStopping(monitor=name)
+    asked.set_model(model)
+    try:
+        asked._set_monitor_op()
+    except ValueError:
+        raise ValueError(
+            f"Whether a higher {name!r} is better cannot be known: the compiled model has no metric of that name that "
+            "says so. Pass mode='min' or mode='max'."
+        ) from None
+    return Monitor(name, bool(asked.monitor_op(2.0, 1.0)))

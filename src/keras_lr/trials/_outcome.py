@@ -1,0 +1,28 @@
+"""What one whole training came to."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one whole training came to.
+
+    Attributes:
+        curve: the monitored value at the end of every epoch; NaN from a divergence on.
+        diverged: whether the loss, or the last monitored value, was not finite.
+        steps: the training steps that had been run by the end of every epoch, those before the training included;
+            empty where they were not counted.
+        seconds: the time from the beginning to the end of every epoch.
+    """
+
+    curve: tuple[float, ...]
+    diverged: bool
+    steps: tuple[int, ...] = ()
+    seconds: tuple[float, ...] = ()
+
+    def value(self, higher_is_better: bool) -> float:
+        """Return the monitored value at the end of the run, infinitely bad after a divergence."""
+        if self.diverged:
+            return -math.inf if higher_is_better else math.inf
+        return self.curve[-1]

@@ -1,0 +1,175 @@
+"""A comparison from end to end: what is trained, what is charged, what is said."""
+
+import keras
+import numpy as np
+import pytest
+from problems import X, Y, a_linear_task, a_task, linear
+
+import keras_lr
+from keras_lr.report import Report
+from keras_lr.trials import CompareResult
+from keras_lr.trials._counted import counted
+
+
+def curve_of(task, seed, train, monitor="val_loss"):
+    return train(task.model(seed), **task.fit_arguments(), verbose=0).history[monitor]
+
+
+def momentum(model, **arguments):
+    model.compile(keras.optimizers.SGD(0.02, momentum=0.5), "mse")
+    return model.fit(**arguments)
+
+
+def test_every_kind_of_method_trains_as_by_hand():
+    task = a_task(linear)
+    methods = {"rate": 0.03, "optimizer": keras.optimizers.SGD(0.02, momentum=0.5), "function": momentum}
+    result = keras_lr.compare(task, methods, seeds=[3])
+
+    def at_rate(model, **arguments):
+        model.optimizer.learning_rate = 0.03
+        return model.fit(**arguments)
+
+    assert result.curves[0, 0, 0].tolist() == curve_of(task, 3, at_rate)
+    assert result.curves[0, 1, 0].tolist() == result.curves[0, 2, 0].tolist() == curve_of(task, 3, momentum)
+    untrained = task.model(3).evaluate(X[64:], Y[64:], verbose=0)
+    assert result.untrained[0, 0] == pytest.approx(untrained, rel=1e-6)
+    np.testing.assert_array_equal(result.values, result.curves[..., -1])
+    np.testing.assert_array_equal(result.steps[0, :, 0], [[6, 12]] * 3)
+    assert np.all(np.diff(result.seconds) > 0)
+    assert methods["optimizer"].iterations == 0  # a copy was trained
+
+
+def test_the_steps_of_a_race_are_charged():
+    result = keras_lr.compare(a_linear_task(epochs=10), {"keras-lr": keras_lr.fit, "SGD": 0.1}, seeds=1)
+    task, raced = a_linear_task(epochs=10), []
+
+    def train(model, **arguments):
+        raced.append(keras_lr.fit(model, **arguments).race.total_steps)
+
+    again = keras_lr.compare(task, {"keras-lr": train}, seeds=1)
+    assert raced[0] > 0
+    assert result.steps[0, 0, 0, 0] == raced[0] + 6
+    assert result.steps[0, 0, 0, -1] == raced[0] + 60
+    np.testing.assert_array_equal(again.steps[0, 0], result.steps[0, 0])
+    assert result.steps[0, 1, 0, -1] == 60
+
+
+def test_steps_are_counted_however_often_the_step_is_compiled():
+    model = a_linear_task().model(0)
+    steps = counted(model)
+    model.fit(X, Y, batch_size=12, verbose=0)
+    assert steps() == 6
+    model.compile("adam", "mse")
+    model.fit(X, Y, batch_size=12, verbose=0)
+    model.train_on_batch(X, Y)
+    assert steps() == 13
+
+
+def test_a_run_that_diverges_is_the_worst_and_a_guard_may_save_it():
+    methods = {"wild": 1e3, "guarded": lambda model, **arguments: keras_lr.fit(model, **arguments), "good": 0.1}
+    result = keras_lr.compare(a_linear_task(epochs=8), methods, seeds=2)
+    assert np.all(np.isinf(result.values[0, 0]))
+    assert np.all(np.isnan(result.curves[0, 0, :, -1]))
+    assert np.all(np.isfinite(result.values[0, 1:]))
+    assert np.all(np.isinf(result.steps_to_target[0, 0]))
+    assert "0 of 2" in str(result)
+
+
+def test_several_tasks_are_scored(tmp_path):
+    tasks = {"short": a_linear_task(epochs=3), "long": a_linear_task(epochs=5)}
+    result = keras_lr.compare(tasks, {"fast": 0.3, "slow": 0.02}, seeds=2, target={"short": 0.5, "long": 0.5})
+    assert result.curves.shape == (2, 2, 2, 5)
+    assert np.all(np.isnan(result.curves[0, :, :, 3:]))
+    assert result.scores["fast"] == 1
+    assert result.scores["slow"] < 1
+    printed = str(result)
+    for words in ("All tasks", "score by steps", "short", "long", "Target 0.5"):
+        assert words in printed
+    assert len(result.plot()) == 3
+    result.save(tmp_path / "compare.html")
+    result.save(tmp_path / "compare.json")
+    assert str(Report.from_json((tmp_path / "compare.json").read_text("utf-8"))) == printed
+
+
+def test_a_comparison_is_kept_resumed_and_extended(tmp_path):
+    told = []
+
+    def compare(methods, **arguments):
+        told.clear()
+        arguments |= {"storage": tmp_path / "runs.db", "progress": lambda *done: told.append(done)}
+        return keras_lr.compare(a_linear_task(), methods, **{"seeds": 1} | arguments)
+
+    first = compare({"SGD": 0.1})
+    assert [done[:2] for done in told] == [(0, 2), (1, 2), (2, 2)]  # the untrained model and the method
+    again = compare({"SGD": 0.1})
+    assert told == []
+    np.testing.assert_array_equal(again.seconds, first.seconds)
+    more = compare({"SGD": 0.1, "faster": 0.3})
+    assert [done[2] for done in told] == ["trials", "faster, seed 0"]
+    np.testing.assert_array_equal(more.curves[:, :1], first.curves)
+    with pytest.raises(ValueError, match=r"method 'SGD' was 0\.1, and is 0\.2 now"):
+        compare({"SGD": 0.2})
+
+
+def test_a_function_that_keeps_the_callbacks_to_itself_is_refused():
+    def alone(model, **arguments):
+        return model.fit(**arguments | {"callbacks": None})
+
+    with pytest.raises(ValueError, match=r"methods\['alone'\] has trained no epoch.*hand the callbacks"):
+        keras_lr.compare(a_linear_task(), {"alone": alone}, seeds=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"methods": {}}, "must map names to methods"),
+        ({"methods": {"none": None}}, r"methods\['none'\]=None must be a rate above 0"),
+        ({"methods": {"zero": 0.0}}, "must be a rate above 0"),
+        ({"methods": {"class": keras.optimizers.Adam}}, "a Keras optimizer, or a function"),
+        ({"methods": {"(untrained)": 0.1}}, "has a name that is taken"),
+        ({"task": {}}, "holds no task"),
+        (
+            {"task": {"a": a_linear_task(), "b": a_linear_task()}, "target": 0.5},
+            "for several a target for each by name",
+        ),
+        ({"target": {"a": 0.5}}, "must be a number for a single task"),
+        ({"seeds": 0}, "seeds=0 must be at least one"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_before_training(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        keras_lr.compare(**{"task": a_linear_task(), "methods": {"SGD": 0.1}} | arguments)
+
+
+def a_result(untrained, values, given=np.nan):
+    values = np.asarray(values, float)[None]
+    shape = (*values.shape, 1)
+    return CompareResult(
+        tasks=("",),
+        methods=tuple("abc"[: values.shape[1]]),
+        seeds=tuple(range(values.shape[2])),
+        untrained=np.asarray(untrained, float)[None],
+        values=values,
+        curves=values[..., None],
+        steps=np.full(shape, 10.0),
+        seconds=np.full(shape, 1.0),
+        given_targets=np.array([given]),
+        monitors=("val_accuracy",),
+        higher_is_better=True,
+    )
+
+
+@pytest.mark.numpy_only
+def test_the_target_is_95_percent_of_the_way_from_untrained_to_the_best_median():
+    result = a_result([0.1, 0.1, 0.2], [[0.5, 0.9, 0.6], [0.5, 0.5, 0.99]])
+    assert result.targets[0] == pytest.approx(0.1 + 0.95 * (0.6 - 0.1))
+    np.testing.assert_array_equal(np.isfinite(result.steps_to_target[0]), [[False, True, True], [False, False, True]])
+    assert a_result([0.1], [[0.5]], given=0.7).targets[0] == 0.7
+
+
+@pytest.mark.numpy_only
+def test_where_nothing_got_better_no_target_is_reached():
+    result = a_result([0.5], [[0.4], [-np.inf]])
+    assert np.isnan(result.targets[0])
+    assert np.all(np.isinf(result.steps_to_target))
+    assert "No method got better than the untrained model" in str(result)

@@ -1,0 +1,216 @@
+"""Trials in a storage: killed, resumed, shared, and read by Optuna itself."""
+
+import math
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from problems import a_linear_task, a_task
+
+import keras_lr
+from keras_lr.trials import _carry_out, _study
+from keras_lr.trials._outcome import Outcome
+from keras_lr.trials._study import InStorage
+from keras_lr.trials._sweep import Trial
+
+RATES = [0.01, 0.1, 1e4]
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch):
+    monkeypatch.setattr(_study, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(_study, "LOST_SECONDS", 1.5)
+    monkeypatch.setattr(_carry_out, "WAIT_SECONDS", 0.05)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "trials.db"
+
+
+def studied(file) -> optuna.Study:
+    return optuna.load_study(study_name="keras_lr.sweep", storage=f"sqlite:///{file}")
+
+
+def sweep(file, **arguments):
+    return keras_lr.sweep(a_linear_task(), **{"rates": RATES, "seeds": 2, "storage": file, "widen": False} | arguments)
+
+
+def test_optuna_reads_rates_seeds_values_and_curves(file):
+    result = sweep(file)
+    study = studied(file)
+    assert study.direction == optuna.study.StudyDirection.MINIMIZE
+    assert len(study.trials) == 6
+    for trial in study.trials:
+        row, column = RATES.index(trial.params["rate"]), result.seeds.index(trial.params["seed"])
+        assert trial.value == result.values[row, column]
+        curve = [math.nan if value is None else value for value in trial.user_attrs["curve"]]
+        np.testing.assert_array_equal(curve, result.curves[row, column][: len(curve)])
+    assert study.best_params["rate"] == 0.1
+    assert math.isinf(max(trial.value for trial in study.trials))
+
+
+def test_what_is_done_is_not_done_again_and_more_can_be_added(file):
+    alone = sweep(file)
+    again = sweep(file, progress=lambda *told: pytest.fail("nothing is left to run"))
+    np.testing.assert_array_equal(alone.values, again.values)
+    np.testing.assert_array_equal(alone.curves, again.curves)
+    wider = sweep(file, rates=[0.001, *RATES], seeds=[1, 2])
+    assert len(studied(file).trials) == 6 + 2 + 3
+    np.testing.assert_array_equal(wider.values[1:, 0], alone.values[:, 1])
+
+
+def test_an_interrupted_sweep_goes_on_where_it_was(file):
+    def interrupt(done, total, text):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(file, progress=interrupt)
+    told = []
+    result = sweep(file, progress=lambda *done: told.append(done[0]))
+    assert told == [3, 4, 5, 6]
+    np.testing.assert_array_equal(result.values, sweep(None).values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": 3}, "epochs was 2, and is 3 now"),
+        ({"monitor": "loss", "mode": "max"}, "higher is better was False, and is True now"),
+        (
+            {"schedule": keras_lr.schedules.Linear},
+            "as shares of its peak at nine steps, was 1 1 1 1 1 1 1 1 1, and is 1 0.917",
+        ),
+    ],
+)
+def test_another_sweep_is_refused_by_the_difference(file, arguments, message):
+    sweep(file, rates=[0.1], seeds=1)
+    with pytest.raises(ValueError, match=message):
+        sweep(file, **arguments)
+    with pytest.raises(ValueError, match=r"holds trials of another kind: .*Repeat the call that began it"):
+        keras_lr.sweep(a_task(), [0.1], storage=file)
+
+
+def test_the_rates_of_the_race_are_those_of_the_first_who_asked(file, monkeypatch):
+    first = sweep(file, rates=None, seeds=1)
+    monkeypatch.setattr("keras_lr.trials._trainer.run_race", lambda *a, **k: pytest.fail("raced again"))
+    np.testing.assert_array_equal(sweep(file, rates=None, seeds=1).rates, first.rates)
+
+
+KILLED = """
+    import os, signal, sys
+    sys.path.insert(0, {folder!r})
+    import keras_lr
+    from keras_lr.trials._trainer import Trainer
+    from problems import a_linear_task
+
+    run, ran = Trainer.run, []
+
+    def killed_in_the_third(self, rate, seed, course):
+        ran.append(rate)
+        if len(ran) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return run(self, rate, seed, course)
+
+    Trainer.run = killed_in_the_third
+    keras_lr.sweep(a_linear_task(), [0.01, 0.1, 1e4], seeds=2, storage={file!r}, widen=False)
+"""
+
+
+def test_a_killed_sweep_goes_on_where_it_was(file):
+    program = textwrap.dedent(KILLED).format(folder=str(Path(__file__).parent), file=str(file))
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    states = [trial.state.name for trial in studied(file).trials]
+    assert states == ["COMPLETE", "COMPLETE", "RUNNING"]  # killed in the middle of its third trial
+    result = sweep(file)
+    np.testing.assert_array_equal(result.values, sweep(None).values)
+    states = [trial.state.name for trial in studied(file).trials]
+    assert sorted(states) == ["COMPLETE"] * 6 + ["FAIL"]
+
+
+@dataclass
+class Slow:
+    """Work that takes a moment and writes down who did it."""
+
+    done: list
+
+    def run(self, trial):
+        time.sleep(0.02)
+        self.done.append(trial)
+        return Outcome((trial.rate,), False)
+
+    def parts(self):
+        return {}
+
+
+@pytest.mark.numpy_only
+def test_those_who_share_a_storage_do_no_trial_twice(file):
+    trials = [Trial(float(rate), seed) for rate in range(1, 6) for seed in range(4)]
+    done, found = [], []
+
+    def one():
+        with InStorage(file, "keras_lr.sweep", Trial, {}, maximize=False) as record:
+            found.append(_carry_out.carry_out(Slow(done), trials, record, 1, None))
+
+    threads = [threading.Thread(target=one) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done, key=str) == sorted(trials, key=str)
+    assert found == [found[0]] * 3
+    assert [found[0][trial].curve for trial in trials] == [(trial.rate,) for trial in trials]
+
+
+@pytest.mark.numpy_only
+def test_what_a_silent_process_has_claimed_is_taken_over_and_its_late_answer_dropped(file):
+    trial = Trial(0.1, 0)
+    late = InStorage(file, "keras_lr.sweep", Trial, {}, maximize=False)  # never entered: its heart does not beat
+    assert late.claim(trial)
+    with InStorage(file, "keras_lr.sweep", Trial, {}, maximize=False) as record:
+        assert not record.claim(trial)
+        time.sleep(1.6)
+        assert record.claim(trial)
+        late.keep(trial, Outcome((7.0,), False))
+        assert record.outcomes() == {}
+        record.keep(trial, Outcome((1.0, math.nan), True, (3, 4), (0.5, 0.6)))
+        assert str(record.outcomes()) == str({trial: Outcome((1.0, math.nan), True, (3, 4), (0.5, 0.6))})
+
+
+@pytest.mark.numpy_only
+def test_a_slow_process_that_still_beats_keeps_its_trial(file):
+    trial = Trial(0.1, 0)
+    with (
+        InStorage(file, "s", Trial, {}, maximize=True) as slow,
+        InStorage(file, "s", Trial, {}, maximize=True) as other,
+    ):
+        assert slow.claim(trial)
+        for _ in range(20):
+            assert not other.claim(trial)
+            time.sleep(0.1)
+
+
+@pytest.mark.numpy_only
+def test_a_url_may_name_the_study(file):
+    url = f"sqlite:///{file}"
+    for name in ("one", "two"):
+        with InStorage(f"{url}#{name}", "keras_lr.sweep", Trial, {"name": name}, maximize=False):
+            pass
+    assert sorted(optuna.get_all_study_names(url)) == ["one", "two"]
+
+
+@pytest.mark.numpy_only
+def test_a_missing_extra_is_named(file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ImportError, match=r'storage needs optuna, .*pip install "keras-lr\[sweep\]"'):
+        InStorage(file, "keras_lr.sweep", Trial, {}, maximize=False)

@@ -1,0 +1,79 @@
+"""What a sweep says of itself."""
+
+import numpy as np
+import pytest
+
+from keras_lr.report import Chart, Report
+from keras_lr.trials import SweepResult
+
+pytestmark = pytest.mark.numpy_only
+RATES = np.array([1e-3, 1e-2, 1e-1, 1.0])
+VALUES = np.array([[0.5, 0.6, 0.55], [0.2, 0.25, 0.22], [0.3, 0.2, 0.28], [np.inf, 0.9, np.inf]])
+
+
+def a_result(values=VALUES, **fields):
+    curves = np.repeat(np.where(np.isfinite(values), values, np.nan)[..., None], 4, axis=2)
+    given = {"monitor": "val_loss", "higher_is_better": False, "optimizer": "SGD", "steps": 100} | fields
+    return SweepResult(
+        rates=RATES[: len(values)], seeds=tuple(range(values.shape[1])), values=values, curves=curves, **given
+    )
+
+
+def test_it_prints_every_rate_and_the_reason():
+    result = a_result()
+    printed = str(result)
+    assert 0.01 < result.best < 0.1
+    assert result.edge == 1.0
+    for words in (
+        "best learning rate",
+        "2 of 3 diverged",
+        "as good",
+        "From 1 on runs diverge",
+        "cannot tell the rates",
+    ):
+        assert words in printed
+    assert result.reason.startswith("Of 4 rates from 0.001 to 1, 0.01 ended with the best val_loss")
+
+
+def test_a_higher_accuracy_is_better():
+    values = np.where(np.isfinite(VALUES), 1 - VALUES, -np.inf)
+    result, mirrored = a_result(values, monitor="val_accuracy", higher_is_better=True), a_result()
+    assert result.best == pytest.approx(mirrored.best)
+    assert (result.low, result.high, result.edge) == (mirrored.low, mirrored.high, mirrored.edge)
+    assert "higher is better" in str(result)
+
+
+def test_a_border_that_stays_is_said():
+    result = a_result(VALUES[:2], widened=6)
+    assert result.at_border
+    assert "highest rate that was tried, also after 6 further rungs: a better one may lie beyond" in result.reason
+
+
+def test_one_seed_is_said():
+    assert "One seed cannot tell" in a_result(VALUES[:, 1:2]).reason
+
+
+def test_it_draws_and_saves(tmp_path):
+    result = a_result()
+    axes = result.plot()
+    assert axes[0].get_title(loc="left") == "val_loss at the end of whole runs"
+    assert axes[0].get_xscale() == "log"
+    result.save(tmp_path / "sweep.html")
+    result.save(tmp_path / "sweep.json")
+    assert str(Report.from_json((tmp_path / "sweep.json").read_text("utf-8"))) == str(result)
+
+
+def test_values_far_apart_are_drawn_on_a_logarithmic_axis():
+    assert a_result(np.array([[0.1], [0.01], [3.0], [0.4]])).plot()[0].get_yscale() == "log"
+    assert a_result().plot()[0].get_yscale() == "linear"
+
+
+def test_what_has_exploded_does_not_press_the_rest_flat():
+    far = np.array([[0.6, 0.5], [0.4, 0.3], [0.7, 1e9], [1e20, 1e21]])
+    u_chart, learning = [part for part in a_result(far).report().parts if isinstance(part, Chart)]
+    np.testing.assert_array_equal(np.isnan(u_chart.points[0].y), [False] * 5 + [True] * 3)
+    np.testing.assert_array_equal(np.isnan(u_chart.lines[0].y), [False, False, True, True])
+    assert u_chart.note == learning.note == "Crosses: not finite, or more than 10,000 times the median of all values."
+    assert not u_chart.log_y
+    assert a_result().report().parts[3].note.startswith("Crosses")  # a run diverged
+    assert a_result(VALUES[:3]).report().parts[3].note == ""

@@ -1,0 +1,175 @@
+"""A trial is `task.model(seed)`, set the rate, `model.fit`, bit for bit, and only the first one compiles."""
+
+import keras
+import numpy as np
+import pytest
+from problems import Counted, X, Y, a_linear_task, a_task, build
+
+import keras_lr
+from keras_lr.schedules import Cosine, Epochs, Fraction, OneCycle
+from keras_lr.trials._course import Course
+from keras_lr.trials._trainer import Trainer
+
+TRIALS = [(0.05, 0), (0.01, 1)]
+
+
+def curve_of(model, task, monitor="val_loss"):
+    return model.fit(**task.fit_arguments(), verbose=0).history[monitor]
+
+
+def run(trainer, rate, seed, monitor="val_loss"):
+    return list(trainer.run(rate, seed, Course(monitor)).curve)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.1, gradient_accumulation_steps=2)),
+        lambda: keras_lr.optimizers.ScheduleFreeSGD(0.1),
+    ],
+    ids=["momentum", "loss scale and accumulation", "copies of the weights"],
+)
+def test_a_trial_is_a_training_of_its_own_bit_for_bit(optimizer):
+    task = a_task(lambda: build(optimizer()))
+    trainer = Trainer(task, None, 5)
+    for rate, seed in TRIALS:
+        model = task.model(seed)
+        keras_lr.set_learning_rate(model, rate)
+        expected = curve_of(model, task)
+        assert run(trainer, rate, seed) == expected
+
+
+def test_several_outputs_and_a_model_that_builds_itself(backend):
+    def several():
+        inputs = keras.Input((4,))
+        model = keras.Model(inputs, [keras.layers.Dense(1)(inputs), keras.layers.Dense(1)(inputs)])
+        model.compile("sgd", ["mse", "mae"])
+        return model
+
+    def unbuilt():
+        model = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(1)])
+        model.compile("adam", "mse")
+        return model
+
+    tasks = [keras_lr.Task(several, X, [Y, Y], validation_split=0.2, epochs=2), a_task(unbuilt)]
+    for task in tasks:
+        trainer = Trainer(task, None, 0)
+        for rate, seed in TRIALS:
+            model = task.model(seed)
+            model.optimizer.learning_rate = rate
+            expected = curve_of(model, task)
+        assert run(trainer, rate, seed) == expected
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        return X[12 * index :][:12], Y[12 * index :][:12]
+
+
+def test_the_order_of_a_dataset_is_that_of_a_training_of_its_own():
+    task = keras_lr.Task(build, Batches(), validation_data=(X, Y), epochs=2)
+    trainer = Trainer(task, None, 0)
+    expected = [curve_of(task.model(seed), task) for seed in (1, 2)]
+    assert [run(trainer, 0.1, seed) for seed in (1, 2)] == expected
+    assert expected[0] != expected[1]
+
+
+def test_only_the_first_trial_compiles(backend):
+    if backend == "torch":
+        pytest.skip("PyTorch runs eagerly: there is no trace to count")
+    trainer = Trainer(a_task(), None, 0)
+    Counted.traces = 0
+    trainer.race()
+    run(trainer, 0.1, 0)
+    once = Counted.traces
+    assert once <= 2  # the last batch of an epoch is smaller: JAX compiles a step for it
+    for rate, seed in TRIALS:
+        run(trainer, rate, seed)
+    assert Counted.traces == once
+
+
+def test_a_compiled_schedule_is_scaled():
+    def scheduled(peak):
+        return lambda: build(keras.optimizers.Adam(Cosine(peak, 6), gradient_accumulation_steps=2))
+
+    task = a_task(scheduled(0.01))
+    trainer = Trainer(task, None, 0)
+    for rate, seed in TRIALS:
+        expected = curve_of(a_task(scheduled(rate)).model(seed), task)
+        np.testing.assert_allclose(run(trainer, rate, seed), expected, rtol=1e-5)
+
+
+def test_a_schedule_of_keras_is_scaled_by_its_peak():
+    def planned(rate):
+        schedule = keras.optimizers.schedules.CosineDecay(0.0, 8, warmup_target=rate, warmup_steps=2)
+        return lambda: build(keras.optimizers.SGD(schedule))
+
+    task = a_task(planned(0.5))
+    trainer = Trainer(task, None, 0)
+    expected = curve_of(a_task(planned(0.1)).model(1), task)
+    np.testing.assert_allclose(run(trainer, 0.1, 1), expected, rtol=1e-5)
+
+
+def test_a_given_schedule_gets_the_peak_and_the_updates(backend):
+    asked = []
+
+    def one_cycle(peak, steps):
+        asked.append((peak, steps))
+        return OneCycle(peak, steps)
+
+    trainer = Trainer(a_task(lambda: build(keras.optimizers.SGD(7.0))), one_cycle, 0)
+    run(trainer, 0.1, 0)
+    for rate, seed in TRIALS:
+        task = a_task(lambda rate=rate: build(keras.optimizers.SGD(OneCycle(rate, 12))))
+        expected = curve_of(task.model(seed), task)
+        Counted.traces = 0
+        np.testing.assert_allclose(run(trainer, rate, seed), expected, rtol=1e-5)
+        assert backend == "torch" or Counted.traces == 0
+    assert asked == [(0.1, 12), (0.05, 12), (0.01, 12)]  # 64 rows in batches of 12 are six steps
+
+
+def test_lengths_in_epochs_and_fractions_are_known():
+    trainer = Trainer(a_task(), lambda peak, steps: Cosine(peak, Fraction(1)).warmed_up(Epochs(1)), 0)
+    shares = [float(share) for share in trainer.shape().split()]
+    assert max(shares) == 1
+    assert shares[0] < 0.5
+
+
+def test_a_divergence_ends_the_training():
+    task = a_linear_task(epochs=30)
+    trainer = Trainer(task, None, 0)
+    outcome = trainer.run(1e3, 0, Course("loss"))
+    assert outcome.diverged
+    assert len(outcome.curve) < 20
+    assert np.isnan(outcome.curve[-1])
+    assert outcome.value(False) == np.inf
+    assert outcome.value(True) == -np.inf
+    assert run(trainer, 0.1, 0, "loss")[-1] < 1e-3  # nothing of it is left
+
+
+def test_a_model_that_changes_from_call_to_call_is_refused():
+    sizes = iter([3, 4])
+
+    def changing():
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(next(sizes)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        return model
+
+    trainer = Trainer(a_task(changing), None, 0)
+    with pytest.raises(ValueError, match="same network and optimizer at every call"):
+        run(trainer, 0.1, 0)
+
+
+def test_what_is_not_reported_cannot_be_monitored():
+    with pytest.raises(ValueError, match=r"monitor='val_accuracy' is not among.*val_loss"):
+        run(Trainer(a_task(), None, 0), 0.1, 0, "val_accuracy")
+
+
+def test_a_schedule_that_is_zero_has_no_peak():
+    task = a_task(lambda: build(keras.optimizers.SGD(keras_lr.schedules.Constant(0.0))))
+    with pytest.raises(ValueError, match="no peak to scale"):
+        Trainer(task, None, 0)
