@@ -5,7 +5,7 @@
 Dense nets on small data, all of `TASKS` where none are named: the mean over seeds of the loss on all training rows
 after so many epochs in batches of 32, weights at rest. The workloads of `other_workloads.py` and `unseen_workloads.py`
 may be named too: for those it is the validation loss after the steps of the workload. The last columns are the search
-with a horizon, and with a cap of length 5 that does not fall.
+with a horizon, and both with a cap of length 5.
 """
 
 import argparse
@@ -67,13 +67,14 @@ def workload(name, epochs):
     return Workload(name, lambda: Data(x, y, x, y), task.build, BATCH_SIZE, epochs * (len(y) // BATCH_SIZE), task.loss)
 
 
-def contenders(steps):
+def contenders(steps, ratio):
     return {
-        "GradientOnly()": GradientOnly(),
+        "GradientOnly()": GradientOnly(max_update_ratio=ratio),
         "SGD": keras.optimizers.SGD(),
         "Adam": keras.optimizers.Adam(),
-        "with a horizon": GradientOnly(decay_steps=steps),
+        "with a horizon": GradientOnly(max_update_ratio=ratio, decay_steps=steps),
         "cap of 5": GradientOnly(max_update_norm=5.0),
+        "with a horizon, cap of 5": GradientOnly(max_update_norm=5.0, decay_steps=steps),
     }
 
 
@@ -97,10 +98,11 @@ if __name__ == "__main__":
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--ratio", type=float, default=GradientOnly().max_update_ratio)
     arguments = parser.parse_args()
-    print("| task |", " | ".join(contenders(1)), "|", flush=True)
+    print("| task |", " | ".join(contenders(1, arguments.ratio)), "|", flush=True)
     for name in arguments.tasks.split(","):
         task = workload(name, arguments.epochs)
-        entrants = contenders(task.steps).values()
+        entrants = contenders(task.steps, arguments.ratio).values()
         means = [np.mean(list(final_losses(task, optimizer, arguments.seeds))) for optimizer in entrants]
         print(f"| {name} |", " | ".join(f"{mean:.3g}" for mean in means), "|", flush=True)

@@ -25,9 +25,10 @@ from workloads import WORKLOADS
 
 from keras_lr.line_search._dynamic import Decision, Search
 from keras_lr.optimizers import AdagradDirection, AdamDirection, GradientOnly, RMSpropDirection
+from keras_lr.optimizers._across_batches import STEPS_AT_THE_START
 from keras_lr.schedules import Constant
 
-DECAYS = {"linear": lambda t: 1.0 - t / len(t), "root": lambda t: 1.0 / np.sqrt(1.0 + t)}
+DECAYS = {"linear": lambda t: 1.0 - t / len(t), "root": lambda t: 1.0 / np.sqrt(1.0 + t / STEPS_AT_THE_START)}
 STARTS = [10.0**power for power in range(-8, 9, 2)]
 
 

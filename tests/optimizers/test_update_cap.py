@@ -51,9 +51,9 @@ def norm(weights):
 @pytest.mark.parametrize(
     ("arguments", "fall"),
     [
-        ({}, 0.3 / np.sqrt(1 + STEPS)),
-        ({"max_update_ratio": 0.1}, 0.1 / np.sqrt(1 + STEPS)),
-        ({"decay_steps": 25}, 0.3 * (1 - STEPS / 25)),
+        ({}, 0.1 / np.sqrt(1 + STEPS / 10)),
+        ({"max_update_ratio": 0.5}, 0.5 / np.sqrt(1 + STEPS / 10)),
+        ({"decay_steps": 25}, 0.1 * (1 - STEPS / 25)),
         ({"max_update_ratio": schedules.Constant(0.2)}, np.full(20, 0.2)),
         ({"max_update_ratio": schedules.Constant(0.2), "decay_steps": 25}, 0.2 * (1 - STEPS / 25)),
     ],
@@ -74,7 +74,7 @@ def test_update_norm_takes_the_place_of_the_ratio_and_stays(cap):
 def test_weights_that_are_all_zero_count_as_length_one():
     zeros = [np.zeros(shape, "float32") for shape in SHAPES]
     lengths = lengths_of_updates(at_the_cap(), zeros)
-    np.testing.assert_allclose(lengths, 0.3 / np.sqrt(1 + STEPS), rtol=1e-4)
+    np.testing.assert_allclose(lengths, 0.1 / np.sqrt(1 + STEPS / 10), rtol=1e-4)
 
 
 def test_a_change_of_unit_changes_nothing():

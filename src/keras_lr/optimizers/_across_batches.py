@@ -22,6 +22,9 @@ from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._directions import Direction
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 
+STEPS_AT_THE_START = 10.0
+"""After so many steps a cap that falls without a horizon, as 1/√(1 + t/10), begins to be short; by experiment."""
+
 _POSITION = Search._fields.index("position")
 _ACCEPTED = Search._fields.index("accepted_step_size")
 
@@ -34,7 +37,7 @@ class AcrossBatches(GlobalOptimizer):
     Args:
         direction: Along what to search, a value of `keras_lr.optimizers._directions`.
         max_update_ratio: The cap: the largest length of one update, as a fraction of the length of all weights at the
-            start. A float, which falls as 1/√(t + 1) where there is no horizon, or a schedule.
+            start. A float, which falls as 1/√(1 + t/10) where there is no horizon, or a schedule.
         max_update_norm: A cap in the unit of the weights in its place, a float or a schedule; None: the ratio holds.
         decay_steps: The horizon, over which the cap falls linearly to 0.
         initial_step: The very first trial, in units of the direction.
@@ -160,7 +163,7 @@ class AcrossBatches(GlobalOptimizer):
         if self.decay_steps is not None:
             cap = cap * ops.maximum(1.0 - self.count() / self.decay_steps, 0.0)
         elif relative and not callable(given):
-            cap = cap * ops.rsqrt(self.count() + 1.0)
+            cap = cap * ops.rsqrt(1.0 + self.count() / STEPS_AT_THE_START)
         return cap * multiplier
 
     def _initial_norm(self, x: Tensors, search: Search) -> Any:
