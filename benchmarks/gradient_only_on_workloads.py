@@ -101,7 +101,7 @@ class Runner:
         }
 
 
-def defaults(names, seeds):
+def defaults(names, seeds, _):
     """Caps along the default direction and one along two others, beside the baseline, with and without a horizon."""
     rule, ratios = GradientOnly().rule, (0.05, 0.1, 0.2, 0.3, 0.5)
     tried = [(rule, RMSpropDirection(), ratios), (AtTheCap(), RMSpropDirection(), ratios)]
@@ -115,13 +115,13 @@ def defaults(names, seeds):
                         yield tell(name, rule, direction, ratio, decay, 1e-4, seed, runner)
 
 
-def starts(names, seeds):
+def starts(names, seeds, ratio):
     """First steps over 16 decades at the default; the baseline, which knows no first step; both without a horizon.
 
     At the beginning every entry of u is of size √10, so that first steps of 1 and more are cut to the cap: one run.
     """
     default = GradientOnly()
-    ratio, direction = default.max_update_ratio, default.direction
+    direction = default.direction
     tried = {"linear": [start for start in STARTS if start <= 1.0], "root": [default.initial_step]}
     for name in names:
         for rule, by_decay in ((default.rule, tried), (AtTheCap(), {key: [1.0] for key in DECAYS})):
@@ -143,7 +143,8 @@ if __name__ == "__main__":
     parser.add_argument("study", choices=["defaults", "starts"])
     parser.add_argument("--workloads", nargs="*", default=list(WORKLOADS), choices=list(WORKLOADS))
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--ratio", type=float, default=GradientOnly().max_update_ratio, help="of the starts")
     arguments = parser.parse_args()
     study = {"defaults": defaults, "starts": starts}[arguments.study]
-    for row in study(arguments.workloads, arguments.seeds):
+    for row in study(arguments.workloads, arguments.seeds, arguments.ratio):
         print(json.dumps(row), flush=True)
