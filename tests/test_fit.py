@@ -239,14 +239,36 @@ def test_targets_in_their_own_unit_are_learnt(momentum):
     assert result.history["loss"][-1] < 0.05 * prices.var()
 
 
-def test_a_method_that_finds_the_rate_itself_is_scheduled_and_not_raced():
+@pytest.mark.parametrize("name", ["Prodigy", "Mechanic"])
+def test_a_method_that_finds_the_rate_itself_is_scheduled_and_not_raced(name):
     keras.utils.set_random_seed(0)
+    method = getattr(keras_lr.optimizers, name)
+    optimizer = method(keras.optimizers.Adam(1.0)) if name == "Mechanic" else method()
     model = keras.Sequential([keras.Input((10,)), layers.Dense(16, activation="tanh"), layers.Dense(1)])
-    model.compile(keras_lr.optimizers.Prodigy(), loss="mse")
+    model.compile(optimizer, loss="mse")
     x = np.random.default_rng(0).normal(size=(512, 10)).astype("float32")
     result = keras_lr.fit(model, x, x[:, :1], epochs=20, batch_size=32, verbose=0)
     assert (result.learning_rate, result.race.total_steps) == (1.0, 0)
     assert result.history["loss"][-1] < 0.02 * result.history["loss"][0]
+
+
+@pytest.mark.parametrize("name", ["Prodigy", "DAdaptSGD", "DoG", "DoWG", "Mechanic"])
+def test_the_factor_that_is_scheduled_moves_every_method_that_is_not_raced(name):
+    method = getattr(keras_lr.optimizers, name)
+    optimizer = method(keras.optimizers.SGD(1.0)) if name == "Mechanic" else method()
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile(optimizer, loss="mse")
+    x = np.random.default_rng(0).normal(size=(32, 2)).astype("float32")
+    optimizer.build(model.trainable_variables)
+    optimizer._learning_rate.assign(0.0)
+    before = [w.copy() for w in model.get_weights()]
+    model.fit(x, x[:, :1], epochs=3, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) == 0.0
+    optimizer._learning_rate.assign(1.0)
+    model.fit(x, x[:, :1], epochs=3, verbose=0)
+    assert not all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) > 0.0
 
 
 def test_mixed_precision():

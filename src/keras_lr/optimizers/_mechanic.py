@@ -140,16 +140,21 @@ class Mechanic(GlobalOptimizer):
 
     @property
     def learning_rate(self) -> Any:
-        """The effective rate: the inner optimizer's times s."""
-        rate = ops.cast(self.optimizer.learning_rate, "float32")
+        """The effective rate: the inner optimizer's times s, and times the factor that a schedule of `fit` puts on it."""
+        rate = ops.cast(self.optimizer.learning_rate, "float32") * self._factor
         return rate * ops.cast(self._numbers["scale"], "float32") if self.built else rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         if self.built and not callable(value):
             scale = ops.cast(self._numbers["scale"], "float32")
+            scale = scale * self._factor
             value = value / ops.where(scale > 0.0, scale, 1.0)
         self.optimizer.learning_rate = value
+
+    @property
+    def _factor(self) -> Any:
+        return ops.cast(self._get_current_learning_rate(), "float32")
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
