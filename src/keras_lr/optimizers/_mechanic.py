@@ -140,7 +140,7 @@ class Mechanic(GlobalOptimizer):
 
     @property
     def learning_rate(self) -> Any:
-        """The effective rate: the inner optimizer's times s, and times the factor that a schedule of `fit` puts on it."""
+        """The effective rate: the inner optimizer's times s, and times the factor of a schedule in `fit`."""
         rate = ops.cast(self.optimizer.learning_rate, "float32") * self._factor
         return rate * ops.cast(self._numbers["scale"], "float32") if self.built else rate
 
