@@ -17,10 +17,10 @@ def compiled():
     ("owner", "name", "used_in"),
     [
         (keras.Model, "_symbolic_build", "training/_borrow.py"),
-        (keras.Model, "make_train_function", "_backends/steps_*.py"),
+        (keras.Model, "make_train_function", "_backends/*/steps.py"),
         (keras.optimizers.Optimizer, "_untrack_variable", "training/_borrow.py"),
         (keras.optimizers.Optimizer, "_backend_update_step", "optimizers/_global.py"),
-        (EpochIterator, "_get_iterator", "_backends/steps_*.py"),
+        (EpochIterator, "_get_iterator", "_backends/*/steps.py"),
         (array_slicing, "train_validation_split", "training/_training_data.py"),
         (array_slicing, "convert_to_sliceable", "training/_training_data.py"),
     ],
@@ -48,7 +48,7 @@ def test_the_trainer_reads_its_step_anew_every_time():
             self.model.train_function = counted
 
     model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, verbose=0, callbacks=[Swap()])
-    assert len(calls) == 4, "fit no longer looks model.train_function up at every step: change _backends/steps_*.py"
+    assert len(calls) == 4, "fit no longer looks model.train_function up at every step: change _backends/*/steps.py"
 
 
 def test_arrays_have_an_adapter_that_knows_its_length():

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_lr._backends.ops.search_scalars import SMALL
 from keras_lr._backends.search_scalars import unpack
-from keras_lr._backends.search_scalars_ops import SMALL
 from keras_lr._backends.walks import leap, walk
 
 

@@ -9,7 +9,7 @@ BACKENDS = ("jax", "tensorflow", "torch")
 
 
 def module_of(verb: str) -> Any:
-    """Return the module `<verb>_<backend>` of this room.
+    """Return the file of this room that has a verb for the backend.
 
     Raises:
         ImportError: Keras runs on another backend.
@@ -20,4 +20,4 @@ def module_of(verb: str) -> Any:
             f"keras_lr runs on the backends {', '.join(BACKENDS)}; Keras runs on {backend!r}. "
             "Set KERAS_BACKEND before the first import of keras."
         )
-    return import_module(f"keras_lr._backends.{verb}_{backend}")
+    return import_module(f"keras_lr._backends.{backend}.{verb}")

@@ -15,17 +15,17 @@ Three rules make that possible:
 import keras
 
 if keras.backend.backend() == "torch":
-    from keras_lr._backends.lists_torch import *  # noqa: F403
+    from keras_lr._backends.torch.lists import *  # noqa: F403
 else:
-    from keras_lr._backends.lists_ops import *  # noqa: F403
+    from keras_lr._backends.ops.lists import *  # noqa: F403
 
     if keras.backend.backend() == "jax":
-        from keras_lr._backends.lists_jax import after as after
-        from keras_lr._backends.lists_jax import copy_where_ as copy_where_
-        from keras_lr._backends.lists_jax import dots_over_root as dots_over_root
-        from keras_lr._backends.lists_jax import once_known as once_known
-        from keras_lr._backends.lists_jax import parts as parts
-        from keras_lr._backends.lists_jax import swap_where_ as swap_where_
-        from keras_lr._backends.lists_jax import where_ as where_
+        from keras_lr._backends.jax.lists import after as after
+        from keras_lr._backends.jax.lists import copy_where_ as copy_where_
+        from keras_lr._backends.jax.lists import dots_over_root as dots_over_root
+        from keras_lr._backends.jax.lists import once_known as once_known
+        from keras_lr._backends.jax.lists import parts as parts
+        from keras_lr._backends.jax.lists import swap_where_ as swap_where_
+        from keras_lr._backends.jax.lists import where_ as where_
     if keras.backend.backend() == "tensorflow":
-        from keras_lr._backends.lists_tensorflow import dense as dense
+        from keras_lr._backends.tensorflow.lists import dense as dense

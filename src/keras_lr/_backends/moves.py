@@ -6,6 +6,6 @@ One verb. ``move_`` gives the new weights from those that the variables hold; th
 import keras
 
 if keras.backend.backend() == "tensorflow":
-    from keras_lr._backends.moves_tensorflow import move_ as move_
+    from keras_lr._backends.tensorflow.moves import move_ as move_
 else:
-    from keras_lr._backends.moves_ops import move_ as move_
+    from keras_lr._backends.ops.moves import move_ as move_

@@ -11,20 +11,20 @@ import keras
 from keras_lr.line_search._scalars import choose as choose
 
 if keras.backend.backend() == "torch":
-    from keras_lr._backends.search_scalars_torch import at_once as at_once
-    from keras_lr._backends.search_scalars_torch import either as either
-    from keras_lr._backends.search_scalars_torch import inner as inner
-    from keras_lr._backends.search_scalars_torch import pack as pack
-    from keras_lr._backends.search_scalars_torch import unpack as unpack
+    from keras_lr._backends.torch.search_scalars import at_once as at_once
+    from keras_lr._backends.torch.search_scalars import either as either
+    from keras_lr._backends.torch.search_scalars import inner as inner
+    from keras_lr._backends.torch.search_scalars import pack as pack
+    from keras_lr._backends.torch.search_scalars import unpack as unpack
 elif keras.backend.backend() == "jax":
-    from keras_lr._backends.search_scalars_jax import at_once as at_once
-    from keras_lr._backends.search_scalars_jax import pack as pack
-    from keras_lr._backends.search_scalars_ops import either as either
-    from keras_lr._backends.search_scalars_ops import inner as inner
-    from keras_lr._backends.search_scalars_ops import unpack as unpack
+    from keras_lr._backends.jax.search_scalars import at_once as at_once
+    from keras_lr._backends.jax.search_scalars import pack as pack
+    from keras_lr._backends.ops.search_scalars import either as either
+    from keras_lr._backends.ops.search_scalars import inner as inner
+    from keras_lr._backends.ops.search_scalars import unpack as unpack
 else:
-    from keras_lr._backends.search_scalars_ops import at_once as at_once
-    from keras_lr._backends.search_scalars_ops import pack as pack
-    from keras_lr._backends.search_scalars_ops import unpack as unpack
-    from keras_lr._backends.search_scalars_tensorflow import either as either
-    from keras_lr._backends.search_scalars_tensorflow import inner as inner
+    from keras_lr._backends.ops.search_scalars import at_once as at_once
+    from keras_lr._backends.ops.search_scalars import pack as pack
+    from keras_lr._backends.ops.search_scalars import unpack as unpack
+    from keras_lr._backends.tensorflow.search_scalars import either as either
+    from keras_lr._backends.tensorflow.search_scalars import inner as inner

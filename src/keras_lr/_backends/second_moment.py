@@ -6,6 +6,6 @@ One verb. ``over_root_`` gives the new second moment v and the direction u; the 
 import keras
 
 if keras.backend.backend() == "torch":
-    from keras_lr._backends.second_moment_torch import over_root_ as over_root_
+    from keras_lr._backends.torch.second_moment import over_root_ as over_root_
 else:
-    from keras_lr._backends.second_moment_ops import over_root_ as over_root_
+    from keras_lr._backends.ops.second_moment import over_root_ as over_root_

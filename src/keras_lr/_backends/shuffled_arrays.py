@@ -14,5 +14,5 @@ def shuffled_arrays(x: Any, y: Any, sample_weight: Any, *, class_weight: Any, ba
     """Return what `model.fit` takes as `x` instead of all that is given, or None where it needs no help."""
     if keras.backend.backend() != "tensorflow":
         return None
-    arrays = importlib.import_module("keras_lr._backends.shuffled_arrays_tensorflow").ShuffledArrays
+    arrays = importlib.import_module("keras_lr._backends.tensorflow.shuffled_arrays").ShuffledArrays
     return arrays(x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size, shuffle=True)

@@ -9,7 +9,7 @@ Each backend file offers the same verbs:
 
 from keras_lr._backends.choice import module_of
 
-backend = module_of("walk")
+backend = module_of("walks")
 
 walk = backend.walk
 leap = backend.leap

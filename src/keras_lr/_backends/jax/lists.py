@@ -12,8 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from keras_lr._backends import lists_ops
-from keras_lr._backends.search_scalars_ops import SMALL
+from keras_lr._backends.ops import lists
+from keras_lr._backends.ops.search_scalars import SMALL
 
 Tensors = list[Any]
 _WIDEST, _NARROWEST = 4096, 256  # of a row
@@ -23,7 +23,7 @@ _IN_ORDER = 8  # kernels of a computation that XLA runs one after the other, in 
 def where_(condition: Any, change: Callable[..., Tensors], a: Tensors, *others: Tensors) -> Tensors:
     """Return ``change(a, *others)`` where the scalar ``condition`` holds, else a. Nothing is computed otherwise."""
     if isinstance(condition, jax.core.Tracer):
-        return lists_ops.where_(condition, change, a, *others)
+        return lists.where_(condition, change, a, *others)
     return change(a, *others) if condition else a
 
 
@@ -35,7 +35,7 @@ def copy_where_(a: Tensors, b: Tensors, condition: Any) -> Tensors:
 def swap_where_(a: Tensors, b: Tensors, condition: Any) -> tuple[Tensors, Tensors]:
     """Return (b, a) where the scalar ``condition`` holds, else (a, b). Both may be consumed."""
     if isinstance(condition, jax.core.Tracer):
-        return lists_ops.swap_where_(a, b, condition)
+        return lists.swap_where_(a, b, condition)
     return (b, a) if condition else (a, b)
 
 
@@ -46,14 +46,14 @@ def parts(vector: Any, shapes: list[tuple[int, ...]]) -> Tensors:
     part takes to copy; those of a small computation it runs itself. A conditional is a computation of its own.
     """
     if not isinstance(vector, jax.core.Tracer) or jax.default_backend() != "cpu":
-        return lists_ops.parts(vector, shapes)
+        return lists.parts(vector, shapes)
     ends = list(itertools.accumulate(map(math.prod, shapes), initial=0))
     found: Tensors = []
     for first in range(0, len(shapes), _IN_ORDER):
         here = shapes[first : first + _IN_ORDER]
 
         def cut(vector: Any, here: list[tuple[int, ...]] = here, begin: int = ends[first]) -> Tensors:
-            return lists_ops.parts(vector[begin : begin + sum(map(math.prod, here))], here)
+            return lists.parts(vector[begin : begin + sum(map(math.prod, here))], here)
 
         found += jax.lax.cond(vector[0] > 0.0, cut, cut, vector)
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from keras_lr._backends.search_scalars_torch import SMALL
+from keras_lr._backends.torch.search_scalars import SMALL
 
 Tensors = list[Any]
 _BLOCK = 65536  # numbers; three arrays of them are 768 KiB

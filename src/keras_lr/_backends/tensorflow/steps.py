@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.trainers.epoch_iterator import EpochIterator
 
-from keras_lr._backends.steps_in_place import StepsInPlace
+from keras_lr._backends.in_place.steps import StepsInPlace
 
 
 class TrainingSteps(StepsInPlace):

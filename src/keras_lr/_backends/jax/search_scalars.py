@@ -12,7 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import keras
 
-from keras_lr._backends.search_scalars_ops import unpack
+from keras_lr._backends.ops.search_scalars import unpack
 
 
 def pack(scalars: list[Any], like: Any) -> Any:

@@ -5,14 +5,14 @@ from typing import Any
 
 import keras
 
-from keras_lr._backends.gradients_torch import draws_now
-from keras_lr._backends.watched_in_place import watched_in_place
+from keras_lr._backends.in_place import watched as in_place
+from keras_lr._backends.torch.gradients import draws_now
 
 
 def watched(
     model: keras.Model, train_function: Callable[..., Any], wanted: Callable[[], bool], seen: Callable[..., None]
 ) -> Callable[..., Any]:
     """See `watched`."""
-    return watched_in_place(
+    return in_place.watched(
         model, train_function, wanted, seen, copied=lambda value: value.detach().clone(), draws=draws_now
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_lr._backends.ops.search_scalars import SMALL
 from keras_lr._backends.search_scalars import inner
-from keras_lr._backends.search_scalars_ops import SMALL
 
 _PARTS = 8
 

@@ -9,7 +9,7 @@ import keras
 from keras.src.backend.config import is_nnx_enabled
 from keras.src.trainers.data_adapters import data_adapter_utils
 
-from keras_lr._backends.reports_jax import with_reports
+from keras_lr._backends.jax.reports import with_reports
 from keras_lr._backends.step_parts import Handed, reports_of
 
 Tensor = Any

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_lr._backends.watched_in_place import watched_in_place
+from keras_lr._backends.in_place import watched as in_place
 
 
 def watched(
@@ -14,4 +14,4 @@ def watched(
 ) -> Callable[..., Any]:
     """See `watched`."""
     # A variable's `value` is the variable itself.
-    return watched_in_place(model, train_function, wanted, seen, copied=tf.identity, draws=lambda: None)
+    return in_place.watched(model, train_function, wanted, seen, copied=tf.identity, draws=lambda: None)

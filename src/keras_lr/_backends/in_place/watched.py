@@ -9,7 +9,7 @@ from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps_interface import Parts
 
 
-def watched_in_place(
+def watched(
     model: keras.Model,
     train_function: Callable[..., Any],
     wanted: Callable[[], bool],

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from keras_lr._backends.search_scalars_ops import SMALL, inner
+from keras_lr._backends.ops.search_scalars import SMALL, inner
 
 _WIDEST, _NARROWEST = 4096, 256  # of a row; in narrower ones the loop costs more than the second pass
 

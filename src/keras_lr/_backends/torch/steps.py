@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from keras.src.backend.torch.trainer import TorchEpochIterator
 
-from keras_lr._backends.steps_in_place import StepsInPlace
+from keras_lr._backends.in_place.steps import StepsInPlace
 
 
 class TrainingSteps(StepsInPlace):

@@ -1,0 +1,1 @@
+"""What TensorFlow and PyTorch have in common: variables that are assigned in place."""
