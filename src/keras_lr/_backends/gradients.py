@@ -8,7 +8,6 @@ Each backend file offers the same verbs:
 `train_step(model, make_batch, *arguments)`: Keras' training step, with a batch handed to the optimizer.
 `refuse(model)`: raise a ValueError where this backend's `fit` would not run `train_step` as written.
 `replay(draws)`: a context in which layers draw from the backend's own generator what they drew before.
-`RECYCLES`: whether an optimizer variable that is overwritten at every step saves memory traffic.
 """
 
 from keras_lr._backends.choice import module_of
@@ -21,4 +20,3 @@ hessian_vector = backend.hessian_vector
 train_step = backend.train_step
 refuse = backend.refuse
 replay = backend.replay
-RECYCLES = backend.RECYCLES

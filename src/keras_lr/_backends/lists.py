@@ -21,6 +21,7 @@ else:
 
     if keras.backend.backend() == "jax":
         from keras_lr._backends.jax.lists import after as after
+        from keras_lr._backends.jax.lists import computed as computed
         from keras_lr._backends.jax.lists import copy_where_ as copy_where_
         from keras_lr._backends.jax.lists import dots_over_root as dots_over_root
         from keras_lr._backends.jax.lists import once_known as once_known

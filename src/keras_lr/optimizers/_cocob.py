@@ -9,7 +9,8 @@ from typing import Any
 import keras
 
 from keras_lr._backends import lists
-from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors, refuse_weight_decay
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+from keras_lr.optimizers._refused_arguments import refuse_weight_decay
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -64,8 +65,9 @@ class COCOB(GlobalOptimizer):
         state.largest = lists.maximum_(state.largest, size)
         state.sum_of_sizes = lists.add_(state.sum_of_sizes, size)
         state.bet = lists.add_(state.bet, g, -1.0)
-        gained = lists.add_(lists.copy(x), state.start, -1.0)
+        gained = lists.add_(x, state.start, -1.0)
         state.reward = lists.clip_(lists.addcmul_(state.reward, g, gained, -1.0), low=0.0)
+        state.reward = lists.computed(state.reward)
         wealth = lists.add_(lists.copy(state.reward), state.largest)
         held = lists.maximum_(
             lists.add_(lists.copy(state.sum_of_sizes), state.largest),

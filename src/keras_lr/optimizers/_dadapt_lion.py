@@ -70,6 +70,7 @@ class DAdaptLion(EstimatingOptimizer):
         found = d * rate
         state.scale = d
         direction = lists.sign_(lists.lerp_(lists.copy(state.momentum), g, 1 - self.beta_1))
+        direction = lists.computed(direction)
         agreed = lists.dots(direction, state.pull)
         state.momentum, state.pull = lists.once_known(agreed, state.momentum, state.pull)
         x = lists.add_(self.decay_(x, state, found), direction, -found)

@@ -9,13 +9,15 @@ around it (loss scaling, accumulation, clipping, constraints, the average of wei
 import math
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_lr._backends import lists
+from keras_lr._backends.memory import overwrite
+from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.optimizers._packing import Packing
 from keras_lr.optimizers._slots import Slots
 
@@ -23,7 +25,7 @@ Tensors = list[Any]
 State = SimpleNamespace
 
 
-class GlobalOptimizer(keras.optimizers.Optimizer):
+class GlobalOptimizer(LendingOptimizer):
     """Base of optimizers that look at all gradients before they move any variable.
 
     A subclass says what it remembers (``build_state``) and how it steps (``step``), in the vocabulary of
@@ -72,7 +74,9 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
             state: what was declared, by name: a scalar of shape ``()``, a vector of shape ``(n,)``, or a
                 list of n tensors. ``state.scale`` is to be set to the rate found, per unit of ``rate``.
                 ``state.multiplier`` and ``state.factors`` make ``rate``; ``state.variables`` and
-                ``state.gradients`` are the model's, one by one.
+                ``state.gradients`` are the model's, one by one. ``state.passing`` may be set to a list that is
+                computed from the gradients, when they are needed no more, and is itself needed in this step alone:
+                it gets their memory (``memory.overwrite``).
             rate: the multiplier at this step, of shape ``()``; of shape ``(n,)`` where ``PerLayer`` gives
                 variables factors of their own. Whatever moves a variable is to be proportional to it.
 
@@ -161,6 +165,15 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         self._slots = Slots(packing, self.compute_dtype)
         self.add_scalar("scale", 1.0)
         self.build_state()
+        shapes = [packing.shape(group) for group in packing.groups]
+        self._lent = self.lend(shapes, lambda i: self._add_tensor(packing.groups[i], "gradient", 0.0, 1))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Rebuild from ``get_config``; it may be built before its model is attached."""
+        made: Self = super().from_config(config, custom_objects=custom_objects)
+        made.restored = True
+        return made
 
     @lists.without_gradients
     def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
@@ -177,8 +190,11 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
         x = self.resume_(packing.pack(lists.read(variables, self.compute_dtype)), g, state)
         self._remember_start(x, state, present, lists.after(ops.equal(self.iterations, 0), g))
         x = self.step(x, g, state, rate)
+        passing = vars(state).pop("passing", g)
         self._write(before, state, present)
         lists.write(variables, packing.unpack(x))
+        if packing is self._slots.packing:
+            overwrite(list(self._lent.values()), [passing[i] for i in self._lent])
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
         """Leave the weights alone: decay is the method's own, at the rate that it finds (``decay_``)."""
@@ -277,23 +293,3 @@ class GlobalOptimizer(keras.optimizers.Optimizer):
 def _filled(initial: float | Sequence[float]) -> keras.initializers.Initializer:
     # A Python float would be rounded to single precision by TensorFlow before it becomes a float64.
     return keras.initializers.Constant(np.asarray(initial, np.float64))
-
-
-def refuse_weight_decay(name: str, arguments: dict[str, Any]) -> None:
-    """Refuse ``weight_decay`` for a method whose point is made of its start and its gradients alone."""
-    if arguments.get("weight_decay"):
-        raise ValueError(
-            f"{name} makes each point of its start and the sum of its gradients, which decoupled weight decay "
-            f"would contradict; received weight_decay={arguments['weight_decay']}. Use "
-            "kernel_regularizer=keras.regularizers.L2(...) in the layers instead."
-        )
-
-
-def refuse_clipping(name: str, arguments: dict[str, Any]) -> None:
-    """Refuse clipping for a method that compares the loss with its gradient."""
-    for clipping in ("clipnorm", "global_clipnorm", "clipvalue"):
-        if arguments.get(clipping) is not None:
-            raise ValueError(
-                f"{name} compares the loss with its gradient, which clipping parts from each other; received "
-                f"{clipping}={arguments[clipping]}. Leave it out: the step is bounded as it is."
-            )

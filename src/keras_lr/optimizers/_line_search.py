@@ -1,25 +1,25 @@
 """`LineSearch`: how far by a search, which way by the gradient or by any Keras optimizer."""
 
-import math
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
-from keras_lr._backends import gradients, lists
+from keras_lr._backends import lists
+from keras_lr._backends.memory import overwrite
 from keras_lr._backends.search_scalars import at_once, inner, pack, unpack
 from keras_lr._backends.walks import leap, steer
 from keras_lr.line_search import Accepted, Backtracking, EachStep, Line, Point, Rule, Status
 from keras_lr.line_search._conditions import descends
 from keras_lr.line_search._scalars import alike, is_finite, like, sqrt, where
 from keras_lr.optimizers._batch import Batch, batch_at_hand, require_attached
+from keras_lr.optimizers._lending import LendingOptimizer
 
 Tensor = Any
 Tensors = list[Any]
 
 REPORTED = ("alpha", "evaluations", "search_status")  # the first of the optimizer's numbers
 OWN = 5  # numbers before those of the rule: REPORTED, directions replaced, and the length of the step before
-LARGE = 1_000_000  # weights from which on fresh memory for the gradient costs more than one more variable each
 STEEPEST_COSINE = -1e-3  # a direction that makes a wider angle with the negative gradient hardly descends
 
 
@@ -44,7 +44,7 @@ class Plan(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
-class LineSearch(keras.optimizers.Optimizer):
+class LineSearch(LendingOptimizer):
     """Train with a step that a search finds on the batch at hand: x ← x + α·d.
 
     The model has to be attached: `model.compile(optimizer=LineSearch(...), ...)`, `keras_lr.attach(model)`,
@@ -67,8 +67,8 @@ class LineSearch(keras.optimizers.Optimizer):
             `gradient_accumulation_steps`, `ema_overwrite_frequency`; a model with constraints on its weights.
 
     Costs:
-        A norm of the gradient, what the search evaluates, and on JAX memory for one more set of weights, in which the
-        gradient is stored (it needs no other then).
+        A norm of the gradient, what the search evaluates, and on a CPU with JAX, from a million weights on, memory
+        for one more set of weights, in which the gradient is stored (it needs no other then).
 
     Example:
         >>> import keras, keras_lr, numpy as np
@@ -115,9 +115,13 @@ class LineSearch(keras.optimizers.Optimizer):
             shape=(len(initial),), dtype="float32", initializer=initial_values(initial), name="numbers"
         )
         self.logged_variables = {name: (self._numbers, i) for i, name in enumerate(REPORTED)}
-        size = sum(math.prod(v.shape) for v in variables)
-        keeps = self.rule.looks_back or (gradients.RECYCLES and size >= LARGE)
-        self._heading = [self.add_variable_from_reference(v, name="heading") for v in variables] if keeps else []
+
+        def heading(i: int) -> Any:
+            return self.add_variable_from_reference(variables[i], name="heading")
+
+        back = self.rule.looks_back
+        self._heading = [heading(i) for i in range(len(variables))] if back else []
+        self._lent = {} if back else self.lend([v.shape for v in variables], heading)
         if self.direction is not None:
             self.direction.build(variables)
 
@@ -130,11 +134,6 @@ class LineSearch(keras.optimizers.Optimizer):
     def replaced(self) -> int:
         """How many directions did not descend and were replaced by the negative gradient."""
         return int(ops.convert_to_numpy(self._numbers)[3])
-
-    @property
-    def overwritten_variables(self) -> list[keras.Variable]:
-        """Variables whose value is not needed: their memory takes the gradient."""
-        return [] if self.rule.looks_back else self._heading
 
     @property
     def learning_rate(self) -> Any:
@@ -187,6 +186,7 @@ class LineSearch(keras.optimizers.Optimizer):
         lists.write([self._numbers], [pack([*own, *memory], kept)])
         if self._heading:
             lists.write(self._heading, direction)
+        overwrite(list(self._lent.values()), [direction[i] for i in self._lent])
 
     def _plan(self, loss: Any, numbers: list[Any], square: Any, slope: Any = None, length: Any = None) -> "Plan":
         """Return what is known before the loss is asked for anywhere else.

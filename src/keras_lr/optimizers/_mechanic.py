@@ -10,7 +10,8 @@ import keras
 from keras import ops
 
 from keras_lr._backends import lists
-from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors, refuse_weight_decay
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+from keras_lr.optimizers._refused_arguments import refuse_weight_decay
 
 CHANGES_THE_GRADIENT = (
     "clipnorm",
@@ -103,12 +104,13 @@ class Mechanic(GlobalOptimizer):
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         total = ops.sum(state.scales)
-        displacement = lists.scale_(lists.add_(lists.copy(x), state.start, -1.0), 1.0 / (total + self.epsilon))
+        unit = 1.0 / (total + self.epsilon)
         size = ops.sqrt(ops.sum(lists.squares(g)) / (ops.sum(lists.squares(x)) + self.epsilon**2))
-        agreed = ops.sum(lists.dots(g, displacement))
-        agreed = agreed + self.mechanic_decay * total * size * ops.sum(lists.dots(x, displacement))
-        state.scales = self.bet(agreed, state)
+        decayed = lists.add_(lists.copy(g), x, self.mechanic_decay * total * size)
+        agreed = ops.sum(lists.dots(decayed, x, minus=state.start))
+        state.scales = self.bet(agreed * unit, state)
         state.scale = ops.sum(state.scales)
+        displacement = lists.scale_(lists.add_(lists.copy(x), state.start, -1.0), unit)
         displacement = lists.add_(displacement, self.proposal(x, state), rate)
         return lists.add_(lists.copy(state.start), displacement, state.scale)
 

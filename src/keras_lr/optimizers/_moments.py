@@ -26,4 +26,5 @@ def adam_direction(g: Tensors, state: State, beta_1: float, beta_2: float, epsil
     state.mean_square = lists.addcmul_(state.mean_square, g, g, 1.0 - beta_2)
     root = ops.sqrt(gathered(beta_2, steps))
     scaled = lists.under_(lists.root(state.mean_square, root * epsilon), state.mean)
+    state.passing = scaled
     return lists.scale_(scaled, root / gathered(beta_1, steps))

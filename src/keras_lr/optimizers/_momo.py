@@ -12,8 +12,9 @@ from keras import ops
 from keras_lr._backends import lists
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._estimate import check_betas, quotient
-from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors, refuse_clipping
+from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._moments import gathered
+from keras_lr.optimizers._refused_arguments import refuse_clipping
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -185,6 +186,7 @@ class MoMoAdam(MoMo):
         # d / (√(v / w) + ε) = √w d / (√v + √w ε)
         root = ops.sqrt(gathered(self.beta_2, self.count() + 1.0))
         scaled = lists.under_(lists.root(state.mean_square, root * self.epsilon), state.mean)
+        state.passing = scaled
         norm = root * ops.sum(lists.dots(state.mean, scaled))
         step = self.polyak(x, state, norm, gathered(self.beta, self.count() + 1.0))
         x = lists.add_(x, scaled, -step * root * state.factors)

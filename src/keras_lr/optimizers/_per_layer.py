@@ -12,10 +12,11 @@ import keras
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._batch import innermost
 from keras_lr.optimizers._global import GlobalOptimizer
+from keras_lr.optimizers._lending import LendingOptimizer
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
-class PerLayer(keras.optimizers.Optimizer):
+class PerLayer(LendingOptimizer):
     """Multiply the rate of an optimizer by a factor of its own for each layer; 0 freezes.
 
     Args:

@@ -188,7 +188,8 @@ class ScheduleFreeAdamW(ScheduleFree):
         state.mean_square = lists.addcmul_(state.mean_square, g, g, 1.0 - self.beta_2)
         # g / (√(v / w) + ε) = √w g / (√v + √w ε): the correction is a number, not a pass over the weights.
         root = ops.sqrt(gathered(self.beta_2, self.count() + 1.0))
-        return lists.scale_(lists.under_(lists.root(state.mean_square, root * self.epsilon), g), root)
+        state.passing = lists.under_(lists.root(state.mean_square, root * self.epsilon), g)
+        return lists.scale_(state.passing, root)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_2": self.beta_2, "epsilon": self.epsilon}

@@ -13,8 +13,9 @@ from keras import ops
 from keras_lr._backends import lists
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._estimate import check_betas, quotient
-from keras_lr.optimizers._global import State, Tensors, refuse_clipping
+from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import adam_direction
+from keras_lr.optimizers._refused_arguments import refuse_clipping
 from keras_lr.optimizers._schedule_free import ScheduleFree
 
 
@@ -100,6 +101,7 @@ class ScheduleFreePlus(ScheduleFree):
         return ops.where(follows, ops.ones_like(share), share)
 
     def direction(self, g: Tensors, state: State) -> Tensors:
+        (g,) = lists.once_known(state.scale, g)
         return adam_direction(g, state, self.beta_1, self.beta_2, self.epsilon, self.count() + 1.0)
 
     def decay(self, state: State) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from keras_lr.optimizers._batch import innermost
+from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.schedules import OneCycle, OneCycleThreePhase, Schedule
 from keras_lr.schedules._composition import as_schedule
 
@@ -36,7 +37,7 @@ class _Hyperparameter(keras.Variable):
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
-class Scheduled(keras.optimizers.Optimizer):
+class Scheduled(LendingOptimizer):
     """Put hyperparameters of an optimizer on schedules, effective inside the compiled step.
 
     ``Scheduled(SGD(0.1, momentum=0.9), momentum=schedule)`` is SGD with the momentum ``schedule(t)`` at update t.

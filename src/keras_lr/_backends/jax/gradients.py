@@ -15,8 +15,6 @@ from keras_lr._backends.step_parts import Handed, reports_of
 Tensor = Any
 Values = list[Any]
 
-RECYCLES = True  # state is donated: a variable that is overwritten lends its memory to the gradient
-
 
 def loss_and_gradient(loss: Callable[[Values], Tensor], values: Values) -> tuple[Tensor, Values]:
     """See `gradients`."""
@@ -53,8 +51,6 @@ def train_step(
     """See `gradients`."""
     trainable, non_trainable, optimizer_variables, metrics = state
     x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
-    current = {id(v): value for v, value in zip(model.optimizer.variables, optimizer_variables, strict=True)}
-    x = _after_reading([current[id(v)] for v in getattr(innermost, "overwritten_variables", ())], x)
     gradient_of = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
     (_, aux), gradients = gradient_of(
         trainable,
@@ -73,13 +69,3 @@ def train_step(
     new = {id(v): value for v, value in zip(model.optimizer.variables, optimizer_variables, strict=True)}
     logs = with_reports(logs, reports_of(innermost), new)
     return logs, (trainable, new_non_trainable, optimizer_variables, new_metrics)
-
-
-def _after_reading(overwritten: Values, x: Any) -> Any:
-    """Return `x`, to be used after a number of each donated value was read.
-
-    A donated argument that nobody reads is dropped by `jit`, and its memory cannot take the gradient. With 10 million
-    weights the fresh 40 MB, which the system has to hand out page by page, would cost as much as a forward pass.
-    """
-    numbers = [v[(0,) * v.ndim] for v in overwritten if v.size]
-    return jax.lax.optimization_barrier((x, numbers))[0] if numbers else x

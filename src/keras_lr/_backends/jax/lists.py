@@ -74,6 +74,12 @@ def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
     return tuple([x + zero for x in a] for a in lists)
 
 
+def computed(a: Tensors) -> Tensors:
+    """Return a, which is computed once, before what is computed from it."""
+    one = 1.0 + _zero([a[0].reshape(-1)[0]])
+    return [x / one for x in a]
+
+
 def dots_over_root(a: Tensors, b: Tensors, v: Tensors, epsilon: float) -> Any:
     """⟨aᵢ, bᵢ / (√vᵢ + epsilon)⟩ for each variable: shape ``(n,)``. By rows, or XLA would write arrays of epsilons."""
     return jnp.stack([_by_rows(lambda x, y, z: x * y / (jnp.sqrt(z) + epsilon), *t) for t in zip(a, b, v, strict=True)])

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from keras_lr._backends import lists
+from keras_lr._backends.ops import lists
 from keras_lr._backends.ops.search_scalars import SMALL
 from keras_lr._backends.ops.walks import Tensor, Tensors, line_from_first_trial
 from keras_lr.line_search import Walk

@@ -14,8 +14,6 @@ from keras_lr._backends.step_parts import Handed, reports_of
 Tensor = Any
 Values = list[Any]
 
-RECYCLES = False
-
 
 def loss_and_gradient(loss: Callable[[Values], Tensor], values: Values) -> tuple[Tensor, Values]:
     """See `gradients`."""

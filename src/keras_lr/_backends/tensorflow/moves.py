@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_lr._backends import lists
+from keras_lr._backends.ops import lists
 
 Tensors = list[Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_lr._backends.ops.search_scalars import SMALL
-from keras_lr._backends.search_scalars import inner
+from keras_lr._backends.tensorflow.search_scalars import inner
 
 _PARTS = 8
 

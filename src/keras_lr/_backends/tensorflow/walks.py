@@ -4,9 +4,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_lr._backends import lists
+from keras_lr._backends.ops import lists
 from keras_lr._backends.ops.walks import Tensor, Tensors, line_from_first_trial
-from keras_lr._backends.search_scalars import either
+from keras_lr._backends.tensorflow.search_scalars import either
 from keras_lr.line_search import Walk
 
 

@@ -109,6 +109,11 @@ def after(number: Any, a: Tensors) -> Any:
     return number
 
 
+def computed(a: Tensors) -> Tensors:
+    """Return a, which is computed once, before what is computed from it."""
+    return a
+
+
 def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
     """Return the lists, to be overwritten only when ``number``, which was computed from them, is known."""
     return lists

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from keras_lr._backends import lists
+from keras_lr._backends.torch import lists
 from keras_lr.line_search import Line, Walk
 
 Tensors = list[Any]
