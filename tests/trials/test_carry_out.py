@@ -1,7 +1,10 @@
 """Trials in other processes: the same numbers, one compilation a process, and what cannot travel is said."""
 
+import random
+import sys
 import threading
 import time
+import types
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -63,11 +66,26 @@ class Alone:
 
 
 @pytest.mark.numpy_only
-def test_a_worker_with_several_threads_runs_one_trial_at_a_time(backend):
+def test_a_worker_with_several_threads_runs_one_trial_at_a_time():
     work = Alone()
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda trial: _there("token", backend, {}, work, trial), range(8)))
+        list(threads.map(lambda trial: _there("token", keras.backend.backend(), {}, work, trial), range(8)))
     assert work.most == 1
+
+
+@pytest.mark.numpy_only
+def test_what_dask_draws_beside_a_trial_is_not_drawn_from_pythons_generator(monkeypatch):
+    sizeof = types.ModuleType("dask.sizeof_of_a_test")
+    exec("import random\ndef draw(): return random.sample(range(100), 3)", vars(sizeof))
+    monkeypatch.setitem(sys.modules, sizeof.__name__, sizeof)
+    random.seed(0)
+    before = random.getstate()
+    sizeof.draw()
+    assert random.getstate() != before
+    random.setstate(before)
+    _there("token", keras.backend.backend(), {}, Alone(), 0)
+    sizeof.draw()
+    assert random.getstate() == before
 
 
 def test_dask_gives_the_numbers_of_this_process(tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import random
 import sys
 import threading
 import time
@@ -124,12 +125,24 @@ def _there(token: str, backend: str, settings: dict[str, Any], work: Work, trial
             f"The sweep runs on {backend}, but this worker's Keras on {keras.backend.backend()}. Set KERAS_BACKEND in "
             "the environment in which the workers start."
         )
+    _leave_python_its_generator()
     with _one_at_a_time:
         for name, value in settings.items():
             getattr(keras.config, name)(value)
         if _kept is None or _kept[0] != token:
             _kept = (token, work)
         return trial, _kept[1].run(trial)
+
+
+def _leave_python_its_generator() -> None:
+    """Give Dask a random generator of its own.
+
+    The thread in which a worker of Dask talks to the cluster draws from Python's generator (`dask.sizeof`), from which
+    Keras draws the seeds of layers, while a trial runs beside it: now and then a trial would begin with other weights.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("dask", "distributed", "tornado") and vars(module).get("random") is random:
+            module.__dict__["random"] = random.Random()
 
 
 class _Nowhere(io.RawIOBase):
