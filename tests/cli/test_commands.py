@@ -119,6 +119,17 @@ def test_sweep_trains_at_every_rate_and_seed_and_goes_on(folder, terminal):
     assert again in printed
 
 
+@pytest.mark.parametrize("command", ["sweep", "compare"])
+def test_a_storage_that_cannot_be_used_is_said_in_a_line(folder, terminal, command):
+    Path("notes.txt").write_text("no database\n" * 100)
+    for storage, message in [(".", "is a folder; name a file in it"), ("notes.txt", "file is not a database.")]:
+        status, printed, said = terminal(command, "problem.py", "--storage", storage)
+        assert (status, printed) == (2, "")
+        assert said.startswith(f"keras-lr: storage='{storage}'")
+        assert message in said
+        assert len(said.splitlines()) == 1
+
+
 def test_sweep_wants_numbers(folder, terminal):
     status, printed, said = terminal("sweep", "problem.py", "--rates", "low,high")
     assert (status, printed) == (2, "")

@@ -2,11 +2,13 @@
 
 import math
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,9 @@ import pytest
 from problems import a_linear_task, a_task
 
 import keras_lr
-from keras_lr.trials import _carry_out, _study
+from keras_lr.trials import _carry_out, _open_storage, _study
+from keras_lr.trials._compare import Run
+from keras_lr.trials._open_storage import StorageError
 from keras_lr.trials._outcome import Outcome
 from keras_lr.trials._study import InStorage
 from keras_lr.trials._sweep import Trial
@@ -207,6 +211,118 @@ def test_a_url_may_name_the_study(file):
         with InStorage(f"{url}#{name}", "keras_lr.sweep", Trial, {"name": name}, maximize=False):
             pass
     assert sorted(optuna.get_all_study_names(url)) == ["one", "two"]
+
+
+def of_text(folder):
+    (folder / "it").write_text("no database at all\n" * 100)
+
+
+def locked(folder):
+    with InStorage(folder / "it", "keras_lr.sweep", Trial, {}, maximize=False):
+        pass
+    connection = sqlite3.connect(folder / "it", isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    return connection  # held for as long as it is referred to
+
+
+def of_optunas_own(folder):
+    study = optuna.create_study(study_name="keras_lr.sweep", storage=f"sqlite:///{folder / 'it'}")
+    study.enqueue_trial({"x": 1.0})
+
+
+def of_a_comparison(folder):
+    with InStorage(f"sqlite:///{folder / 'it'}#one", "keras_lr.compare", Run, {}, maximize=False):
+        pass
+
+
+def of_a_newer_optuna(folder):
+    with InStorage(folder / "it", "keras_lr.sweep", Trial, {}, maximize=False):
+        pass
+    with closing(sqlite3.connect(folder / "it")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v9.0.0.a'")
+
+
+UNUSABLE = [
+    (
+        lambda folder: (folder / "it").mkdir(),
+        "{folder}/it",
+        "is a folder; name a file in it, such as '.*/it/trials.db'",
+    ),
+    (of_text, "{folder}/it", "cannot be used: file is not a database. Give the path of an SQLite file"),
+    (locked, "{folder}/it", "cannot be used: database is locked. Give .* which no other program keeps locked"),
+    (of_optunas_own, "{folder}/it", "holds a study 'keras_lr.sweep' that keras-lr has not made. Name another storage"),
+    (of_a_comparison, "sqlite:///{folder}/it#one", "call was keras_lr.compare, and is keras_lr.sweep now"),
+    (of_a_newer_optuna, "{folder}/it", "cannot be used: The runtime optuna version .* is no longer compatible"),
+    (None, "{folder}/none/it", "there is no folder '.*none'; make it first"),
+    (None, "sqlite:///{folder}/none/it", "cannot be used: unable to open database file"),
+    (None, "nosuch://user:secret@host/it", r"'nosuch://user:\*\*\*@host/it' cannot be used: Can't load plugin"),
+    (None, "no url://", "cannot be used: Could not parse"),
+]
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(("make", "storage", "message"), UNUSABLE)
+def test_a_storage_that_cannot_be_used_is_said_in_a_line(tmp_path, monkeypatch, make, storage, message):
+    monkeypatch.setattr(_open_storage, "MAKING_SECONDS", 0.0)
+    monkeypatch.setattr(_open_storage, "LOCKED_SECONDS", 0.1)
+    held = make and make(tmp_path)
+    with pytest.raises(StorageError, match=message) as refused:
+        InStorage(storage.format(folder=tmp_path), "keras_lr.sweep", Trial, {}, maximize=False)
+    assert "\n" not in str(refused.value)
+    if held is not None:
+        held.close()
+
+
+@pytest.mark.numpy_only
+def test_a_storage_that_fails_while_trials_run_is_said_in_a_line(file, monkeypatch):
+    monkeypatch.setattr(_open_storage, "LOCKED_SECONDS", 0.1)
+
+    def keep_what_cannot_be_written(other):
+        with InStorage(file, "keras_lr.sweep", Trial, {}, maximize=False) as record:
+            assert record.claim(Trial(0.1, 0))
+            other.execute("BEGIN EXCLUSIVE")
+            record.keep(Trial(0.1, 0), Outcome((1.0,), False))
+
+    with (
+        closing(sqlite3.connect(file, isolation_level=None)) as other,
+        pytest.raises(StorageError, match="database is locked"),
+    ):
+        keep_what_cannot_be_written(other)
+
+
+@pytest.mark.numpy_only
+def test_a_heart_goes_on_after_the_storage_was_locked(file, monkeypatch):
+    monkeypatch.setattr(_open_storage, "LOCKED_SECONDS", 0.1)
+    with InStorage(file, "keras_lr.sweep", Trial, {}, maximize=False) as record:
+        assert record.claim(Trial(0.1, 0))
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            time.sleep(0.5)
+        before = studied(file).trials[0].user_attrs["beat"]
+        time.sleep(0.5)
+        assert studied(file).trials[0].user_attrs["beat"] > before
+        record.keep(Trial(0.1, 0), Outcome((1.0,), False))
+        assert record.outcomes()
+
+
+@pytest.mark.numpy_only
+def test_a_storage_of_optunas_is_taken_as_it_is(tmp_path):
+    def journal():
+        return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(tmp_path / "trials.log")))
+
+    for expected in (True, False):
+        with InStorage(journal(), "keras_lr.sweep", Trial, {}, maximize=False) as record:
+            assert record.claim(Trial(0.1, 0)) == expected
+            if expected:
+                record.keep(Trial(0.1, 0), Outcome((1.0,), False))
+    assert optuna.load_study(study_name="keras_lr.sweep", storage=journal()).best_value == 1.0
+
+
+@pytest.mark.numpy_only
+def test_a_missing_driver_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    with pytest.raises(ImportError, match=r"needs the driver of that database: .*psycopg2.* Install it"):
+        InStorage("postgresql+psycopg2://localhost/lr", "keras_lr.sweep", Trial, {}, maximize=False)
 
 
 @pytest.mark.numpy_only

@@ -12,10 +12,11 @@ def main() -> None:
             needed(module, "cli", "The command keras-lr")
         from keras_lr.cli._app import app
         from keras_lr.cli._refusal import Refusal
+        from keras_lr.trials._open_storage import StorageError
     except MissingExtra as error:
         sys.exit(str(error))
     try:
         app()
-    except (Refusal, MissingExtra) as error:
+    except (Refusal, MissingExtra, StorageError) as error:
         print(f"keras-lr: {error}", file=sys.stderr)
         sys.exit(2)

@@ -2,7 +2,9 @@
 
 import io
 import itertools
+import random
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -84,7 +86,7 @@ def _in_other_processes(work: Work, n_jobs: int | None) -> Results | None:
             "generators. Choose processes with joblib.parallel_config(backend='loky'), or pass n_jobs=1."
         )
     _check_travels(work, needed("cloudpickle", "sweep", "Running trials side by side"))
-    run, given = joblib.delayed(_there), (uuid.uuid4().hex, keras.backend.backend(), work)
+    run, given = joblib.delayed(_there), (uuid.uuid4().hex, keras.backend.backend(), _settings(), work)
 
     def results(trials: Iterable[Any]) -> Iterator[tuple[Any, Outcome]]:
         calls = (run(*given, trial) for trial in trials)
@@ -93,16 +95,29 @@ def _in_other_processes(work: Work, n_jobs: int | None) -> Results | None:
             as_they_end = {"return_as": "generator_unordered", "pre_dispatch": "n_jobs", "batch_size": 1}
             yield from joblib.Parallel(n_jobs=n_jobs, **as_they_end)(calls)
             return
-        while several := list(itertools.islice(calls, workers)):
-            yield from joblib.Parallel(n_jobs=n_jobs)(several)
+        with joblib.Parallel(n_jobs=n_jobs) as parallel:  # the same workers for all, with what they have compiled
+            while several := list(itertools.islice(calls, workers)):
+                yield from parallel(several)
 
     return results
 
 
+def _settings() -> dict[str, Any]:
+    """Return what is set for all models of this process, by the function of `keras.config` that sets it."""
+    config = keras.config
+    return {
+        "set_floatx": config.floatx(),
+        "set_epsilon": config.epsilon(),
+        "set_image_data_format": config.image_data_format(),
+        "set_dtype_policy": config.dtype_policy(),
+    }
+
+
 _kept: tuple[str, Work] | None = None  # by a worker: the work that it was given last, with what it has compiled
+_one_at_a_time = threading.Lock()  # workers of Dask may have several threads, which share their random generators
 
 
-def _there(token: str, backend: str, work: Work, trial: Any) -> tuple[Any, Outcome]:
+def _there(token: str, backend: str, settings: dict[str, Any], work: Work, trial: Any) -> tuple[Any, Outcome]:
     """Carry out one trial in a worker, which keeps what it has compiled for its next trials."""
     global _kept
     if keras.backend.backend() != backend:
@@ -110,14 +125,29 @@ def _there(token: str, backend: str, work: Work, trial: Any) -> tuple[Any, Outco
             f"The sweep runs on {backend}, but this worker's Keras on {keras.backend.backend()}. Set KERAS_BACKEND in "
             "the environment in which the workers start."
         )
-    if _kept is None or _kept[0] != token:
-        _kept = (token, work)
-    return trial, _kept[1].run(trial)
+    _leave_python_its_generator()
+    with _one_at_a_time:
+        for name, value in settings.items():
+            getattr(keras.config, name)(value)
+        if _kept is None or _kept[0] != token:
+            _kept = (token, work)
+        return trial, _kept[1].run(trial)
+
+
+def _leave_python_its_generator() -> None:
+    """Give Dask a random generator of its own.
+
+    The thread in which a worker of Dask talks to the cluster draws from Python's generator (`dask.sizeof`), from which
+    Keras draws the seeds of layers, while a trial runs beside it: now and then a trial would begin with other weights.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("dask", "distributed", "tornado") and vars(module).get("random") is random:
+            module.__dict__["random"] = random.Random()
 
 
 class _Nowhere(io.RawIOBase):
     def write(self, data: Any) -> int:
-        return len(data)
+        return memoryview(data).nbytes  # `data` may be the buffer of an array, which has no length
 
 
 def _check_travels(work: Work, cloudpickle: ModuleType) -> None:

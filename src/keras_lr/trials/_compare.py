@@ -1,7 +1,6 @@
 """Methods side by side: whole trainings of the same tasks from the same seeds, and how soon each reaches a target."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from keras_lr.trials._counted import counted
 from keras_lr.trials._course import Course
 from keras_lr.trials._methods import Method, checked_methods, described_method, ends_at_divergence, train
 from keras_lr.trials._monitor import Monitor, monitor_of
+from keras_lr.trials._open_storage import Storage
 from keras_lr.trials._outcome import Outcome
 from keras_lr.trials._record import InMemory, Record
 from keras_lr.trials._study import InStorage
@@ -77,7 +77,7 @@ def compare(
     target: float | Mapping[str, float] | None = None,
     monitor: str | None = None,
     mode: str = "auto",
-    storage: str | os.PathLike[str] | None = None,
+    storage: "Storage | None" = None,
     n_jobs: int | None = None,
     progress: Progress | None = None,
 ) -> CompareResult:
@@ -106,7 +106,7 @@ def compare(
 
     Raises:
         ValueError: an argument is out of its range; a function trained nothing that could be followed; the storage
-            holds another comparison.
+            cannot be used, or holds another comparison.
 
     Costs: a whole training, compiled for itself, for each task, method and seed, and one evaluation for each task and
         seed.
@@ -202,7 +202,7 @@ def _untrained(model: keras.Model, task: Task, monitor: Monitor) -> Outcome:
 
 
 def _record(
-    storage: str | os.PathLike[str] | None,
+    storage: "Storage | None",
     tasks: dict[str, Task],
     methods: dict[str, Method],
     monitors: dict[str, Monitor],

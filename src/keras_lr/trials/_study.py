@@ -6,20 +6,18 @@ for lost, and somebody else may claim it. Nobody's clock is compared with anybod
 """
 
 import dataclasses
-import logging
 import math
 import os
-import pathlib
-import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from keras_lr.report._extras import needed
 from keras_lr.training._described import difference
+from keras_lr.trials._open_storage import PURPOSE, Storage, StorageError, called, is_of_storage, opened, quiet, unusable
 from keras_lr.trials._outcome import Outcome
 
 BEAT_SECONDS = 3.0
@@ -31,35 +29,31 @@ class InStorage:
     """See `Record`.
 
     Args:
-        storage: the path of an SQLite file, or the URL of a database; what follows `#` in a URL names the study.
-        name: of the study, where the URL names none.
+        storage: the path of an SQLite file, the URL of a database (what follows `#` names the study), or a storage of
+            Optuna's.
+        name: what the trials are for; of the study too, where no URL names one.
         kind: the dataclass of a trial: its numbers become parameters, its texts user attributes.
         settings: what must be the same when trials are added; JSON can hold it.
         maximize: whether a higher value is better.
 
     Raises:
-        MissingExtra: Optuna is not installed.
-        ValueError: the study holds trials with other settings.
+        MissingExtra: Optuna, or the driver of the database, is not installed.
+        StorageError: it cannot be opened or written to, or the study holds other trials.
     """
 
-    def __init__(
-        self, storage: str | os.PathLike[str], name: str, kind: type, settings: dict[str, Any], *, maximize: bool
-    ) -> None:
-        self._optuna = needed("optuna", "sweep", "Keeping trials in a storage")
-        url, name = _url_and_name(storage, name)
+    def __init__(self, storage: Storage, name: str, kind: type, settings: dict[str, Any], *, maximize: bool) -> None:
+        self._optuna = needed("optuna", "sweep", PURPOSE)
         self._kind = kind
         self._maximize = maximize
-        self._where = f"storage={os.fspath(storage)!r}"
-        direction = "maximize" if maximize else "minimize"
-        with _quiet():
-            self._storage = self._opened(url)
-            study = self._optuna.create_study(
-                storage=self._storage, study_name=name, direction=direction, load_if_exists=True
-            )
-        self._study = self._storage.get_study_id_from_name(name)
-        kept = study.user_attrs.get(_SETTINGS, {})
-        self._check(kept, settings)
-        self._storage.set_study_user_attr(self._study, _SETTINGS, kept | settings)
+        self._given = storage
+        try:
+            with quiet():
+                self._storage, study_name = opened(storage, name)
+                self._study = self._made(study_name, {"call": name, **settings})
+        except Exception as error:
+            if not is_of_storage(error):
+                raise
+            raise unusable(storage, error) from error
         self._owner = f"{os.getpid()}-{time.time_ns()}"
         self._claimed: dict[Any, int] = {}  # a trial and its number in the storage
         self._beats: dict[int, tuple[int, float]] = {}  # of others: the heartbeat that was seen last, and since when
@@ -76,12 +70,24 @@ class InStorage:
     ) -> None:
         self._closed.set()
         self._heart.join()
+        try:
+            self._let_go()
+        except Exception as failure:
+            # The first error counts. No heart beats in what was claimed, so others will take it over.
+            if not is_of_storage(failure):
+                raise
+            error = error or failure
+        if error is not None and is_of_storage(error):
+            raise unusable(self._given, error) from error
+
+    def _let_go(self) -> None:
         with self._lock:
             for number in self._claimed.values():
                 self._end(number, "FAIL")
             self._claimed.clear()
         self._storage.remove_session()
-        self._storage.engine.dispose()
+        if self._storage is not self._given:
+            self._storage.engine.dispose()
 
     def outcomes(self) -> dict[Any, Outcome]:
         return {self._trial(found): _outcome(found) for found in reversed(self._found("COMPLETE"))}
@@ -115,22 +121,26 @@ class InStorage:
         kept: list[float] = self._storage.get_study_user_attrs(self._study)[name]
         return kept
 
-    def _opened(self, url: str) -> Any:
-        """Open the storage; two that make the tables of a new one at the same moment get in each other's way."""
-        errors = needed("sqlalchemy.exc", "sweep", "Keeping trials in a storage")
-        for _ in range(9):
-            with suppress(errors.IntegrityError, errors.OperationalError):
-                return self._optuna.storages.RDBStorage(url)
-            time.sleep(random.random())
-        return self._optuna.storages.RDBStorage(url)
-
-    def _check(self, kept: dict[str, Any], given: dict[str, Any]) -> None:
-        for name, value in given.items():
-            if kept.get(name, value) != value:
-                raise ValueError(
-                    f"{self._where} holds trials of another kind: {difference(name, kept[name], value)}. Repeat "
-                    "the call that began it, or name another storage."
+    def _made(self, name: str, settings: dict[str, Any]) -> int:
+        """Return the study of this name, new or with trials of the same settings."""
+        direction = "maximize" if self._maximize else "minimize"
+        study = self._optuna.create_study(
+            storage=self._storage, study_name=name, direction=direction, load_if_exists=True
+        )
+        kept = study.user_attrs.get(_SETTINGS, {})
+        if not kept and study.get_trials(deepcopy=False):
+            raise StorageError(
+                f"{called(self._given)} holds a study {name!r} that keras-lr has not made. Name another storage."
+            )
+        for setting, value in settings.items():
+            if kept.get(setting, value) != value:
+                raise StorageError(
+                    f"{called(self._given)} holds trials of another kind: {difference(setting, kept[setting], value)}. "
+                    "Repeat the call that began it, or name another storage."
                 )
+        number: int = self._storage.get_study_id_from_name(name)
+        self._storage.set_study_user_attr(number, _SETTINGS, kept | settings)
+        return number
 
     def _running(self, trial: Any) -> Any:
         values = dataclasses.asdict(trial)
@@ -178,38 +188,16 @@ class InStorage:
                 self._end(number, "FAIL")
 
     def _beat(self) -> None:
+        errors = self._optuna.exceptions
         beat = 0
         while not self._closed.wait(BEAT_SECONDS):
             beat += 1
             with self._lock:
                 for number in self._claimed.values():
-                    # It may have been given up for lost while this process stood still.
-                    with suppress(self._optuna.exceptions.UpdateFinishedTrialError):
+                    # It may have been given up for lost while this process stood still, or the storage may be locked.
+                    with suppress(errors.UpdateFinishedTrialError, errors.StorageInternalError):
                         self._storage.set_trial_user_attr(number, _BEAT, beat)
         self._storage.remove_session()
-
-
-def _url_and_name(storage: str | os.PathLike[str], name: str) -> tuple[str, str]:
-    text = os.fspath(storage)
-    if "://" in text:
-        url, _, fragment = text.partition("#")
-        return url, fragment or name
-    path = pathlib.Path(text).absolute()
-    if not path.parent.is_dir():
-        raise ValueError(f"storage={text!r}: there is no folder {str(path.parent)!r}; make it first.")
-    return f"sqlite:///{path}", name
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what Optuna tells about every study that it makes or opens."""
-    logger = logging.getLogger("optuna")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:

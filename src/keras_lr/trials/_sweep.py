@@ -1,7 +1,6 @@
 """A sweep of learning rates: whole trainings at several rates and seeds, and the U-curve that they make."""
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from keras_lr.trials._arguments import checked_n_jobs, checked_rates, checked_se
 from keras_lr.trials._carry_out import Progress, carry_out
 from keras_lr.trials._course import Course
 from keras_lr.trials._monitor import Monitor, monitor_of
+from keras_lr.trials._open_storage import Storage
 from keras_lr.trials._outcome import Outcome
 from keras_lr.trials._record import InMemory, Record
 from keras_lr.trials._study import InStorage
@@ -67,7 +67,7 @@ def sweep(
     schedule: ScheduleOf | None = None,
     monitor: str | None = None,
     mode: str = "auto",
-    storage: str | os.PathLike[str] | None = None,
+    storage: "Storage | None" = None,
     n_jobs: int | None = None,
     widen: bool = True,
     progress: Progress | None = None,
@@ -88,9 +88,10 @@ def sweep(
             peak and the optimizer's updates as length. Default `None`: a constant rate, or the schedule that the model
             was compiled with, scaled so that its peak is the rate.
         monitor, mode: as in Keras' callbacks. Default `None`: "val_loss" with validation data, "loss" without.
-        storage: where trials are written down as they end: the path of an SQLite file, or the URL of a database, as
-            Optuna takes it; in a database that holds several sweeps, `url#name` names one. The same call goes on where
-            it was interrupted, and processes that are given the same storage share the trials. Default `None`: nowhere.
+        storage: where trials are written down as they end: the path of an SQLite file, the URL of a database as
+            Optuna takes it (in a database that holds several sweeps, `url#name` names one), or a storage of Optuna's.
+            The same call goes on where it was interrupted, and processes that are given the same storage share the
+            trials. Default `None`: nowhere.
         n_jobs: of `joblib.Parallel`. Default `None`: what `joblib.parallel_config` says, else this process.
         widen: while the best rate is the lowest or the highest one tried, try the next rung as well (the ratio of the
             grid goes on), at most six.
@@ -101,8 +102,8 @@ def sweep(
         the U-curve and saves as a page.
 
     Raises:
-        ValueError: an argument is out of its range; every trial diverged; the storage holds another sweep; the task
-            cannot be sent to another process.
+        ValueError: an argument is out of its range; every trial diverged; the storage cannot be used, or holds another
+            sweep; the task cannot be sent to another process.
         ImportError: joblib or Optuna is needed and not installed.
 
     Costs: a whole training for each rate and seed, up to 33 with the defaults; one compilation a process, for the rate
@@ -161,7 +162,7 @@ def sweep(
     )
 
 
-def _record(storage: str | os.PathLike[str] | None, task: Task, trainer: Trainer, judged: Monitor) -> Record:
+def _record(storage: "Storage | None", task: Task, trainer: Trainer, judged: Monitor) -> Record:
     if storage is None:
         return InMemory()
     settings = {
