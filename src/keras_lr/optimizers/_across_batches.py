@@ -15,7 +15,7 @@ from keras import ops
 from keras_lr._backends import lists
 from keras_lr._backends.moves import move_
 from keras_lr._backends.products import products
-from keras_lr._backends.search_scalars import SMALL, at_once, choose, either, inner, pack, unpack
+from keras_lr._backends.search_scalars import at_once, choose, either, inner, pack, seldom, unpack
 from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, at_rest, set_out
 from keras_lr.line_search._scalars import maximum, sqrt, where
 from keras_lr.optimizers._across_batches_refusals import check_arguments, refuse_arguments, refuse_constraints
@@ -186,8 +186,8 @@ class AcrossBatches(GlobalOptimizer):
         """Return the search with the length of the weights, measured anew once in a while."""
         first = search.length == 0.0  # the weights have not moved yet
         due = first | ((search.trials == 0.0) & (search.accepts % ACCEPTS_BETWEEN_NORMS == 0.0))
-        small = sum(math.prod(part.shape) for part in x) < SMALL
-        norm = (either if small else choose)(due, lambda: sqrt(unpack(inner(x, x))[0][0]), lambda: search.longest_norm)
+        numbers = sum(math.prod(part.shape) for part in x)
+        norm = seldom(due, numbers, lambda: sqrt(unpack(inner(x, x))[0][0]), lambda: search.longest_norm)
         initial = where(first, where(norm > 0.0, norm, 1.0), search.initial_norm)
         return search._replace(initial_norm=initial, longest_norm=maximum(norm, maximum(search.longest_norm, initial)))
 
