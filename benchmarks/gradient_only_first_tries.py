@@ -98,7 +98,7 @@ if __name__ == "__main__":
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--ratio", type=float, default=GradientOnly().max_update_ratio)
+    parser.add_argument("--ratio", type=float, help="that of the default")
     arguments = parser.parse_args()
     print("| task |", " | ".join(contenders(1, arguments.ratio)), "|", flush=True)
     for name in arguments.tasks.split(","):

@@ -4,10 +4,10 @@
     KERAS_BACKEND=jax python benchmarks/gradient_only_on_workloads.py starts
 
 One compiled step serves all runs of a rule along a direction: cap and first step are its inputs. (One scan over all
-steps would be ten times slower for convolutions on a CPU.) Caps are fractions of the length of the weights at the
-start. They fall linearly to 0, as for a known horizon, or like the root of the step, as for an unknown one. Beside
-every search stands the honest baseline: the same direction with every step at the cap and no search at all
-(`AtTheCap`; along the gradient that is normalised SGD). Prints one JSON object a run.
+steps would be ten times slower for convolutions on a CPU.) Caps are fractions of the length of the weights; null is
+the fraction of the default. They fall linearly to 0, as for a known horizon, or like the root of the step, as for an
+unknown one. Beside every search stands the honest baseline: the same direction with every step at the cap and no search
+at all (`AtTheCap`; along the gradient that is normalised SGD). Prints one JSON object a run.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from workloads import WORKLOADS
 
 from keras_lr.line_search._dynamic import Decision, Search
 from keras_lr.optimizers import AdagradDirection, AdamDirection, GradientOnly, RMSpropDirection
-from keras_lr.optimizers._across_batches import STEPS_AT_THE_START
+from keras_lr.optimizers._across_batches import STEPS_AT_THE_START, default_ratio
 from keras_lr.schedules import Constant
 
 DECAYS = {"linear": lambda t: 1.0 - t / len(t), "root": lambda t: 1.0 / np.sqrt(1.0 + t / STEPS_AT_THE_START)}
@@ -79,6 +79,8 @@ class Runner:
         """Train; return final losses at the last accepted point and how many steps were accepted."""
         steps = self.workload.steps
         order = batch_order(len(self.data.y), self.workload.batch_size, steps, seed)
+        if ratio is None:
+            ratio = default_ratio(steps if decay == "linear" else None)
         ratios = np.float32(ratio * DECAYS[decay](np.arange(steps)))
         keras.utils.set_random_seed(seed)
         model = self.workload.build()
@@ -103,9 +105,9 @@ class Runner:
 
 def defaults(names, seeds, _):
     """Caps along the default direction and one along two others, beside the baseline, with and without a horizon."""
-    rule, ratios = GradientOnly().rule, (0.05, 0.1, 0.2, 0.3, 0.5)
+    rule, ratios = GradientOnly().rule, (None, 0.05, 0.1, 0.2, 0.3, 0.5)
     tried = [(rule, RMSpropDirection(), ratios), (AtTheCap(), RMSpropDirection(), ratios)]
-    tried += [(rule, direction, (0.1,)) for direction in (AdagradDirection(), AdamDirection())]
+    tried += [(rule, direction, (None,)) for direction in (AdagradDirection(), AdamDirection())]
     for name in names:
         for rule, direction, ratios in tried:
             runner = Runner(WORKLOADS[name], rule, direction)
@@ -143,7 +145,7 @@ if __name__ == "__main__":
     parser.add_argument("study", choices=["defaults", "starts"])
     parser.add_argument("--workloads", nargs="*", default=list(WORKLOADS), choices=list(WORKLOADS))
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--ratio", type=float, default=GradientOnly().max_update_ratio, help="of the starts")
+    parser.add_argument("--ratio", type=float, help="of the starts; that of the default")
     arguments = parser.parse_args()
     study = {"defaults": defaults, "starts": starts}[arguments.study]
     for row in study(arguments.workloads, arguments.seeds, arguments.ratio):

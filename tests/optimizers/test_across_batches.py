@@ -12,7 +12,7 @@ from oracles.closure_searches import noisy_classes
 from oracles.searching_networks import flat, small_net, steepest
 
 from keras_lr._backends.products import products
-from keras_lr._backends.search_scalars import at_once, either, pack, unpack
+from keras_lr._backends.search_scalars import at_once, either, pack, seldom, unpack
 from keras_lr.callbacks._weights_at_rest import WeightsAtRest
 from keras_lr.line_search import Bisection, Inexact, Limits, Maximum
 from keras_lr.optimizers._directions import AdamDirection, RMSpropDirection
@@ -50,6 +50,13 @@ def test_scalars_come_through_as_they_are():
     assert constant == -1.0
     assert float(either(less, lambda: three, lambda: nothing)) == 3.0
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(pack([small, lowest, nothing, three], vector)), numbers)
+
+
+@pytest.mark.parametrize("numbers", [10, 10_000_000])
+def test_what_is_seldom_due_is_computed_where_it_is(numbers):
+    one, two = unpack(keras.ops.convert_to_tensor(np.array([1.0, 2.0], "float32")))[0]
+    assert float(seldom(one < two, numbers, lambda: one + two, lambda: one)) == 3.0
+    assert float(seldom(two < one, numbers, lambda: one + two, lambda: one)) == 1.0
 
 
 def test_weights_decay_once_an_accepted_step():

@@ -11,23 +11,33 @@ from keras_lr.optimizers._directions import RMSpropDirection, SteepestDescent
 from keras_lr.optimizers._gradient_only import GradientOnly
 
 STEPS = np.arange(20)
+FALL = 1 / np.sqrt(1 + STEPS / 10)
 SHAPES = [(30, 20), (20,), (20, 4)]
 
 
-def lengths_of_updates(optimizer, start):
-    """Lengths of the updates along gradients that never change: every trial is at the cap, and accepted."""
+def updates(optimizer, start):
+    """Lengths of the updates along gradients that never change, and of the weights before each.
+
+    Every trial is at the cap, and accepted at the next step.
+    """
     random = np.random.default_rng(1)
     weights = [keras.Variable(np.zeros(shape, "float32"), name=f"w{i}") for i, shape in enumerate(SHAPES)]
     gradients = [keras.ops.convert_to_tensor(random.normal(size=shape).astype("float32")) for shape in SHAPES]
     optimizer.build(weights)
     for weight, value in zip(weights, start, strict=True):
         weight.assign(value)
-    lengths, before = [], flat(weights)
+    points = [flat(weights)]
     for _ in STEPS:
         optimizer.apply(gradients, weights)
-        lengths.append(np.linalg.norm(flat(weights) - before))
-        before = flat(weights)
-    return lengths
+        points.append(flat(weights))
+    return np.linalg.norm(np.diff(points, axis=0), axis=1), np.linalg.norm(points[:-1], axis=1)
+
+
+def unit_of_the_cap(norms):
+    """√(‖w₀‖ · the longest ‖w‖ measured), 1 for ‖w₀‖ of 0; measured after 0, 0 and 16 accepted steps."""
+    start = norms[0] or 1.0
+    longest = [max(start, *(norms[k] for k in (0, 1, 17) if k <= step)) for step in range(1, len(norms))]
+    return np.sqrt(start * np.array([start, *longest]))
 
 
 def flat(weights):
@@ -43,38 +53,37 @@ def drawn(scale=1.0):
     return [scale * random.normal(size=shape).astype("float32") for shape in SHAPES]
 
 
-def norm(weights):
-    return np.sqrt(sum(np.sum(w.astype("float64") ** 2) for w in weights))
-
-
 @pytest.mark.parametrize("scale", [1e-3, 1e4])
 @pytest.mark.parametrize(
     ("arguments", "fall"),
     [
-        ({}, 0.1 / np.sqrt(1 + STEPS / 10)),
-        ({"max_update_ratio": 0.5}, 0.5 / np.sqrt(1 + STEPS / 10)),
-        ({"decay_steps": 25}, 0.1 * (1 - STEPS / 25)),
+        ({}, 0.1 * FALL),
+        ({"max_update_ratio": 0.5}, 0.5 * FALL),
+        ({"decay_steps": 25}, 0.15 * (1 - STEPS / 25)),
+        ({"decay_steps": 2500}, 0.05 * (1 - STEPS / 2500)),
+        ({"max_update_ratio": 0.5, "decay_steps": 25}, 0.5 * (1 - STEPS / 25)),
         ({"max_update_ratio": schedules.Constant(0.2)}, np.full(20, 0.2)),
         ({"max_update_ratio": schedules.Constant(0.2), "decay_steps": 25}, 0.2 * (1 - STEPS / 25)),
     ],
-    ids=["default", "ratio", "horizon", "schedule", "schedule and horizon"],
+    ids=["default", "ratio", "horizon", "long horizon", "ratio and horizon", "schedule", "schedule and horizon"],
 )
-def test_updates_are_a_fraction_of_the_weights_at_the_start(arguments, fall, scale):
-    start = drawn(scale)
-    lengths = lengths_of_updates(at_the_cap(**arguments), start)
-    np.testing.assert_allclose(lengths, fall * norm(start), rtol=1e-3)
+def test_updates_are_a_fraction_of_the_weights(arguments, fall, scale):
+    lengths, norms = updates(at_the_cap(**arguments), drawn(scale))
+    assert norms[17] > 1.005 * norms[0]
+    np.testing.assert_allclose(lengths, fall * unit_of_the_cap(norms), rtol=1e-3)
 
 
 @pytest.mark.parametrize("cap", [2.0, schedules.Constant(2.0)], ids=["number", "schedule"])
 def test_update_norm_takes_the_place_of_the_ratio_and_stays(cap):
-    lengths = lengths_of_updates(at_the_cap(max_update_norm=cap), drawn())
+    lengths, _ = updates(at_the_cap(max_update_norm=cap), drawn())
     np.testing.assert_allclose(lengths, 2.0, rtol=1e-4)
 
 
 def test_weights_that_are_all_zero_count_as_length_one():
     zeros = [np.zeros(shape, "float32") for shape in SHAPES]
-    lengths = lengths_of_updates(at_the_cap(), zeros)
-    np.testing.assert_allclose(lengths, 0.1 / np.sqrt(1 + STEPS / 10), rtol=1e-4)
+    lengths, norms = updates(at_the_cap(max_update_ratio=0.2), zeros)
+    assert norms[17] > 2.0
+    np.testing.assert_allclose(lengths, 0.2 * FALL * unit_of_the_cap(norms), rtol=1e-4)
 
 
 def test_a_change_of_unit_changes_nothing():

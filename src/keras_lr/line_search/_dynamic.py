@@ -42,6 +42,7 @@ class Search(NamedTuple):
     accepted_trials: Scalar  # gradients that the last accepted step took
     non_finite: Scalar  # gradients in a row that were not finite
     initial_norm: Scalar  # length of the weights at the very first gradient, where the cap is a fraction of it; else 0
+    longest_norm: Scalar  # the longest that they have been since
 
 
 class Seen(NamedTuple):

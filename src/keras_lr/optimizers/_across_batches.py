@@ -6,6 +6,7 @@ along the line. This is the part that all such optimizers share; how they decide
 `ProbabilisticLineSearch`'s own.
 """
 
+import math
 from typing import Any, Self
 
 import keras
@@ -14,9 +15,9 @@ from keras import ops
 from keras_lr._backends import lists
 from keras_lr._backends.moves import move_
 from keras_lr._backends.products import products
-from keras_lr._backends.search_scalars import at_once, choose, either, inner, pack, unpack
+from keras_lr._backends.search_scalars import at_once, choose, either, inner, pack, seldom, unpack
 from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, at_rest, set_out
-from keras_lr.line_search._scalars import sqrt, where
+from keras_lr.line_search._scalars import maximum, sqrt, where
 from keras_lr.optimizers._across_batches_refusals import check_arguments, refuse_arguments, refuse_constraints
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._directions import Direction
@@ -24,6 +25,19 @@ from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 
 STEPS_AT_THE_START = 10.0
 """After so many steps a cap that falls without a horizon, as 1/√(1 + t/10), begins to be short; by experiment."""
+
+ACCEPTS_BETWEEN_NORMS = 16.0
+"""So seldom is the length of the weights measured, as that reads them all."""
+
+
+def default_ratio(decay_steps: int | None) -> float:
+    """Return the cap at the start, as a fraction of the weights; the constants are by experiment.
+
+    With a known number of steps T the best length of a subgradient step is as 1/√T; 0.15 at the most keeps the units
+    of deep nets alive.
+    """
+    return 0.1 if decay_steps is None else min(0.15, 2.5 / math.sqrt(decay_steps))
+
 
 _POSITION = Search._fields.index("position")
 _ACCEPTED = Search._fields.index("accepted_step_size")
@@ -36,8 +50,8 @@ class AcrossBatches(GlobalOptimizer):
 
     Args:
         direction: Along what to search, a value of `keras_lr.optimizers._directions`.
-        max_update_ratio: The cap: the largest length of one update, as a fraction of the length of all weights at the
-            start. A float, which falls as 1/√(1 + t/10) where there is no horizon, or a schedule.
+        max_update_ratio: The cap: the largest length of one update, as a fraction of the length of all weights. None
+            (`default_ratio`), a float, which falls as 1/√(1 + t/10) where there is no horizon, or a schedule.
         max_update_norm: A cap in the unit of the weights in its place, a float or a schedule; None: the ratio holds.
         decay_steps: The horizon, over which the cap falls linearly to 0.
         initial_step: The very first trial, in units of the direction.
@@ -104,8 +118,8 @@ class AcrossBatches(GlobalOptimizer):
         )
         search, seen = Search(*fields), Seen(-slope, sqrt(square), value)
         if self.max_update_norm is None:
-            search = search._replace(initial_norm=self._initial_norm(x, search))
-            cap = cap * where(search.initial_norm > 0.0, search.initial_norm, 1.0)
+            search = self._measured(x, search)
+            cap = cap * sqrt(search.initial_norm * search.longest_norm)
         accept, settled = self.decide(search, seen, state)
 
         # The weights go on along the new u whether that is another one or not, so nothing reads the old u after it.
@@ -158,7 +172,9 @@ class AcrossBatches(GlobalOptimizer):
         """Return the longest update allowed now; ``learning_rate`` is a factor on it, so plateau callbacks work."""
         relative = self.max_update_norm is None
         cap = given = self.max_update_ratio if relative else self.max_update_norm
-        if callable(given):
+        if given is None:
+            cap = default_ratio(self.decay_steps)
+        elif callable(given):
             cap = ops.cast(given(self.iterations), self.compute_dtype)
         if self.decay_steps is not None:
             cap = cap * ops.maximum(1.0 - self.count() / self.decay_steps, 0.0)
@@ -166,13 +182,14 @@ class AcrossBatches(GlobalOptimizer):
             cap = cap * ops.rsqrt(1.0 + self.count() / STEPS_AT_THE_START)
         return cap * multiplier
 
-    def _initial_norm(self, x: Tensors, search: Search) -> Any:
-        """Return the length of the weights before the first direction, when they have not moved yet."""
-
-        def norm() -> Any:
-            return sqrt(unpack(inner(x, x))[0][0])
-
-        return choose(search.length == 0.0, norm, lambda: search.initial_norm)
+    def _measured(self, x: Tensors, search: Search) -> Search:
+        """Return the search with the length of the weights, measured anew once in a while."""
+        first = search.length == 0.0  # the weights have not moved yet
+        due = first | ((search.trials == 0.0) & (search.accepts % ACCEPTS_BETWEEN_NORMS == 0.0))
+        numbers = sum(math.prod(part.shape) for part in x)
+        norm = seldom(due, numbers, lambda: sqrt(unpack(inner(x, x))[0][0]), lambda: search.longest_norm)
+        initial = where(first, where(norm > 0.0, norm, 1.0), search.initial_norm)
+        return search._replace(initial_norm=initial, longest_norm=maximum(norm, maximum(search.longest_norm, initial)))
 
     # Weights at rest.
 

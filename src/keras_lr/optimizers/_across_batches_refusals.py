@@ -5,7 +5,7 @@ from typing import Any
 
 def check_arguments(max_update_ratio: Any, max_update_norm: Any, decay_steps: int | None, initial_step: float) -> None:
     """Refuse a cap, a horizon or a first trial that is out of range."""
-    if not callable(max_update_ratio) and not max_update_ratio > 0.0:
+    if max_update_ratio is not None and not callable(max_update_ratio) and not max_update_ratio > 0.0:
         raise ValueError(
             "max_update_ratio is the length of an update as a fraction of that of the weights, positive; received "
             f"{max_update_ratio}. For a cap in the unit of the weights set max_update_norm."

@@ -30,12 +30,13 @@ class GradientOnly(AcrossBatches):
             `SlopeTracking`. Default: `Inexact(overshoot=3.0, first_growth=10.0)`.
         direction: Along what to search: `RMSpropDirection` (the default), `AdagradDirection`, `AdamDirection` or
             `SteepestDescent`.
-        max_update_ratio: The cap: the largest length of one update, as a fraction of the length of all weights at the
-            start of the training (1 where they are all zero). Under noise it is the cap that holds the step size, so
-            it matters; as a fraction it fits models of any size. A float falls as the steps t go on: linearly to 0 over
-            `decay_steps`, or else as 1/√(1 + t/10), as steps of a given length must to converge when nobody knows how
-            many there will be. A schedule is taken as it is. Default 0.1, by experiment: 0.3 is better for some nets,
-            and kills all units of a deep net of ReLUs.
+        max_update_ratio: The cap: the largest length of one update, as a fraction of the length of all weights (the
+            geometric mean of that at the start, 1 where all are zero, and of the longest since). Under noise it is
+            the cap that holds the step size, so it matters; as a fraction it fits models of any size. A float falls
+            as the steps t go on: linearly to 0 over `decay_steps`, or else as 1/√(1 + t/10), as steps of a given
+            length must to converge when nobody knows how many there will be. A schedule is taken as it is. None (the
+            default): 2.5/√`decay_steps`, at most 0.15; 0.1 where the horizon is not known. By experiment: more is
+            better for some nets, and kills all units of a deep net of ReLUs.
         max_update_norm: The cap in the unit of the weights, in place of the ratio: a float, which falls only where
             `decay_steps` is given, or a schedule. The papers' is 1.0. None (the default): the ratio holds.
         decay_steps: The horizon, the steps that the training will have. When given, the cap falls linearly to 0
@@ -68,7 +69,7 @@ class GradientOnly(AcrossBatches):
         rule: Rule | None = None,
         direction: Direction | None = None,
         *,
-        max_update_ratio: Any = 0.1,
+        max_update_ratio: Any = None,
         max_update_norm: Any = None,
         decay_steps: int | None = None,
         initial_step: float = 1e-4,

@@ -57,9 +57,8 @@ class ProbabilisticLineSearch(AcrossBatches):
             the fallback where a backend has no forward derivative of the model (TensorFlow with recurrent layers): a
             running mean of the squared misfit between the batches at both ends of a first trial. It costs nothing
             and overstates the noise of the slope, as it cannot tell it from curvature.
-        max_update_ratio: The cap: the largest length of one update, as a fraction of the length of all weights at the
-            start. As in `GradientOnly`: a float falls as 1/√(1 + t/10), or linearly to 0 over `decay_steps`; a schedule
-            is taken as it is. The paper has none, and the default of 0.1 seldom binds.
+        max_update_ratio: The cap: the largest length of one update, as a fraction of the length of all weights, as in
+            `GradientOnly`. The paper has none, and the default seldom binds.
         max_update_norm: The cap in the unit of the weights, in place of the ratio: a float or a schedule.
         decay_steps: The horizon. When given, the cap falls linearly to 0 over so many steps.
         initial_step: The very first trial.
@@ -79,7 +78,7 @@ class ProbabilisticLineSearch(AcrossBatches):
         direction: Direction | None = None,
         *,
         noise: Noise = Noise.PER_SAMPLE,
-        max_update_ratio: Any = 0.1,
+        max_update_ratio: Any = None,
         max_update_norm: Any = None,
         decay_steps: int | None = None,
         initial_step: float = 1e-4,

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr.line_search._scalars import choose
+
 SMALL = 100_000  # numbers up to which they lie in the cache of the processor and passes over them are cheap
 
 
@@ -33,6 +35,11 @@ def either(condition: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any
     XLA copies tensors that pass a conditional.
     """
     return keras.tree.map_structure(lambda a, b: ops.where(condition, a, b), yes(), no())
+
+
+def seldom(condition: Any, numbers: int, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
+    """Return what ``yes`` returns, a sum over so many numbers, where the condition holds, else what ``no`` does."""
+    return choose(condition, yes, no)
 
 
 def inner(a: list[Any], b: list[Any]) -> Any:

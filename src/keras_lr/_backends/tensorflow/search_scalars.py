@@ -6,6 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_lr._backends.ops.search_scalars import SMALL
+from keras_lr.line_search._scalars import choose
+
 
 def either(condition: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
     """Return what ``yes`` returns where the condition holds, else what ``no`` does; both are run.
@@ -17,6 +20,14 @@ def either(condition: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any
         return a if a is b else tf.raw_ops.Select(condition=condition, **_pair(a, b))
 
     return keras.tree.map_structure(select, yes(), no())
+
+
+def seldom(condition: Any, numbers: int, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
+    """Return what ``yes`` returns, a sum over so many numbers, where the condition holds, else what ``no`` does.
+
+    A conditional is some thirty kernels, more than the sum over few numbers.
+    """
+    return (either if numbers < SMALL else choose)(condition, yes, no)
 
 
 def inner(a: list[Any], b: list[Any]) -> Any:
