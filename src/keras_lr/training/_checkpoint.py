@@ -49,8 +49,10 @@ def read_checkpoint(directory: pathlib.Path) -> Checkpoint | None:
     """Return what the directory holds, or None where there is nothing.
 
     Raises:
-        ValueError: the file is not one of ours.
+        ValueError: the file is not one of ours, or the directory is a file.
     """
+    if directory.is_file():
+        raise ValueError(f"backup_dir={str(directory)!r} is a file; name a directory, which need not exist yet.")
     path = directory / _FILE
     if not path.exists():
         return None
