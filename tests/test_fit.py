@@ -87,6 +87,17 @@ def test_it_takes_what_fit_takes():
     assert result.steps == 4 * 35
 
 
+def test_a_metric_of_several_values_is_reported_as_fit_does(tmp_path):
+    metrics = [keras.metrics.F1Score(name="f1"), "accuracy"]
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
+    model.compile("adam", "categorical_crossentropy", metrics=metrics)
+    labels = keras.utils.to_categorical(LABELS[TRAIN])
+    result = fit(model, y=labels, epochs=2, validation_split=0.2, backup_dir=tmp_path)
+    assert np.shape(result.history["val_f1"]) == (2, 10)
+    assert np.shape(result.history["val_accuracy"]) == (2,)
+    assert "val_accuracy" in str(result)
+
+
 def test_several_inputs_and_outputs_with_sample_weights():
     one, two = keras.Input((4,)), keras.Input((3,))
     joined = layers.Concatenate()([layers.Dense(8, activation="tanh")(one), two])

@@ -18,7 +18,7 @@ from keras_lr.finder import _ladder
 from keras_lr.finder._race import Progress, run_race
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import prepare
-from keras_lr.training._checkpoint import Checkpoint
+from keras_lr.training._checkpoint import Checkpoint, plain
 from keras_lr.training._described import described
 from keras_lr.training._training_data import TrainingData
 
@@ -148,7 +148,7 @@ def fit(
     finally:
         guard.close()
     return FitResult(
-        history={name: [float(v) for v in values] for name, values in model.history.history.items()},
+        history={name: [plain(v) for v in values] for name, values in model.history.history.items()},
         learning_rate=race.learning_rate,
         schedule=schedule,
         race=race,

@@ -90,6 +90,11 @@ def values_of(arrays: list[np.ndarray], like: Any) -> Any:
     return keras.tree.pack_sequence_as(like, tensors)
 
 
+def plain(value: Any) -> Any:
+    """Return what `fit` reports as JSON can hold it: a number, or lists of numbers for a metric that has several."""
+    return keras.ops.convert_to_numpy(value).tolist() if hasattr(value, "shape") else value
+
+
 def _tensor(array: np.ndarray, like: Any) -> Any:
     dtype = keras.ops.convert_to_numpy(like).dtype
     if array.dtype.kind == "V":  # NumPy's files know bfloat16 only as two bytes
