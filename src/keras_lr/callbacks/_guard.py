@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps import TrainingSteps
+from keras_lr._backends.steps_interface import loss_of
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
 from keras_lr.callbacks._plan import own_plan, plan
@@ -136,6 +137,7 @@ class Guard(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Follow Keras, which begins a new mean of the loss."""
         self._losses.begin_mean()
+        self._left = self.params.get("steps") or math.inf
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report the rate of the epoch's last step as `learning_rate`."""
@@ -220,9 +222,10 @@ class Guard(keras.callbacks.Callback):
         self._steps.set_learning_rate(self._rate)
 
     def _after(self, logs: dict[str, Any]) -> None:
-        self._losses.add(logs["loss"])
-        self.step += self._stride
-        if self._ends_epoch():
+        self._losses.add(loss_of(logs))
+        made = int(min(self._stride, self._left))  # the last ones of an epoch may be fewer
+        self.step, self._left = self.step + made, self._left - made
+        if not self._left:
             self._read()  # before a validation would see weights that are no good
         if len(self._window_losses) + len(self._losses) < self._window and np.all(np.isfinite(self._window_losses)):
             return
@@ -248,10 +251,6 @@ class Guard(keras.callbacks.Callback):
 
     def _read(self) -> None:
         self._window_losses = np.concatenate([self._window_losses, self._losses.read()])
-
-    def _ends_epoch(self) -> bool:
-        steps = self.params.get("steps")
-        return bool(steps) and self.step % steps < self._stride
 
     def _on_probation(self, probation: Probation, losses: np.ndarray) -> None:
         """Keep the better of two windows of steps from the same weights; a tenth that won is tried again."""
