@@ -69,9 +69,12 @@ def prepare(model: keras.Model, batch: Any) -> None:
     """Build the model, its optimizer and its metrics on one batch, as `fit` would.
 
     Raises:
+        TypeError: it is no Keras model.
         ValueError: the model is not compiled, its optimizer takes no learning rate, or nothing can be trained.
     """
-    if not getattr(model, "compiled", False) or model.optimizer is None:
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model={model!r} of type {type(model).__name__} is not a keras.Model.")
+    if not model.compiled or model.optimizer is None:
         raise ValueError(
             f"The model {model.name!r} is not compiled. Call model.compile(optimizer='adam', loss=...) first; "
             "the optimizer's own learning rate will not be used."
