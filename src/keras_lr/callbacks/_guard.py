@@ -67,7 +67,8 @@ class Guard(keras.callbacks.Callback):
 
     Args:
         learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its
-            last rate holds). Default `None`: the optimizer's own number or schedule.
+            last rate holds). Default `None`: the optimizer's own number or schedule. What another callback sets, such
+            as `ReduceLROnPlateau`, has no effect beside it.
         window_steps: how many losses are judged together. Default `None`: a twentieth of the run, 4 to 50 steps.
         probation: whether the rate is tried against a tenth of it. Switch it off where a schedule lowers the rate.
         verbose: whether events are printed as they happen.
