@@ -192,6 +192,18 @@ def test_a_step_that_reports_no_loss_is_refused_with_the_remedy():
         np.testing.assert_array_equal(old, new)
 
 
+def test_several_optimizers_are_refused_with_the_remedy():
+    parts = keras.optimizers.OptimizerMap(keras.optimizers.SGD())
+    model = a_model(keras.optimizers.MultiOptimizer(parts))
+    for train in (
+        lambda: fit(model),
+        lambda: keras_lr.diagnose(model, IMAGES, LABELS),
+        lambda: model.fit(IMAGES, LABELS, verbose=0, callbacks=[keras_lr.callbacks.Guard()]),
+    ):
+        with pytest.raises(ValueError, match=r"MultiOptimizer holds several optimizers.*PerLayer gives layers rates"):
+            train()
+
+
 @pytest.mark.parametrize(
     ("make", "x", "y", "message"),
     [

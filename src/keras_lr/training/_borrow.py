@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_lr._backends import steps_interface
-from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr._backends.learning_rate_variable import innermost, refuse_several
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr.training._random_state import kept_random_state
 
@@ -70,7 +70,8 @@ def prepare(model: keras.Model, batch: Any) -> None:
 
     Raises:
         TypeError: it is no Keras model.
-        ValueError: the model is not compiled, its optimizer takes no learning rate, or nothing can be trained.
+        ValueError: the model is not compiled, its optimizer takes no learning rate or is several, or nothing can be
+            trained.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"model={model!r} of type {type(model).__name__} is not a keras.Model.")
@@ -79,6 +80,7 @@ def prepare(model: keras.Model, batch: Any) -> None:
             f"The model {model.name!r} is not compiled. Call model.compile(optimizer='adam', loss=...) first; "
             "the optimizer's own learning rate will not be used."
         )
+    refuse_several(model.optimizer)
     optimizer = innermost(model.optimizer)
     if not getattr(optimizer, "takes_learning_rate", True):
         raise ValueError(
