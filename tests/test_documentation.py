@@ -11,7 +11,7 @@ import keras_lr
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RUNNABLE = [ROOT / "README.md", ROOT / "docs" / "index.md", ROOT / "docs" / "fit.md"]
+RUNNABLE = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("index", "fit", "range_test"))]
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)

@@ -87,6 +87,17 @@ def test_it_takes_what_fit_takes():
     assert result.steps == 4 * 35
 
 
+def test_a_metric_of_several_values_is_reported_as_fit_does(tmp_path):
+    metrics = [keras.metrics.F1Score(name="f1"), "accuracy"]
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
+    model.compile("adam", "categorical_crossentropy", metrics=metrics)
+    labels = keras.utils.to_categorical(LABELS[TRAIN])
+    result = fit(model, y=labels, epochs=2, validation_split=0.2, backup_dir=tmp_path)
+    assert np.shape(result.history["val_f1"]) == (2, 10)
+    assert np.shape(result.history["val_accuracy"]) == (2,)
+    assert "val_accuracy" in str(result)
+
+
 def test_several_inputs_and_outputs_with_sample_weights():
     one, two = keras.Input((4,)), keras.Input((3,))
     joined = layers.Concatenate()([layers.Dense(8, activation="tanh")(one), two])
@@ -138,6 +149,72 @@ def test_frozen_layers_stay_as_they_are():
     result = fit(model, epochs=2)
     np.testing.assert_array_equal(before, model.layers[0].get_weights()[0])
     assert result.history["loss"][-1] < result.history["loss"][0]
+
+
+def test_callbacks_are_taken_as_fit_takes_them():
+    class Ends(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    for callbacks in (Ends(), (Ends(),), [[Ends()]], keras.callbacks.CallbackList([Ends()])):
+        result = fit(a_model(), callbacks=callbacks)
+        assert result.events[-1].text == "the run ended after 44 of 264 steps, before the rate had fallen to zero"
+
+
+def test_callbacks_that_would_steer_the_rate_as_well_are_said_or_refused():
+    model = a_model()
+    result = fit(model, epochs=1, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: 1e-9)])
+    assert [event.text for event in result.events] == [
+        "the LearningRateScheduler among the callbacks has no effect in this fit"
+    ]
+    assert result.history["loss"][-1] < 2.3
+    for callback, message in [
+        (keras_lr.callbacks.Guard(), "callbacks holds a Guard, and keras_lr.fit brings one of its own"),
+        (keras_lr.callbacks.ReduceOnPlateau("loss"), "ReduceOnPlateau cannot lower a rate that a Guard"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fit(model, epochs=1, callbacks=[callback])
+
+
+def test_a_step_that_reports_no_loss_is_refused_with_the_remedy():
+    class Adversary(keras.Sequential):
+        def train_step(self, *arguments):
+            done = super().train_step(*arguments)
+            renamed = {"d_loss": (done[0] if isinstance(done, tuple) else done)["loss"]}
+            return (renamed, done[1]) if isinstance(done, tuple) else renamed
+
+    model = Adversary([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"train_step reports 'd_loss' but no 'loss'.*use model\.fit"):
+        fit(model, epochs=1)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_several_optimizers_are_refused_with_the_remedy():
+    parts = keras.optimizers.OptimizerMap(keras.optimizers.SGD())
+    model = a_model(keras.optimizers.MultiOptimizer(parts))
+    for train in (
+        lambda: fit(model),
+        lambda: keras_lr.diagnose(model, IMAGES, LABELS),
+        lambda: model.fit(IMAGES, LABELS, verbose=0, callbacks=[keras_lr.callbacks.Guard()]),
+    ):
+        with pytest.raises(ValueError, match=r"MultiOptimizer holds several optimizers.*PerLayer gives layers rates"):
+            train()
+
+
+@pytest.mark.parametrize(
+    ("make", "x", "y", "message"),
+    [
+        (lambda: "adam", IMAGES, LABELS, "model='adam' of type str is not a keras.Model"),
+        (a_model, None, LABELS, "x=None: give the training data as x"),
+        (a_model, IMAGES[:0], LABELS[:0], "x has no rows"),
+    ],
+)
+def test_what_is_not_there_is_named(make, x, y, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        fit(make(), x, y)
 
 
 def test_a_schedule_in_the_optimizer_is_set_aside_and_said():

@@ -18,7 +18,7 @@ from keras_lr.finder import _ladder
 from keras_lr.finder._race import Progress, run_race
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import prepare
-from keras_lr.training._checkpoint import Checkpoint
+from keras_lr.training._checkpoint import Checkpoint, plain
 from keras_lr.training._described import described
 from keras_lr.training._training_data import TrainingData
 
@@ -34,7 +34,7 @@ def fit(
     batch_size: int | None = None,
     epochs: int = 1,
     verbose: str | int = "auto",
-    callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    callbacks: Any = None,
     validation_split: float = 0.0,
     validation_data: Any = None,
     shuffle: bool = True,
@@ -77,7 +77,8 @@ def fit(
 
     Raises:
         ValueError: the model is not compiled, or has no trainable weights; the number of steps cannot be known; the
-            loss is not finite before any update; the backup in `backup_dir` is of another run.
+            loss is not finite before any update; the backup in `backup_dir` is of another run; a callback steers the
+            rate as well (`Guard`, `ReduceOnPlateau`). Keras' callbacks that do are said in `events` to have no effect.
 
     Costs: 40 to 100 steps for the race, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it; two copies
         of the weights and the optimizer's slots, and three in a backup, which is written once an epoch. No rate is
@@ -114,7 +115,8 @@ def fit(
         steps = {"steps per epoch": data.steps_per_epoch, "batch size": batch_size}
         run = {"epochs": f"{initial_epoch} to {epochs}", **steps, **described(model)}
         found = read_backup(directory, run)
-    events = _set_aside(model.optimizer)
+    others = _flat(callbacks)
+    events = _set_aside(model.optimizer, others)
     race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress)
     accumulation = model.optimizer.gradient_accumulation_steps or 1
     schedule = run_schedule(race.learning_rate, max(1, horizon // accumulation))
@@ -131,7 +133,7 @@ def fit(
             batch_size=batch_size,
             epochs=epochs,
             verbose=verbose,
-            callbacks=[guard, *(callbacks or ()), *([backup] if backup else ())],
+            callbacks=[guard, *others, *([backup] if backup else ())],
             validation_split=validation_split,
             initial_epoch=begun,
             steps_per_epoch=steps_per_epoch,
@@ -147,8 +149,11 @@ def fit(
         events.append(Event(guard.step, text, guard.factor))
     finally:
         guard.close()
+    if completed and guard.step < horizon:
+        text = f"the run ended after {guard.step} of {horizon} steps, before the rate had fallen to zero"
+        events.append(Event(guard.step, text, guard.factor))
     return FitResult(
-        history={name: [float(v) for v in values] for name, values in model.history.history.items()},
+        history={name: [plain(v) for v in values] for name, values in model.history.history.items()},
         learning_rate=race.learning_rate,
         schedule=schedule,
         race=race,
@@ -182,8 +187,22 @@ def _raced_before(found: Checkpoint) -> RaceResult:
     return RaceResult(**plan)
 
 
-def _set_aside(optimizer: keras.optimizers.Optimizer) -> list[Event]:
+def _flat(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Return the callbacks as `model.fit` takes them: one, several, nested, or as a `CallbackList`."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return list(callbacks.callbacks)
+    return [] if callbacks is None else list(keras.tree.flatten(callbacks))
+
+
+def _set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.callbacks.Callback]) -> list[Event]:
+    """Return what has no effect, because the rate of every step is planned here."""
+    events = []
     rate = innermost(optimizer)._learning_rate
-    if isinstance(rate, keras.Variable):
-        return []
-    return [Event(0, f"the {type(rate).__name__} in the optimizer is set aside during this fit", 1.0)]
+    if not isinstance(rate, keras.Variable):
+        events.append(Event(0, f"the {type(rate).__name__} in the optimizer is set aside during this fit", 1.0))
+    for callback in callbacks:
+        if isinstance(callback, Guard):
+            raise ValueError("callbacks holds a Guard, and keras_lr.fit brings one of its own. Leave it out.")
+        if isinstance(callback, keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau):
+            events.append(Event(0, f"the {type(callback).__name__} among the callbacks has no effect in this fit", 1.0))
+    return events

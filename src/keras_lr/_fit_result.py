@@ -1,6 +1,7 @@
 """What a training without a given learning rate did."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,8 @@ class FitResult(Shown):
     """What `keras_lr.fit` did; prints as a table, plots, and saves as a page or as JSON.
 
     Attributes:
-        history: what every epoch reported, as `model.fit(...).history`, with `learning_rate`, that of its last step.
+        history: what every epoch reported, as `model.fit(...).history`, with `learning_rate`, that of its last step;
+            an epoch of a metric that has several values is a list of them.
         learning_rate: the peak that was chosen.
         schedule: the plan, a function of the optimizer update.
         race: how the peak was found.
@@ -24,7 +26,7 @@ class FitResult(Shown):
         completed: whether the run came to its end.
     """
 
-    history: dict[str, list[float]]
+    history: dict[str, list[Any]]
     learning_rate: float
     schedule: schedules.Schedule
     race: RaceResult
@@ -45,8 +47,9 @@ class FitResult(Shown):
             "optimizer": self.race.optimizer,
             "steps": self.steps,
             "steps of the race": self.race.total_steps,
-            **{name: values[-1] for name, values in self.history.items() if values and name != "learning_rate"},
         }
+        last = {name: values[-1] for name, values in self.history.items() if values and name != "learning_rate"}
+        facts |= {name: value for name, value in last.items() if isinstance(value, int | float)}
         if not self.completed:
             facts["completed"] = "no"
         parts: list[Part] = [Facts(facts)]

@@ -148,6 +148,18 @@ def test_steps_executed_together_share_the_rate_of_their_middle(backend):
     assert float(model.get_weights()[0][0, 0]) == pytest.approx(-(3 * 2 + 3 * 5))
 
 
+def test_an_epoch_that_ends_in_fewer_steps_than_are_executed_together_counts_its_own(backend):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    model = a_model(keras.optimizers.Adam(0.003))
+    model.steps_per_execution = 4
+    guard = keras_lr.callbacks.Guard(np.arange(1, 31) / 1e4, probation=False)
+    logs = model.fit(X[:320], Y[:320], batch_size=32, epochs=3, verbose=0, callbacks=[guard]).history
+    assert guard.step == 30
+    # the middle of the last two steps of ten, as far as Keras says beforehand that there are four
+    np.testing.assert_allclose(logs["learning_rate"], [10e-4, 20e-4, 30e-4])
+
+
 def test_a_window_too_short_is_refused():
     with pytest.raises(ValueError, match="window_steps=3"):
         keras_lr.callbacks.Guard(window_steps=3)

@@ -8,7 +8,7 @@ import pytest
 
 from keras_lr import optimizers
 from keras_lr import schedules as s
-from keras_lr.callbacks import Horizon, RecordLearningRate
+from keras_lr.callbacks import Guard, Horizon, RecordLearningRate
 from keras_lr.training import set_learning_rate
 
 X = np.ones((4, 1), "float32")
@@ -123,6 +123,17 @@ def test_a_schedule_that_does_not_fit_the_run_is_reported(schedule, says):
     model = made(keras.optimizers.SGD(schedule))
     with pytest.warns(UserWarning, match=says):
         model.fit(X, X, batch_size=1, epochs=2, verbose=0, callbacks=[Horizon()])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_single_steps_beside_a_guard_are_refused_rather_than_recorded_wrongly(first):
+    guard, record = Guard([0.5, 0.25], probation=False), RecordLearningRate(every_step=True)
+    with pytest.raises(ValueError, match=r"every_step=True\) cannot see .* beside a Guard"):
+        made(keras.optimizers.SGD(0.1)).fit(X, X, verbose=0, callbacks=[record, guard][:: 1 if first else -1])
+    recorded = made(keras.optimizers.SGD(0.1)).fit(
+        X, X, batch_size=2, verbose=0, callbacks=[guard, RecordLearningRate()]
+    )
+    assert recorded.history["learning_rate"] == [0.25]
 
 
 def test_a_schedule_that_fits_is_not_reported():

@@ -36,7 +36,7 @@ def folder(tmp_path, monkeypatch):
     path, modules = list(sys.path), set(sys.modules)
     yield tmp_path
     sys.path[:] = path
-    for name in {"problem", "neighbour", "other"} & (set(sys.modules) - modules):
+    for name in {"problem", "neighbour", "other", "asks", "bare"} & (set(sys.modules) - modules):
         del sys.modules[name]
 
 
@@ -176,6 +176,29 @@ def test_a_script_that_hands_over_nothing_is_told_how(folder, terminal, command,
     assert "keras_lr.Task(build=build_model" in said
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sweep", "problem.py", "--rates", "0.1,-1"], "rates=[0.1, -1.0] must be at least one finite number above 0"),
+        (["sweep", "problem.py", "--rates", "0.1", "--storage", "."], "storage='.' is a folder; name a file in it"),
+        (["sweep", "problem.py", "--rates", "0.1", "--storage", "problem.py"], "storage='problem.py' cannot be opened"),
+        (["compare", "problem.py", "--target", "nan"], "target=nan must be finite"),
+        (["fit", "problem.py", "--backup-dir", "problem.py"], "backup_dir='problem.py' is a file; name a directory"),
+        (["fit", "asks.py"], "task() missing 1 required positional argument: 'digits'"),
+        (["race", "bare.py"], "build() returned the model 'sequential"),
+        (["fit", "json.py"], "'json.py' has the name of a module that is in use; rename the script."),
+    ],
+)
+def test_what_the_user_can_mend_is_said_in_a_line(folder, terminal, words, message):
+    Path("asks.py").write_text("def task(digits):\n    return digits")
+    Path("bare.py").write_text(SCRIPT.replace('    model.compile(optimizer="sgd", loss="mse")\n', ""))
+    Path("json.py").write_text(SCRIPT)
+    status, printed, said = terminal(*words)
+    assert (status, printed) == (2, "")
+    assert said.startswith(f"keras-lr: {message}")
+    assert "Traceback" not in said
+
+
 def test_an_error_of_the_script_is_the_scripts_own(folder, monkeypatch):
     Path("other.py").write_text("import nothing_of_this_name")
     monkeypatch.setattr(sys, "argv", ["keras-lr", "fit", "other.py"])
@@ -188,10 +211,12 @@ def test_an_error_of_the_script_is_the_scripts_own(folder, monkeypatch):
     [
         (["--report", "out.pdf"], "--report out.pdf: the name must end in .html or .json."),
         (["--report", "nowhere/out.html"], "there is no folder 'nowhere'; make it first."),
+        (["--report", "folder.html"], "--report folder.html is a folder; give the name of a file."),
         (["--save", "model.h5"], "--save model.h5: the name must end in .keras."),
     ],
 )
 def test_a_file_that_cannot_be_written_is_said_before_training(folder, terminal, options, message):
+    Path("folder.html").mkdir()
     status, printed, said = terminal("fit", "problem.py", *options)
     assert (status, printed) == (2, "")
     assert message in said

@@ -30,7 +30,7 @@ def test_the_bar_counts_the_steps_of_all_epochs_and_the_race(monkeypatch):
     screen = io.StringIO()
     monkeypatch.setattr(_progress, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=100))
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(optimizer="sgd", loss="mse")
+    model.compile(optimizer="sgd", loss="mse", metrics=[keras.metrics.F1Score()])  # a metric of several values
     with Watched() as watched:
         watched.race(1, 2, "racing the rate 0.01")
         watched.race(2, 2, "racing the rate 0.1")

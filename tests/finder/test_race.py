@@ -173,6 +173,22 @@ def test_a_bad_batch_is_not_held_against_the_rates():
         assert np.isfinite(result.scores[0])
 
 
+def test_a_bad_batch_that_an_activation_hides_is_left_out():
+    x = X.copy()
+    x[77, 3] = np.nan
+    model = keras.Sequential([keras.Input((10,)), layers.Dense(16, "relu"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    for seed in range(3):
+        assert np.isfinite(keras_lr.race(model, x, Y, epochs=15, seed=seed).learning_rate)
+
+
+def test_a_linear_model_whose_weights_are_zero_is_raced():
+    model = keras.Sequential([keras.Input((10,)), layers.Dense(1, kernel_initializer="zeros")])
+    model.compile("sgd", "mse")
+    rate = keras_lr.race(model, X, Y, epochs=15).learning_rate
+    assert 0.01 < rate < 1.0  # the largest stable rate is about 1, for the inputs have a variance of 1
+
+
 def test_a_run_with_no_room_for_a_race_takes_the_centre():
     result = keras_lr.race(a_model("adam"), X[:64], Y[:64], epochs=3, batch_size=16)
     assert len(result.rates) == 0

@@ -275,6 +275,19 @@ def test_fits_compiled_once(name):
     assert np.isfinite([float(v) for v in history["loss"]]).all()
 
 
+@pytest.mark.parametrize("name", ["AdaHessian", "MoMo", "MoMoAdam", "ScheduleFreePlus", "Sophia"])
+def test_a_saved_model_is_loaded_before_it_can_be_attached(name, tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(TABLE[name](), loss="mse")
+    x = np.random.RandomState(0).randn(32, 3).astype("float32")
+    attach(model).fit(x, x.sum(1, keepdims=True), verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    for old, new in zip(values(model.optimizer.variables), values(again.optimizer.variables), strict=True):
+        np.testing.assert_array_equal(old, new)
+    attach(again).fit(x, x.sum(1, keepdims=True), verbose=0)
+
+
 @pytest.mark.parametrize("name", ["COCOB", "DAdaptSGD", "DAdaptAdaGrad"])
 def test_what_would_contradict_weight_decay_refuses_it(name):
     with pytest.raises(ValueError, match=r"weight_decay=0\.1"):

@@ -89,6 +89,12 @@ def test_a_pattern_that_matches_nothing_lists_what_there_is():
 def test_what_cannot_work_is_refused():
     with pytest.raises(ValueError, match="-1"):
         PerLayer(Adam(), {"body": -1})
+    with pytest.raises(ValueError, match="'a tenth'"):
+        PerLayer(Adam(), {"body": "a tenth"})
+    with pytest.raises(ValueError, match="holds no regular expression: missing"):
+        PerLayer(Adam(), {"(": 0.1})
+    with pytest.raises(TypeError, match=r"factors=0\.1 must map patterns to factors"):
+        PerLayer(Adam(), 0.1)
     with pytest.raises(ValueError, match="froze every variable"):
         trained(PerLayer(Adam(), {".*": 0}))
     with pytest.raises(TypeError, match="LossScaleOptimizer"):

@@ -112,6 +112,11 @@ def test_one_cycle_with_inverse_momentum():
     assert np.argmax(rates) == np.argmin(momenta)
 
 
+def test_what_is_no_optimizer_is_refused():
+    with pytest.raises(TypeError, match=r"Scheduled takes an optimizer.*Received: 'sgd'"):
+        optimizers.Scheduled("sgd", momentum=0.9)
+
+
 def test_what_is_switched_off_cannot_be_scheduled():
     with pytest.raises(ValueError, match=r"momentum=0\.0.*SGD\(momentum=0\.9\)"):
         optimizers.Scheduled(keras.optimizers.SGD(0.1), momentum=s.Constant(0.9))

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_lr import optimizers
 from keras_lr import schedules as s
 from keras_lr.training import scale_learning_rate, set_learning_rate
 
@@ -144,6 +145,12 @@ def test_what_the_optimizer_used_is_what_the_schedule_says(steps_per_execution):
     model = made(keras.optimizers.SGD(schedule), steps_per_execution=steps_per_execution)
     for epoch in range(4):
         assert moved(model) == pytest.approx(schedule.values(range(4 * epoch, 4 * epoch + 4)).sum(), rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("set_rate", [set_learning_rate, scale_learning_rate])
+def test_an_optimizer_that_takes_no_rate_says_so(set_rate):
+    with pytest.raises(ValueError, match="COCOB finds how far to go at every step and takes no learning rate"):
+        set_rate(made(optimizers.COCOB()), 0.1)
 
 
 def test_bad_rates_are_refused():

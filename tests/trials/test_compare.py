@@ -39,6 +39,17 @@ def test_every_kind_of_method_trains_as_by_hand():
     assert methods["optimizer"].iterations == 0  # a copy was trained
 
 
+def test_an_optimizer_that_asks_for_the_batch_is_attached():
+    def by_hand(model, **arguments):
+        model.compile(keras_lr.optimizers.LineSearch(keras_lr.line_search.PAL()), loss=model.loss)
+        return keras_lr.attach(model).fit(**arguments)
+
+    search = keras_lr.optimizers.LineSearch(keras_lr.line_search.PAL())
+    result = keras_lr.compare(a_linear_task(), {"line search": search, "by hand": by_hand, "rate": 0.01}, seeds=1)
+    assert result.curves[0, 0, 0].tolist() == result.curves[0, 1, 0].tolist()
+    assert result.steps[0, 0, 0].tolist() == result.steps[0, 2, 0].tolist()
+
+
 def test_the_steps_of_a_race_are_charged():
     result = keras_lr.compare(a_linear_task(epochs=10), {"keras-lr": keras_lr.fit, "SGD": 0.1}, seeds=1)
     task, raced = a_linear_task(epochs=10), []

@@ -10,12 +10,25 @@ def innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimiz
     return optimizer
 
 
+def refuse_several(optimizer: keras.optimizers.Optimizer) -> None:
+    """Raise `ValueError` where several optimizers, each with a rate of its own, stand for one."""
+    several = innermost(optimizer)
+    if hasattr(several, "optimizers"):
+        raise ValueError(
+            f"{type(several).__name__} holds several optimizers, each with a rate of its own, and one rate is looked "
+            "for or steered here. Compile with one optimizer; keras_lr.optimizers.PerLayer gives layers rates of their "
+            "own."
+        )
+
+
 def learning_rate_variable(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
     """Return the rate's variable.
 
     Raises:
         TypeError: the optimizer's rate is a schedule or a function, which has no variable.
+        ValueError: there are several optimizers.
     """
+    refuse_several(optimizer)
     rate = innermost(optimizer)._learning_rate
     if not isinstance(rate, keras.Variable):
         raise TypeError(

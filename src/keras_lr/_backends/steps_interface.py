@@ -84,6 +84,21 @@ class Steered:
         return self.steered(*arguments)
 
 
+def loss_of(logs: dict[str, Any]) -> Any:
+    """Return the loss that a step reports.
+
+    Raises:
+        ValueError: a `train_step` of the model's own reports none under that name.
+    """
+    if "loss" not in logs:
+        raise ValueError(
+            f"The model's train_step reports {', '.join(map(repr, logs)) or 'nothing'} but no 'loss', by which a "
+            "learning rate is judged. Let it return what one optimizer minimises under that name; for a model of "
+            "several losses and optimizers, such as a GAN, use model.fit."
+        )
+    return logs["loss"]
+
+
 def unsteered(train_function: Any) -> Any:
     """Return the compiled step itself, also where an interrupted `fit` left it steered."""
     return getattr(train_function, "unsteered", train_function)

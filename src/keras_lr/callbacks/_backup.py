@@ -16,6 +16,7 @@ from keras_lr.training._checkpoint import (
     Checkpoint,
     arrays_of,
     delete_checkpoint,
+    plain,
     read_checkpoint,
     values_of,
     write_checkpoint,
@@ -55,7 +56,7 @@ class Backup(keras.callbacks.Callback):
         self._epoch = initial_epoch
         self._one_iterator = one_iterator
         self._drawn_by_opening: list[Any] | None = None
-        self._history: dict[str, list[float]] = {}
+        self._history: dict[str, list[Any]] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put everything where it was, or keep where the run begins."""
@@ -81,7 +82,7 @@ class Backup(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Replace the backup by one of this moment."""
         for name, value in (logs or {}).items():
-            self._history.setdefault(name, []).append(float(value))
+            self._history.setdefault(name, []).append(plain(value))
         self._write(epoch + 1)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

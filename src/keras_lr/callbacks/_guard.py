@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps import TrainingSteps
+from keras_lr._backends.steps_interface import loss_of
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
 from keras_lr.callbacks._plan import own_plan, plan
@@ -66,7 +67,8 @@ class Guard(keras.callbacks.Callback):
 
     Args:
         learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its
-            last rate holds). Default `None`: the optimizer's own number or schedule.
+            last rate holds). Default `None`: the optimizer's own number or schedule. What another callback sets, such
+            as `ReduceLROnPlateau`, has no effect beside it.
         window_steps: how many losses are judged together. Default `None`: a twentieth of the run, 4 to 50 steps.
         probation: whether the rate is tried against a tenth of it. Switch it off where a schedule lowers the rate.
         verbose: whether events are printed as they happen.
@@ -136,6 +138,7 @@ class Guard(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Follow Keras, which begins a new mean of the loss."""
         self._losses.begin_mean()
+        self._left = self.params.get("steps") or math.inf
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report the rate of the epoch's last step as `learning_rate`."""
@@ -220,9 +223,10 @@ class Guard(keras.callbacks.Callback):
         self._steps.set_learning_rate(self._rate)
 
     def _after(self, logs: dict[str, Any]) -> None:
-        self._losses.add(logs["loss"])
-        self.step += self._stride
-        if self._ends_epoch():
+        self._losses.add(loss_of(logs))
+        made = int(min(self._stride, self._left))  # the last ones of an epoch may be fewer
+        self.step, self._left = self.step + made, self._left - made
+        if not self._left:
             self._read()  # before a validation would see weights that are no good
         if len(self._window_losses) + len(self._losses) < self._window and np.all(np.isfinite(self._window_losses)):
             return
@@ -248,10 +252,6 @@ class Guard(keras.callbacks.Callback):
 
     def _read(self) -> None:
         self._window_losses = np.concatenate([self._window_losses, self._losses.read()])
-
-    def _ends_epoch(self) -> bool:
-        steps = self.params.get("steps")
-        return bool(steps) and self.step % steps < self._stride
 
     def _on_probation(self, probation: Probation, losses: np.ndarray) -> None:
         """Keep the better of two windows of steps from the same weights; a tenth that won is tried again."""

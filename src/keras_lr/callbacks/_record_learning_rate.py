@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_lr._backends.steps_interface import Steered
 from keras_lr.optimizers._scheduled import Scheduled
 from keras_lr.schedules import Schedule, Steerable
 from keras_lr.training._set_learning_rate import is_number, optimizers_in
@@ -24,6 +25,9 @@ class RecordLearningRate(keras.callbacks.Callback):
 
     Args:
         every_step: whether `steps` and the logs of each batch hold them too. Default False.
+
+    Raises:
+        ValueError: at the start of `fit`, with `every_step` beside a `Guard`, which sets the rate inside the step.
 
     Costs: nothing a step without `every_step`. With it, a look-up in values that were computed ahead on the host; the
     device
@@ -73,6 +77,12 @@ class RecordLearningRate(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Count from what the optimizer says."""
+        if self.every_step and isinstance(self._model.train_function, Steered):
+            raise ValueError(
+                "RecordLearningRate(every_step=True) cannot see the rates of single steps beside a Guard, which "
+                "keras_lr.fit brings: they are set inside the step. Leave every_step out; the plan, such as the "
+                "schedule of a FitResult, is a function of the step."
+            )
         self._of_batch = {}
         for watched in self._watched:
             watched.begin_epoch()

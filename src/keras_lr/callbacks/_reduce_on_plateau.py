@@ -57,7 +57,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         changes: what was done: pairs of the measurement's epoch and the new multiplier.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: an argument is out of its range, or a `Guard` sets the rate.
 
     Costs: the compiled step is made once more, before the first step. With `every_steps` the loss of each batch is
         read, which on JAX means waiting for each step.
@@ -119,7 +119,12 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self._resuming, self._warned = self.every_steps is None, False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Begin a new mean of the loss, as Keras does."""
+        """Begin a new mean of the loss, as Keras does; see that the rate can be steered."""
+        if not all(isinstance(steerable, Steerable) for steerable in self._steerables()):
+            raise ValueError(
+                "ReduceOnPlateau cannot lower a rate that a Guard, which keras_lr.fit brings, sets at every step. "
+                "Leave ReduceOnPlateau out, or train with model.fit and without a Guard."
+            )
         self._epoch, self._awaited = epoch, self.every_steps is None
         self._losses.begin_mean()
         if self._resuming:

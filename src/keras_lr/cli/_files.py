@@ -1,5 +1,6 @@
 """What a command writes, checked before hours of training and not after."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,10 @@ def check_file(path: Path, suffixes: Sequence[str], option: str) -> None:
         raise Refusal(f"{option} {path}: the name must end in {' or '.join(suffixes)}.")
     if not path.parent.is_dir():
         raise Refusal(f"{option} {path}: there is no folder {str(path.parent)!r}; make it first.")
+    if path.is_dir():
+        raise Refusal(f"{option} {path} is a folder; give the name of a file.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise Refusal(f"{option} {path}: this user may not write there; give another place.")
 
 
 def show(result: Shown, path: Path | None) -> None:

@@ -1,6 +1,7 @@
 """How far a race and a training have come, and how long they will still take."""
 
 import time
+from numbers import Real
 from types import TracebackType
 from typing import Any
 
@@ -85,7 +86,8 @@ class _Training(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         epochs = self.params["epochs"]
         left = (time.monotonic() - self._began) * (epochs - epoch - 1)
-        values = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
+        numbers = {name: value for name, value in (logs or {}).items() if isinstance(value, Real)}
+        values = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
         line = f"{self._name}  epoch {epoch + 1}/{epochs}  {values}  {duration(left)} left"
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 

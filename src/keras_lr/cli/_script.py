@@ -28,7 +28,8 @@ def task_of(script: Path, epochs: int | None) -> Task:
     """Run a script and return what its `task()` returns.
 
     Raises:
-        Refusal: there is no such script, no such function in it, or it returned something else.
+        Refusal: there is no such script, a module of its name is in use, there is no such function in it, or it
+            returned something else.
     """
     if not script.is_file():
         raise Refusal(f"there is no file {str(script)!r}.\n\n{_HOW}")
@@ -63,6 +64,9 @@ def methods_of(script: Path) -> dict[str, Any] | None:
 
 def _run(script: Path) -> object:
     """Run a script as a module of its own name, beside its neighbours, as `python SCRIPT` would find them."""
+    namesake = sys.modules.get(script.stem)
+    if namesake is not None and Path(getattr(namesake, "__file__", None) or "").resolve() != script.resolve():
+        raise Refusal(f"{str(script)!r} has the name of a module that is in use; rename the script.")
     spec = importlib.util.spec_from_file_location(script.stem, script)
     assert spec is not None
     assert spec.loader is not None

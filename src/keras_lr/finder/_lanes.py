@@ -9,6 +9,8 @@ from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr.finder._ladder import PROBE_STEPS
 from keras_lr.schedules import Schedule
 
+USUAL_LENGTH = 1.0  # of the weights of a small linear model as they usually begin; a race corrects what it is off by
+
 Step = Callable[[Any, float], Any]  # trains on a batch at a rate, returns the loss before the update
 
 
@@ -34,6 +36,8 @@ class Lanes:
     def movement(self, rate: float) -> float:
         """Return `|w - w_0| / |w_0|` after `PROBE_STEPS` updates at a constant rate; infinite if they diverge.
 
+        Weights that are all zero, as a linear model may begin with, count as `USUAL_LENGTH` long.
+
         Methods such as rectified Adam stand still in their first steps: those get four times as many.
         """
         for updates in (PROBE_STEPS, 4 * PROBE_STEPS):
@@ -42,7 +46,7 @@ class Lanes:
             distance, length = self._steps.moved(self._start)
             if distance:
                 break
-        return distance / length if length else np.inf
+        return distance / (length or USUAL_LENGTH)
 
     def run(self, schedule: Schedule) -> np.ndarray:
         """Train over one complete schedule; returns the batch losses before each update, shape `(steps,)`."""
@@ -52,7 +56,8 @@ class Lanes:
     def train(self, rates: np.ndarray, step: Step | None = None) -> np.ndarray:
         """Train from the start with one rate a step; returns the batch losses, shape `(steps,)`.
 
-        A batch whose loss is not finite even while the weights are untouched is left out, here and from now on.
+        A batch whose loss or gradient is not finite even while the weights are untouched is left out, here and from now
+        on. Where a lane ends with weights that are not finite, its last loss is NaN.
 
         Args:
             rates: the rate of each step, shape `(steps,)`.
@@ -62,20 +67,24 @@ class Lanes:
             ValueError: no batch has a finite loss.
         """
         step = step or self._steps.step
-        losses = self._train(rates, step)
+        self._steps.put(self._start)
+        reported = [step(self._batches[k % len(self._batches)], float(rate)) for k, rate in enumerate(rates)]
+        self.steps_run += len(rates)
+        losses = np.array([float(loss) for loss in reported])
         broken = np.flatnonzero(~np.isfinite(losses))
-        if len(broken) and not np.isfinite(self._untouched_loss(self._batches[broken[0] % len(self._batches)])):
-            self._leave_out_bad_batches()
-            return self._train(rates, step)
+        # An activation that turns NaN into 0, as TensorFlow's ReLU does, hides dead weights.
+        dead = not len(broken) and not self._steps.finite()
+        suspected = dead or (
+            len(broken) and not np.isfinite(self._untouched_loss(self._batches[broken[0] % len(self._batches)]))
+        )
+        if suspected and self._leave_out_bad_batches():
+            return self.train(rates, step)
+        if dead:
+            losses[-1] = np.nan
         return losses
 
-    def _train(self, rates: np.ndarray, step: Step) -> np.ndarray:
-        self._steps.put(self._start)
-        losses = [step(self._batches[k % len(self._batches)], float(rate)) for k, rate in enumerate(rates)]
-        self.steps_run += len(rates)
-        return np.array([float(loss) for loss in losses])
-
-    def _leave_out_bad_batches(self) -> None:
+    def _leave_out_bad_batches(self) -> bool:
+        """Leave out the batches that no rate can train on; returns whether there were any."""
         losses = [self._untouched_loss(batch) for batch in self._batches]
         sound = [batch for batch, loss in zip(self._batches, losses, strict=True) if np.isfinite(loss)]
         if not sound:
@@ -84,9 +93,12 @@ class Lanes:
                 "rate can help. Check data and labels for NaN and infinity, labels for values outside the range of the "
                 "loss, and the loss for logarithms of zero. The model's weights are as they were."
             )
+        some = len(sound) < len(self._batches)
         self._batches = sound
+        return some
 
     def _untouched_loss(self, batch: Any) -> float:
         self._steps.put(self._start)
         self.steps_run += 1
-        return float(self._steps.step(batch, 0.0))
+        loss = float(self._steps.step(batch, 0.0))
+        return loss if self._steps.finite() else np.nan  # a rate of 0 times a gradient of NaN is NaN

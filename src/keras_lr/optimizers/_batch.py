@@ -100,6 +100,25 @@ def require_attached(optimizer: keras.optimizers.Optimizer) -> None:
         raise ValueError(_missing(optimizer))
 
 
+class NeedsBatch(keras.optimizers.Optimizer):
+    """Mixed in front of the class of an optimizer whose rule asks for the batch."""
+
+    needs_batch = True
+
+    def build(self, variables: list[Any]) -> None:
+        """Create the state, once the model is known to be attached."""
+        if not self.built:
+            require_attached(self)
+            super().build(variables)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Return an optimizer from its configuration; it may be built before its model is attached."""
+        made = super().from_config(config, custom_objects)
+        made.restored = True
+        return made
+
+
 def needs_batch(optimizer: Any) -> bool:
     """Whether the optimizer, or the one inside a wrapper such as LossScaleOptimizer, asks for the batch."""
     return bool(getattr(innermost(optimizer), "needs_batch", False))

@@ -9,7 +9,7 @@ around it (loss scaling, accumulation, clipping, constraints, the average of wei
 import math
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
@@ -167,13 +167,6 @@ class GlobalOptimizer(LendingOptimizer):
         self.build_state()
         shapes = [packing.shape(group) for group in packing.groups]
         self._lent = self.lend(shapes, lambda i: self._add_tensor(packing.groups[i], "gradient", 0.0, 1))
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """Rebuild from ``get_config``; it may be built before its model is attached."""
-        made: Self = super().from_config(config, custom_objects=custom_objects)
-        made.restored = True
-        return made
 
     @lists.without_gradients
     def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:

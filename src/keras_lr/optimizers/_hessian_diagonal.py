@@ -7,11 +7,11 @@ import keras
 from keras import ops
 
 from keras_lr._backends import lists
-from keras_lr.optimizers._batch import batch_at_hand, require_attached
+from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 
 
-class CurvatureOptimizer(GlobalOptimizer):
+class CurvatureOptimizer(NeedsBatch, GlobalOptimizer):
     """Base of optimizers that ask for the Hessian of the batch: the model has to be attached.
 
     Args:
@@ -20,19 +20,12 @@ class CurvatureOptimizer(GlobalOptimizer):
         **kwargs: as in ``GlobalOptimizer``.
     """
 
-    needs_batch = True
     packs = False
 
     def __init__(self, learning_rate: Any, *, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)
         self.seed = seed
         self.signs = keras.random.SeedGenerator(seed)
-
-    def build(self, variables: list[Any]) -> None:
-        """Create the state, once the model is known to be attached."""
-        if not self.built:
-            require_attached(self)
-            super().build(variables)
 
     def build_state(self) -> None:
         self._track_variable(self.signs.state)

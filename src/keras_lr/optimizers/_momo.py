@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from keras_lr._backends import lists
-from keras_lr.optimizers._batch import batch_at_hand, require_attached
+from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
 from keras_lr.optimizers._estimate import check_betas, quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._moments import gathered
@@ -18,7 +18,7 @@ from keras_lr.optimizers._refused_arguments import refuse_clipping
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
-class MoMo(GlobalOptimizer):
+class MoMo(NeedsBatch, GlobalOptimizer):
     """Gradient descent with momentum whose step is the smaller of a rate and a Polyak step.
 
     With averages f̄, d, c of loss, gradient and ⟨g, x⟩: ``τ = min(rate, (f̄ - lower_bound - c + ⟨d, x⟩)₊ / ‖d‖²)`` and
@@ -47,8 +47,6 @@ class MoMo(GlobalOptimizer):
         0.9
     """
 
-    needs_batch = True
-
     def __init__(
         self,
         learning_rate: Any = 1.0,
@@ -64,12 +62,6 @@ class MoMo(GlobalOptimizer):
         self.beta = beta
         self.lower_bound = lower_bound
         self.estimate_bound = estimate_bound
-
-    def build(self, variables: list[Any]) -> None:
-        """Create the state, once the model is known to be attached."""
-        if not self.built:
-            require_attached(self)
-            super().build(variables)
 
     def build_state(self) -> None:
         self.add_scalar("mean_loss")

@@ -5,6 +5,7 @@ A factor on the gradient would do nothing under Adam, which divides it out again
 
 import re
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import keras
@@ -49,9 +50,18 @@ class PerLayer(LendingOptimizer):
 
     def __init__(self, optimizer: Any, factors: Mapping[str, float], name: str = "per_layer") -> None:
         super().__init__(learning_rate=0.0, name=name)
-        negative = {pattern: factor for pattern, factor in factors.items() if factor < 0}
-        if negative:
-            raise ValueError(f"A factor multiplies a rate and is not negative; 0 freezes. Received: factors={negative}")
+        if not isinstance(factors, Mapping):
+            raise TypeError(f"factors={factors!r} must map patterns to factors, such as {{'encoder/.*': 0.1}}.")
+        for pattern, factor in factors.items():
+            if not isinstance(factor, Real) or not 0 <= factor < float("inf"):
+                raise ValueError(
+                    "A factor multiplies a rate and is a number that is not negative; 0 freezes. Received: "
+                    f"factors={{{pattern!r}: {factor!r}}}"
+                )
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"factors={{{pattern!r}: ...}} holds no regular expression: {error}.") from error
         self.inner_optimizer = keras.optimizers.get(optimizer)
         core = innermost(self.inner_optimizer)
         if isinstance(self.inner_optimizer, keras.optimizers.LossScaleOptimizer):

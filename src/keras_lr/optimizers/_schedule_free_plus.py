@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from keras_lr._backends import lists
-from keras_lr.optimizers._batch import batch_at_hand, require_attached
+from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
 from keras_lr.optimizers._estimate import check_betas, quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import adam_direction
@@ -20,7 +20,7 @@ from keras_lr.optimizers._schedule_free import ScheduleFree
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
-class ScheduleFreePlus(ScheduleFree):
+class ScheduleFreePlus(NeedsBatch, ScheduleFree):
     """Schedule-Free Adam whose rate is a Polyak step: no rate to choose and no horizon to know. Experimental.
 
     ``l = rate · (f(y) + ⟨g, z - y⟩)₊ / (√(π/2) ‖g‖₁)``, the Polyak step for the loss that the gradient at y promises at
@@ -55,8 +55,6 @@ class ScheduleFreePlus(ScheduleFree):
 
     tuning_free = True
 
-    needs_batch = True
-
     def __init__(
         self,
         learning_rate: Any = 1.0,
@@ -76,12 +74,6 @@ class ScheduleFreePlus(ScheduleFree):
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.following_steps = following_steps
-
-    def build(self, variables: list[Any]) -> None:
-        """Create the state, once the model is known to be attached."""
-        if not self.built:
-            require_attached(self)
-            super().build(variables)
 
     def build_state(self) -> None:
         super().build_state()

@@ -52,6 +52,7 @@ class Scheduled(LendingOptimizer):
             schedule, a number, or a function of the step. Steps are updates of the weights.
 
     Raises:
+        TypeError: what was given is no optimizer.
         ValueError: no hyperparameter was given, the optimizer has none of that name, or has it as 0 or None.
 
     Costs: one number in the optimizer's state for each hyperparameter.
@@ -71,6 +72,8 @@ class Scheduled(LendingOptimizer):
         self, optimizer: keras.optimizers.Optimizer, *, name: str | None = None, **hyperparameters: Any
     ) -> None:
         super().__init__(learning_rate=0.0, name=name)
+        if not isinstance(optimizer, keras.optimizers.Optimizer):
+            raise TypeError(f"Scheduled takes an optimizer, such as SGD(momentum=0.9). Received: {optimizer!r}.")
         self.inner_optimizer = optimizer
         _check(innermost(optimizer), hyperparameters)
         self._plans = _Plans({key: as_schedule(given, f"Scheduled: `{key}`") for key, given in hyperparameters.items()})

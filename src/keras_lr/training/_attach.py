@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from types import MethodType
 from typing import Any, TypeVar
 
@@ -61,7 +61,9 @@ def attach(model: Model) -> Model:
             "attach(model) looks at the optimizer, and the model has none. Call model.compile(...) before."
         )
     check(model)
-    model.make_train_function = MethodType(_make_train_function, model)
+    make = model.make_train_function  # the model's own, or somebody's who counts the steps
+    if getattr(make, "func", None) is not _make_train_function:
+        model.make_train_function = partial(_make_train_function, model, make)
     model.train_step = MethodType(_train_step, model)
     model.train_function = None
     return model
@@ -92,10 +94,10 @@ def _keras_trainer(model: keras.Model) -> Any:
     return next(c for c in keras.Model.__mro__ if issubclass(c, Trainer) and "train_step" in vars(c))
 
 
-def _make_train_function(model: keras.Model, force: bool = False) -> Any:
+def _make_train_function(model: keras.Model, make: Callable[[bool], Any], force: bool = False) -> Any:
     # Before the first step is traced: an error inside it would cost a JAX model its weights.
     check(model)
-    made = type(model).make_train_function(model, force)
+    made = make(force)
     after = getattr(innermost(model.optimizer), "after_step", None) if needs_batch(model.optimizer) else None
     if after is not None and not hasattr(model.train_function, "watched"):
         model.train_function = _watched(model.train_function, after)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_lr._backends import steps_interface
-from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr._backends.learning_rate_variable import innermost, refuse_several
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr.training._random_state import kept_random_state
 
@@ -69,13 +69,18 @@ def prepare(model: keras.Model, batch: Any) -> None:
     """Build the model, its optimizer and its metrics on one batch, as `fit` would.
 
     Raises:
-        ValueError: the model is not compiled, its optimizer takes no learning rate, or nothing can be trained.
+        TypeError: it is no Keras model.
+        ValueError: the model is not compiled, its optimizer takes no learning rate or is several, or nothing can be
+            trained.
     """
-    if not getattr(model, "compiled", False) or model.optimizer is None:
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model={model!r} of type {type(model).__name__} is not a keras.Model.")
+    if not model.compiled or model.optimizer is None:
         raise ValueError(
             f"The model {model.name!r} is not compiled. Call model.compile(optimizer='adam', loss=...) first; "
             "the optimizer's own learning rate will not be used."
         )
+    refuse_several(model.optimizer)
     optimizer = innermost(model.optimizer)
     if not getattr(optimizer, "takes_learning_rate", True):
         raise ValueError(

@@ -49,8 +49,10 @@ def read_checkpoint(directory: pathlib.Path) -> Checkpoint | None:
     """Return what the directory holds, or None where there is nothing.
 
     Raises:
-        ValueError: the file is not one of ours.
+        ValueError: the file is not one of ours, or the directory is a file.
     """
+    if directory.is_file():
+        raise ValueError(f"backup_dir={str(directory)!r} is a file; name a directory, which need not exist yet.")
     path = directory / _FILE
     if not path.exists():
         return None
@@ -86,6 +88,11 @@ def values_of(arrays: list[np.ndarray], like: Any) -> Any:
     """Return arrays as tensors in the structure of `like`, on the devices of its tensors."""
     tensors = [_tensor(array, tensor) for array, tensor in zip(arrays, keras.tree.flatten(like), strict=True)]
     return keras.tree.pack_sequence_as(like, tensors)
+
+
+def plain(value: Any) -> Any:
+    """Return what `fit` reports as JSON can hold it: a number, or lists of numbers for a metric that has several."""
+    return keras.ops.convert_to_numpy(value).tolist() if hasattr(value, "shape") else value
 
 
 def _tensor(array: np.ndarray, like: Any) -> Any:

@@ -27,7 +27,7 @@ def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
         learning_rate: a number (at least 0), a schedule of keras_lr or Keras, or a function of the step.
 
     Raises:
-        ValueError: the model is not compiled, or the rate is negative or not finite.
+        ValueError: the model is not compiled, its optimizer takes no rate, or the rate is negative or not finite.
         TypeError: what was given is no rate.
 
     Costs: a number is written into a variable. The step is compiled once more when a schedule is set, and when the
@@ -60,7 +60,7 @@ def scale_learning_rate(model: keras.Model, factor: float) -> None:
         factor: above 0; 0.1 makes the rate a tenth of what it would be.
 
     Raises:
-        ValueError: the model is not compiled, or the factor is not above 0.
+        ValueError: the model is not compiled, its optimizer takes no rate, or the factor is not above 0.
 
     Costs: as `set_learning_rate`; where the model was compiled with a schedule, the first call compiles the step again.
 
@@ -107,7 +107,11 @@ def _parts(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
         raise ValueError("The model has no optimizer to set the rate of. Call model.compile(...) first.")
     if hasattr(model, "jax_state_sync"):
         model.jax_state_sync()
-    yield from optimizers_in(optimizer)
+    for part in optimizers_in(optimizer):
+        if not getattr(part, "takes_learning_rate", True):
+            name = type(part).__name__
+            raise ValueError(f"{name} finds how far to go at every step and takes no learning rate; none can be set.")
+        yield part
 
 
 def optimizers_in(optimizer: keras.optimizers.Optimizer) -> Iterator[keras.optimizers.Optimizer]:

@@ -26,7 +26,7 @@ class TrainingData:
         validation_split: the last fraction of array data that `fit` keeps for validation, and that is not tried either.
 
     Raises:
-        ValueError: the number of steps of an epoch cannot be known.
+        ValueError: there are no data, or the number of steps of an epoch cannot be known.
     """
 
     def __init__(
@@ -41,12 +41,15 @@ class TrainingData:
         shuffle: bool = True,
         validation_split: float = 0.0,
     ) -> None:
+        if x is None:
+            raise ValueError("x=None: give the training data as x, and their targets as y, as model.fit takes them.")
         self.x, self.y, self.sample_weight = x, y, sample_weight
         self._class_weight = class_weight
         self._are_arrays = can_convert_arrays((x, y, sample_weight))
         self.is_generator = isinstance(x, types.GeneratorType)
         # Keras warns where it is told to shuffle what it cannot, as its own default does.
-        self.shuffle = shuffle and (self._are_arrays or isinstance(x, keras.utils.PyDataset))
+        is_finite = isinstance(x, keras.utils.PyDataset) and x.num_batches is not None
+        self.shuffle = shuffle and (self._are_arrays or is_finite)
         self._validation: Any = None
         if self._are_arrays and validation_split:
             self._training, self._validation = array_slicing.train_validation_split(
@@ -56,6 +59,8 @@ class TrainingData:
             self._training = (x, y, sample_weight)
         if self._are_arrays:
             rows = len(keras.tree.flatten(self._training)[0])
+            if not rows:
+                raise ValueError("x has no rows, so there is nothing to train on.")
             self._batch_size = batch_size or (-(-rows // steps_per_epoch) if steps_per_epoch else 32)
         self._steps_given = steps_per_epoch is not None
         self.steps_per_epoch = steps_per_epoch or self._counted_steps()

@@ -178,7 +178,10 @@ def _checked_targets(target: float | Mapping[str, float] | None, tasks: Mapping[
             f"target={target!r} must be a number for a single task, and for several a target for each by name: "
             f"{', '.join(map(repr, tasks))}."
         )
-    return {name: float(value) for name, value in targets.items()}
+    chosen = {name: float(value) for name, value in targets.items()}
+    if not all(map(math.isfinite, chosen.values())):
+        raise ValueError(f"target={target!r} must be finite; None is 95 % of the way to the best run.")
+    return chosen
 
 
 def _prepared(task: Task, seed: int) -> keras.Model:

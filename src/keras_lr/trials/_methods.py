@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 import keras
 
+from keras_lr.optimizers._batch import needs_batch
+from keras_lr.training._attach import attach
 from keras_lr.training._set_learning_rate import set_learning_rate
 
 Method: TypeAlias = "float | keras.optimizers.Optimizer | Callable[..., Any]"
@@ -52,6 +54,8 @@ def train(method: Method, model: keras.Model, arguments: dict[str, Any]) -> None
     if isinstance(method, keras.optimizers.Optimizer):
         copy = keras.optimizers.deserialize(keras.optimizers.serialize(method))
         model.compile(**model._compile_config.config | {"optimizer": copy})
+        if needs_batch(copy):
+            attach(model)
         model.fit(**arguments)
     elif callable(method):
         method(model, **arguments)

@@ -1,5 +1,6 @@
 """Whole trainings that differ in rate and seed, on one model that is compiled once."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -149,6 +150,10 @@ class _Follow(keras.callbacks.Callback):
         self._stride = getattr(self.model, "steps_per_execution", 1) or 1
         self._steps.steer(self._before, self._after)
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count the steps of an epoch, the last of which may be fewer than Keras executes together."""
+        self._left = self.params.get("steps") or math.inf
+
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Give the compiled step back."""
         self._steps.release()
@@ -158,4 +163,5 @@ class _Follow(keras.callbacks.Callback):
         self._steps.set_learning_rate(self._rate_at(self._step + (self._stride - 1) // 2))
 
     def _after(self, logs: dict[str, Any]) -> None:
-        self._step += self._stride
+        made = int(min(self._stride, self._left))
+        self._step, self._left = self._step + made, self._left - made

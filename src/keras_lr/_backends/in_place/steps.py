@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
-from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, unsteered
+from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, loss_of, unsteered
 
 
 class StepsInPlace:
@@ -57,7 +57,7 @@ class StepsInPlace:
         self.set_learning_rate(learning_rate)
         # A fresh loss metric at every step makes the reported mean the loss of this batch.
         self._model._loss_tracker.reset_state()
-        return self._train_function(self._fed(batch))["loss"]
+        return loss_of(self._train_function(self._fed(batch)))
 
     def steer(self, before: Callable[[], None], after: Callable[[dict[str, Any]], None]) -> None:
         def steered(iterator: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from jax import tree_util
 from keras.src.backend.jax.trainer import JAXEpochIterator
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
-from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, unsteered
+from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, loss_of, unsteered
 
 
 class TrainingSteps:
@@ -89,7 +89,7 @@ class TrainingSteps:
         # Fresh metrics at every step make the reported mean loss the loss of this batch.
         self.reset_metrics()
         logs, self._state = self._train_function(self._state, iter((batch,)))
-        return logs["loss"]
+        return loss_of(logs)
 
     def steer(self, before: Callable[[], None], after: Callable[[dict[str, Any]], None]) -> None:
         def steered(state: Any, iterator: Iterable[Any]) -> tuple[dict[str, Any], Any]:
