@@ -8,6 +8,7 @@ from keras_lr import schedules
 
 PROBE_STEPS = 4
 TYPICAL_MOVEMENT = 10**-0.45
+USUAL_LENGTH = 1.0  # of the weights of a small linear model as they usually begin; a race corrects what it is off by
 RUNG = 10**0.5
 LANES = 3  # to begin with: mostly the best is in the middle, or one more lane brings it there
 MOST_LANES = 15

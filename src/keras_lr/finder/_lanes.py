@@ -9,8 +9,6 @@ from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr.finder._ladder import PROBE_STEPS
 from keras_lr.schedules import Schedule
 
-USUAL_LENGTH = 1.0  # of the weights of a small linear model as they usually begin; a race corrects what it is off by
-
 Step = Callable[[Any, float], Any]  # trains on a batch at a rate, returns the loss before the update
 
 
@@ -33,10 +31,11 @@ class Lanes:
         self._start = steps.copy()
         self.steps_run = 0
 
-    def movement(self, rate: float) -> float:
+    def movement(self, rate: float, usual_length: float = 0.0) -> float:
         """Return `|w - w_0| / |w_0|` after `PROBE_STEPS` updates at a constant rate; infinite if they diverge.
 
-        Weights that are all zero, as a linear model may begin with, count as `USUAL_LENGTH` long.
+        Weights that are all zero, as a linear model may begin with, count as `usual_length` long; where that is 0, the
+        movement is infinite.
 
         Methods such as rectified Adam stand still in their first steps: those get four times as many.
         """
@@ -46,7 +45,8 @@ class Lanes:
             distance, length = self._steps.moved(self._start)
             if distance:
                 break
-        return distance / (length or USUAL_LENGTH)
+        length = length or usual_length
+        return distance / length if length else np.inf
 
     def run(self, schedule: Schedule) -> np.ndarray:
         """Train over one complete schedule; returns the batch losses before each update, shape `(steps,)`."""

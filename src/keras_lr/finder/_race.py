@@ -31,7 +31,7 @@ def run_race(
     with borrowed(model) as steps:
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
         lanes = Lanes(steps, batches, accumulation)
-        centre = _ladder.centre(lanes.movement)
+        centre = _ladder.centre(lambda rate: lanes.movement(rate, _ladder.USUAL_LENGTH))
         most = _ladder.most_lanes(updates, lanes.steps_run // accumulation)
         raced = _raced(lanes, centre, length, most, progress) if most else {}
     rates = np.array(sorted(raced))
