@@ -169,8 +169,6 @@ def test_a_script_that_hands_over_nothing_is_told_how(folder, terminal, command,
     ("words", "message"),
     [
         (["sweep", "problem.py", "--rates", "0.1,-1"], "rates=[0.1, -1.0] must be at least one finite number above 0"),
-        (["sweep", "problem.py", "--rates", "0.1", "--storage", "."], "storage='.' is a folder; name a file in it"),
-        (["sweep", "problem.py", "--rates", "0.1", "--storage", "problem.py"], "storage='problem.py' cannot be opened"),
         (["compare", "problem.py", "--target", "nan"], "target=nan must be finite"),
         (["fit", "problem.py", "--backup-dir", "problem.py"], "backup_dir='problem.py' is a file; name a directory"),
         (["fit", "asks.py"], "task() missing 1 required positional argument: 'digits'"),

@@ -210,19 +210,6 @@ def test_a_url_may_name_the_study(file):
 
 
 @pytest.mark.numpy_only
-def test_a_storage_that_cannot_be_opened_is_named(file, tmp_path):
-    file.write_text("not a database")
-    for storage, reason in [
-        (tmp_path, r"is a folder; name a file in it, such as '.*trials\.db'"),
-        (file, "cannot be opened: file is not a database. Give the path of an SQLite file"),
-        ("nobodys://trials", "cannot be opened: Can't load plugin: .*whose driver is installed"),
-        ("postgresql+nodriver://host/trials", "cannot be opened: Can't load plugin"),
-    ]:
-        with pytest.raises(ValueError, match=rf"^storage='.*' {reason}"):
-            InStorage(storage, "keras_lr.sweep", Trial, {}, maximize=False)
-
-
-@pytest.mark.numpy_only
 def test_a_missing_extra_is_named(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ImportError, match=r'storage needs optuna, .*pip install "keras-lr\[sweep\]"'):

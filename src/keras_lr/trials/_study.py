@@ -39,7 +39,7 @@ class InStorage:
 
     Raises:
         MissingExtra: Optuna is not installed.
-        ValueError: the storage cannot be opened, or the study holds trials with other settings.
+        ValueError: the study holds trials with other settings.
     """
 
     def __init__(
@@ -52,7 +52,10 @@ class InStorage:
         self._where = f"storage={os.fspath(storage)!r}"
         direction = "maximize" if maximize else "minimize"
         with _quiet():
-            self._storage, study = self._opened(url, study_name=name, direction=direction, load_if_exists=True)
+            self._storage = self._opened(url)
+            study = self._optuna.create_study(
+                storage=self._storage, study_name=name, direction=direction, load_if_exists=True
+            )
         self._study = self._storage.get_study_id_from_name(name)
         kept = study.user_attrs.get(_SETTINGS, {})
         self._check(kept, settings)
@@ -112,23 +115,14 @@ class InStorage:
         kept: list[float] = self._storage.get_study_user_attrs(self._study)[name]
         return kept
 
-    def _opened(self, url: str, **study: Any) -> tuple[Any, Any]:
-        """Open the storage and the study; two that make the tables of a new one at once get in each other's way."""
+    def _opened(self, url: str) -> Any:
+        """Open the storage; two that make the tables of a new one at the same moment get in each other's way."""
         errors = needed("sqlalchemy.exc", "sweep", "Keeping trials in a storage")
-        tries = 0
-        while True:
-            try:
-                storage = self._optuna.storages.RDBStorage(url)
-                return storage, self._optuna.create_study(storage=storage, **study)
-            except (ImportError, errors.SQLAlchemyError, self._optuna.exceptions.StorageInternalError) as error:
-                tries += 1
-                if tries == 10 or not isinstance(error, errors.IntegrityError | errors.OperationalError):
-                    reason = str(getattr(error, "orig", None) or error).splitlines()[0].rstrip(".")
-                    raise ValueError(
-                        f"{self._where} cannot be opened: {reason}. Give the path of an SQLite file, a new one or one "
-                        "that a sweep has written, or the URL of a database whose driver is installed."
-                    ) from error
+        for _ in range(9):
+            with suppress(errors.IntegrityError, errors.OperationalError):
+                return self._optuna.storages.RDBStorage(url)
             time.sleep(random.random())
+        return self._optuna.storages.RDBStorage(url)
 
     def _check(self, kept: dict[str, Any], given: dict[str, Any]) -> None:
         for name, value in given.items():
@@ -201,8 +195,6 @@ def _url_and_name(storage: str | os.PathLike[str], name: str) -> tuple[str, str]
         url, _, fragment = text.partition("#")
         return url, fragment or name
     path = pathlib.Path(text).absolute()
-    if path.is_dir():
-        raise ValueError(f"storage={text!r} is a folder; name a file in it, such as {str(path / 'trials.db')!r}.")
     if not path.parent.is_dir():
         raise ValueError(f"storage={text!r}: there is no folder {str(path.parent)!r}; make it first.")
     return f"sqlite:///{path}", name
