@@ -117,4 +117,5 @@ def fresh_memory(name, side):
     variables = model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
     state = tuple([v.value for v in part] for part in (*variables, model.metrics_variables))
     program = jax.jit(model.train_step, donate_argnums=0).lower(state, batch).compile()
-    return program.memory_analysis().temp_size_in_bytes
+    memory = program.memory_analysis()
+    return memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
