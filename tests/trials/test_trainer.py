@@ -132,6 +132,20 @@ def test_a_given_schedule_gets_the_peak_and_the_updates(backend):
     assert asked == [(0.1, 12), (0.05, 12), (0.01, 12)]  # 64 rows in batches of 12 are six steps
 
 
+def test_steps_that_are_executed_together_are_counted_where_an_epoch_ends_in_fewer(backend):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    asked = []
+
+    def plan(step):
+        asked.append(step)
+        return 0.1
+
+    task = a_task(lambda: build(keras.optimizers.SGD(0.1), steps_per_execution=4))
+    run(Trainer(task, lambda peak, steps: plan, 0), 0.1, 0)
+    assert asked == [1, 5, 7, 11]  # the middles of four and of two steps, in each of two epochs
+
+
 def test_lengths_in_epochs_and_fractions_are_known():
     trainer = Trainer(a_task(), lambda peak, steps: Cosine(peak, Fraction(1)).warmed_up(Epochs(1)), 0)
     shares = [float(share) for share in trainer.shape().split()]

@@ -12,6 +12,10 @@ from typing import Any, TypeVar, cast
 import torch
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
+from keras_lr._backends.ops.lists import after as after
+from keras_lr._backends.ops.lists import computed as computed
+from keras_lr._backends.ops.lists import once_known as once_known
+
 Tensors = list[Any]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -102,21 +106,6 @@ def distances(a: Tensors, b: Tensors) -> Any:
 def copy(a: Tensors) -> Tensors:
     """Return a list that may be consumed by a verb with an underscore while ``a`` lives on."""
     return [x.clone() for x in a]
-
-
-def after(number: Any, a: Tensors) -> Any:
-    """Return the number, a float or a truth value, known only after the tensors are."""
-    return number
-
-
-def computed(a: Tensors) -> Tensors:
-    """Return a, which is computed once, before what is computed from it."""
-    return a
-
-
-def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
-    """Return the lists, to be overwritten only when ``number``, which was computed from them, is known."""
-    return lists
 
 
 def where_(condition: Any, change: Callable[..., Tensors], a: Tensors, *others: Tensors) -> Tensors:
