@@ -199,10 +199,18 @@ def test_what_the_user_can_mend_is_said_in_a_line(folder, terminal, words, messa
     assert "Traceback" not in said
 
 
-def test_an_error_of_the_script_is_the_scripts_own(folder, monkeypatch):
-    Path("other.py").write_text("import nothing_of_this_name")
+@pytest.mark.parametrize(
+    ("content", "kind", "message"),
+    [
+        ("import nothing_of_this_name", ModuleNotFoundError, "nothing_of_this_name"),
+        ("def task():\n    raise ValueError('the digits are blurred')", ValueError, "the digits are blurred"),
+        ("import keras\n\ndef task():\n    keras.layers.Dense(-1)", ValueError, "units"),  # raised by Keras
+    ],
+)
+def test_an_error_of_the_script_is_the_scripts_own(folder, monkeypatch, content, kind, message):
+    Path("other.py").write_text(content)
     monkeypatch.setattr(sys, "argv", ["keras-lr", "fit", "other.py"])
-    with pytest.raises(ModuleNotFoundError, match="nothing_of_this_name"):
+    with pytest.raises(kind, match=message):
         main()
 
 
