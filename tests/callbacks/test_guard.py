@@ -103,6 +103,19 @@ def test_the_last_steps_of_a_run_are_guarded_too():
     assert all(np.all(np.isfinite(w)) for w in model.get_weights())
 
 
+def test_weights_that_the_very_last_update_kills_behind_a_finite_loss_are_put_back():
+    x = np.ones((40, 3), "float32")
+    x[-4:] = 0.0  # the root of 0 is finite, its slope is not
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.01), loss=lambda y, prediction: keras.ops.sqrt(keras.ops.abs(prediction)))
+    guard = keras_lr.callbacks.Guard(probation=False, window_steps=4)
+    history = model.fit(x, x[:, :1], batch_size=4, shuffle=False, verbose=0, callbacks=[guard]).history
+    assert np.isfinite(history["loss"][0])
+    assert np.all(np.isfinite(model.get_weights()[0]))
+    assert np.all(model.get_weights()[0] < 1.0)
+    assert len(guard.events) == 1
+
+
 @pytest.mark.parametrize(
     "rate",
     [

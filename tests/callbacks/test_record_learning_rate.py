@@ -146,6 +146,14 @@ def test_a_schedule_that_fits_is_not_reported():
     assert horizon.messages == []
 
 
+def test_the_horizon_counts_the_steps_of_the_fits_before():
+    model, horizon = made(keras.optimizers.SGD(0.1)), Horizon()
+    for epochs, total_steps in ((1, 4), (2, 8), (2, 16)):  # a run, its resumption, and as many epochs again
+        first = 1 if total_steps == 8 else 0
+        model.fit(X, X, batch_size=1, epochs=epochs, initial_epoch=first, verbose=0, callbacks=[horizon])
+        assert horizon.total_steps == total_steps
+
+
 def test_nobody_said_how_long_an_epoch_is():
     model = made(keras.optimizers.SGD(s.Cosine(0.1, s.Epochs(2))))
     before = model.get_weights()[0]
