@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from keras_lr.report._drawable import colour, colour_index, dash, drawable, drawable_marks, drawable_spans
+from keras_lr.report._drawable import (
+    colour,
+    colour_index,
+    dash,
+    drawable,
+    drawable_marks,
+    drawable_spans,
+    has_whole_x,
+)
 from keras_lr.report._parts import Band, Chart, Line, Points
 
 _GREY = "#808080"
@@ -105,7 +113,7 @@ def _shapes(chart: Chart) -> list[dict[str, Any]]:
 
 def _layout(chart: Chart, shapes: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "xaxis": _axis(chart.x_label, chart.log_x),
+        "xaxis": _axis(chart.x_label, chart.log_x) | _whole_ticks(chart),
         "yaxis": _axis(chart.y_label, chart.log_y),
         "yaxis2": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
         "shapes": shapes,
@@ -127,6 +135,14 @@ def _axis(label: str, log: bool) -> dict[str, Any]:
         "gridcolor": grid,
         "zeroline": False,
     }
+
+
+def _whole_ticks(chart: Chart) -> dict[str, Any]:
+    """Return ticks one apart where Plotly would count in halves."""
+    if not has_whole_x(chart):
+        return {}
+    x = np.concatenate([np.asarray(values.x) for values in (*chart.lines, *chart.points)])
+    return {"dtick": 1} if len(x) and np.ptp(x) <= 10 else {}
 
 
 def _numbers(values: np.ndarray) -> list[float | None]:

@@ -121,7 +121,7 @@ class CompareResult(Shown):
         monitor, target = self.monitors[index], float(self.targets[index])
         columns = (
             *("method", f"median {monitor}", "worst", "best", "reached"),
-            *("epochs to target", "steps to target", "seconds to target", "seconds in all"),
+            *("epochs", "steps", "seconds", "in all"),
         )
         rows = []
         for m, name in enumerate(self.methods):
@@ -135,7 +135,10 @@ class CompareResult(Shown):
             rows.append((*row, reached, *(t if np.isfinite(t) else None for t in times), in_all))
         untrained = float(np.median(self.untrained[index]))
         goal = "No method got better than the untrained model" if np.isnan(target) else f"Target {target:.4g}"
-        note = f"{goal}; untrained {untrained:.4g}. To target: median over the seeds, empty where most never arrive."
+        note = (
+            f"{goal}; untrained {untrained:.4g}. Epochs, steps and seconds to the target: the median over the seeds, "
+            "empty where most never arrive. In all: seconds of the whole run."
+        )
         return Table(self.tasks[index] or "Methods", columns, rows, note=note)
 
     def _score_table(self) -> Table:
