@@ -64,7 +64,7 @@ MISTAKES = {
     "a generator": (lambda: keras_lr.fit(build(), endless()), "x=generator: it has no length. Pass steps_per_epoch="),
     "a search as a class": (
         lambda: optimizers.LineSearch(line_search.PAL),
-        r"such as LineSearch\(line_search\.PAL\(\)\)",
+        r"a search such as line_search\.PAL\(\)",
     ),
     "a rate for a search": (lambda: optimizers.GradientOnly(0.1), "and no learning rate. Received: rule=0.1"),
     "a rule as a class": (lambda: optimizers.GradientOnly(line_search.Inexact), "Received: rule=<class"),

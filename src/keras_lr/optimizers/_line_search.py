@@ -87,10 +87,7 @@ class LineSearch(LendingOptimizer):
         super().__init__(learning_rate=1.0, name=name, **kwargs)
         search = Backtracking() if search is None else search
         if isinstance(search, type) or not callable(getattr(search, "step", search)):
-            raise ValueError(
-                "LineSearch takes a search of keras_lr.line_search, such as LineSearch(line_search.PAL()). "
-                f"Received: search={search!r}."
-            )
+            raise ValueError(f"LineSearch takes a search such as line_search.PAL(). Received: search={search!r}.")
         self.search = search
         self.rule: Rule = search if isinstance(search, Rule) else EachStep(search)
         self.direction = keras.optimizers.get(direction) if direction is not None else None
