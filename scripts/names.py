@@ -42,7 +42,7 @@ def page() -> str:
 
 
 def summary(thing: object) -> str:
-    """Return the first paragraph of a docstring as one line for a table; of a mapping its keys, of a union its kinds."""
+    """Return the first paragraph of a docstring as a line of a table; of a mapping its keys, of a union its kinds."""
     if isinstance(thing, dict):
         return ", ".join(f"`{key}`" for key in thing)
     if isinstance(thing, types.UnionType):
