@@ -39,12 +39,6 @@ def drawable(values: Line | Points, chart: Chart) -> Drawable:
     return Drawable(x, np.where(gap, np.nan, y), x[begins])
 
 
-def has_whole_x(chart: Chart) -> bool:
-    """Return whether the horizontal axis counts: epochs, steps."""
-    drawn = [*chart.lines, *chart.points]
-    return bool(drawn) and not chart.log_x and all(np.all(np.mod(values.x, 1) == 0) for values in drawn)
-
-
 def drawable_marks(chart: Chart) -> list[Mark]:
     """Return the marks that have a place on the horizontal axis."""
     return [mark for mark in chart.marks if _has_place(mark.x, chart)]

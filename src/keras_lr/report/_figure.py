@@ -6,15 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lr.report._drawable import (
-    colour,
-    colour_index,
-    dash,
-    drawable,
-    drawable_marks,
-    drawable_spans,
-    has_whole_x,
-)
+from keras_lr.report._drawable import colour, colour_index, dash, drawable, drawable_marks, drawable_spans
 from keras_lr.report._parts import Band, Chart, Line, Points
 
 _GREY = "#808080"
@@ -139,7 +131,7 @@ def _axis(label: str, log: bool) -> dict[str, Any]:
 
 def _whole_ticks(chart: Chart) -> dict[str, Any]:
     """Return ticks one apart where Plotly would count in halves."""
-    if not has_whole_x(chart):
+    if not chart.counts:
         return {}
     x = np.concatenate([np.asarray(values.x) for values in (*chart.lines, *chart.points)])
     return {"dtick": 1} if len(x) and np.ptp(x) <= 10 else {}

@@ -5,16 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lr.report._drawable import (
-    Drawable,
-    colour,
-    colour_index,
-    dash,
-    drawable,
-    drawable_marks,
-    drawable_spans,
-    has_whole_x,
-)
+from keras_lr.report._drawable import Drawable, colour, colour_index, dash, drawable, drawable_marks, drawable_spans
 from keras_lr.report._extras import needed
 from keras_lr.report._parts import Band, Chart, Line, Points
 
@@ -58,7 +49,7 @@ def _draw(chart: Chart, ax: Any) -> None:
     ax.set_title(_name(chart.title), loc="left", fontsize="medium")
     ax.set_xlabel(_name(chart.x_label))
     ax.set_ylabel(_name(chart.y_label))
-    if has_whole_x(chart):
+    if chart.counts:
         ax.locator_params(axis="x", integer=True)
     ax.grid(alpha=0.25)
     if ax.get_legend_handles_labels()[1]:
