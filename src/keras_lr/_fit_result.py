@@ -54,8 +54,8 @@ class FitResult(Shown):
             facts["completed"] = "no"
         parts: list[Part] = [Facts(facts), Text(self.race.reason)]
         if self.events:
-            rows = [(event.step, event.text, event.factor) for event in self.events]
-            parts.append(Table("Events", ("step", "what happened", "rate times"), rows))
+            rows = [(event.step, event.factor, event.text) for event in self.events]
+            parts.append(Table("Events", ("step", "rate times", "what happened"), rows))
         parts += [self._loss_chart(), self._schedule_chart()]
         parts += self.race.report().parts[2:]  # without its facts and its reason
         return Report("Training without a given learning rate", parts)
