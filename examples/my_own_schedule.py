@@ -18,7 +18,8 @@ def main(epochs: int = 10) -> list[float]:
     schedule = schedules.WSD(
         3e-3, total_steps, warmup_steps=max(1, total_steps // 20), decay_steps=round(0.3 * total_steps)
     )
-    print(f"the rate at 5 steps of {total_steps}:", schedule.values(range(0, total_steps, total_steps // 4)))
+    for step in range(0, total_steps, total_steps // 8):
+        print(f"rate at step {step:3d} of {total_steps}: {schedule.values(step):.2g}")
 
     model = keras.Sequential(
         [keras.Input((64,)), keras.layers.Dense(128, activation="relu"), keras.layers.Dense(10, activation="softmax")]

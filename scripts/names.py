@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import types
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -41,9 +42,11 @@ def page() -> str:
 
 
 def summary(thing: object) -> str:
-    """Return the first paragraph of a docstring as one line, ready for a table cell; of a mapping its keys."""
+    """Return the first paragraph of a docstring as a line of a table; of a mapping its keys, of a union its kinds."""
     if isinstance(thing, dict):
         return ", ".join(f"`{key}`" for key in thing)
+    if isinstance(thing, types.UnionType):
+        return " or ".join(f"`{kind.__name__}`" for kind in thing.__args__)
     own = inspect.isclass(thing) or inspect.isroutine(thing) or inspect.ismodule(thing)
     text = (inspect.getdoc(thing) or "") if own else ""
     return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")

@@ -55,7 +55,7 @@ def test_sweep_and_compare(capsys):
     sweep, comparison = load("sweep_and_compare")["main"](epochs=1, seeds=1)
     assert 1e-3 < sweep.best < 1e-1
     assert comparison.values[0, 1, 0] < comparison.values[0, 0, 0]
-    assert "steps to target" in capsys.readouterr().out
+    assert "steps and seconds to the target" in capsys.readouterr().out
 
 
 def test_my_own_schedule():
@@ -67,3 +67,12 @@ def test_task_for_the_terminal():
     task = dataclasses.replace(load("task_for_the_terminal")["task"](), epochs=1)
     result = keras_lr.fit(task.model(seed=0), **task.fit_arguments(), verbose=0)
     assert result.history["val_accuracy"][-1] > 0.5
+
+
+def test_what_a_rate_is_worth(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    found = load("what_a_rate_is_worth")["main"](epochs=1, seeds=1)
+    assert set(found) == {"Adam", "SGD"}
+    assert all(len(sweep.rates) == 10 for sweep, _ in found.values())
+    assert (tmp_path / "what_a_rate_is_worth.png").stat().st_size > 0
+    assert "keras_lr.fit ends at" in capsys.readouterr().out

@@ -67,7 +67,9 @@ __all__ = list(_HOMES)
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'keras_lr' has no attribute {name!r}; it has {', '.join(_HOMES)}")
+        raise AttributeError(
+            f"module 'keras_lr' has no attribute {name!r}; it has {', '.join(sorted(_HOMES, key=str.lower))}"
+        )
     home = import_module(_HOMES[name])
     value = home if _HOMES[name] == f"keras_lr.{name}" else getattr(home, name)
     globals()[name] = value

@@ -91,7 +91,7 @@ def diagnose(
         prepare(model, data.example())
         optimizer = innermost(model.optimizer)
         accumulation = model.optimizer.gradient_accumulation_steps or 1
-        updates = max(1, epochs * data.steps_per_epoch // accumulation)
+        updates = max(1, data.horizon(epochs) // accumulation)
         coming = _rates_to_come(optimizer, updates)
         rate = float(np.max(coming))
         stays, made = bool(coming[-1] > rate / 2), _updates_made(optimizer)

@@ -104,9 +104,7 @@ def fit(
         validation_split=0.0 if validation_data is not None else validation_split,
     )
     prepare(model, data.example())
-    horizon = (epochs - initial_epoch) * data.steps_per_epoch
-    if horizon < 1:
-        raise ValueError(f"epochs={epochs} from initial_epoch={initial_epoch} leaves nothing to train; raise epochs.")
+    horizon = data.horizon(epochs, initial_epoch)
     directory = None if backup_dir is None else pathlib.Path(backup_dir)
     run: dict[str, Any] = {}
     found: Checkpoint | None = None

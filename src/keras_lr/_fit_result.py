@@ -8,7 +8,7 @@ import numpy as np
 from keras_lr import schedules
 from keras_lr.callbacks._guard import Event
 from keras_lr.finder._race_result import RaceResult
-from keras_lr.report import Chart, Facts, Line, Mark, Part, Report, Shown, Table
+from keras_lr.report import Chart, Facts, Line, Mark, Part, Report, Shown, Table, Text
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,15 +49,15 @@ class FitResult(Shown):
             "steps of the race": self.race.total_steps,
         }
         last = {name: values[-1] for name, values in self.history.items() if values and name != "learning_rate"}
-        facts |= {name: value for name, value in last.items() if isinstance(value, int | float)}
+        facts |= {f"{name}, last epoch": value for name, value in last.items() if isinstance(value, int | float)}
         if not self.completed:
             facts["completed"] = "no"
-        parts: list[Part] = [Facts(facts)]
+        parts: list[Part] = [Facts(facts), Text(self.race.reason)]
         if self.events:
-            rows = [(event.step, event.text, event.factor) for event in self.events]
-            parts.append(Table("Events", ("step", "what happened", "rate times"), rows))
+            rows = [(event.step, event.factor, event.text) for event in self.events]
+            parts.append(Table("Events", ("step", "rate times", "what happened"), rows))
         parts += [self._loss_chart(), self._schedule_chart()]
-        parts += self.race.report().parts[1:]
+        parts += self.race.report().parts[2:]  # without its facts and its reason
         return Report("Training without a given learning rate", parts)
 
     def _loss_chart(self) -> Chart:

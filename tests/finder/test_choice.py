@@ -146,3 +146,9 @@ def test_the_race_keeps_to_its_budget(horizon, probes):
 )
 def test_short_runs_have_short_lanes_rather_than_none(horizon, length, lanes):
     assert (_ladder.lane_steps(horizon), _ladder.most_lanes(horizon)) == (length, lanes)
+
+
+def test_a_race_of_one_lane_says_so():
+    rates = np.array([0.02])
+    choice = _choice.choose(rates, bowl(rates, 0.02, noise=0.3))
+    assert _choice.reason(choice, rates, 1.0, 60) == "There was room for one lane only, at 0.02."

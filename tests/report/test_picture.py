@@ -8,6 +8,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 from keras_lr.report import Chart, Line, Report, Text
+from keras_lr.report._figure import figure
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +65,14 @@ def test_all_infinite_and_empty_lines_are_drawn():
     lines = [Line("lost", [1, 2], [np.inf, np.nan]), Line("empty", [], []), Line("negative", [1, 2], [-1, -2])]
     (axes,) = Report("r", [Chart("c", "x", "y", lines, log_x=True, log_y=True)]).plot()
     axes.figure.canvas.draw()
+
+
+def test_an_axis_that_counts_shows_whole_numbers():
+    epochs = Chart("Loss", "epoch", "loss", lines=[Line("loss", [1, 2, 3], [3.0, 2.0, 1.0])])
+    (axis,) = Report("Run", [epochs]).plot()
+    axis.figure.canvas.draw()
+    assert all(tick == round(tick) for tick in axis.get_xticks())
+    assert figure(epochs)[0]["layout"]["xaxis"]["dtick"] == 1
+    share = Chart("Loss", "share", "loss", lines=[Line("loss", [0.5, 1.0], [3.0, 2.0])])
+    assert not share.counts
+    assert "dtick" not in figure(share)[0]["layout"]["xaxis"]

@@ -18,6 +18,17 @@ def test_tables_are_aligned_and_numbers_stand_right():
     ]
 
 
+def test_a_long_last_cell_goes_on_below_itself():
+    words = "a sentence that says what was seen and what it means for whoever reads it " * 2
+    lines = str(Report("Signals", [Table("Seen", ("signal", "meaning"), [("reach", words), ("turn", "short")])])).split(
+        "\n"
+    )
+    assert max(map(len, lines)) <= 100
+    assert " ".join(line[8:].strip() for line in lines[6:8]) == words.strip()
+    assert lines[7].startswith("        ")
+    assert lines[8] == "turn    short"
+
+
 def test_the_text_holds_everything_but_the_charts(race_report):
     text = str(race_report)
     for said in ("learning rate  0.003", "12,000", "five short complete schedules", "inf", "nan", "In nats."):

@@ -94,7 +94,7 @@ def test_several_tasks_are_scored(tmp_path):
     assert result.scores["fast"] == 1
     assert result.scores["slow"] < 1
     printed = str(result)
-    for words in ("All tasks", "score by steps", "short", "long", "Target 0.5"):
+    for words in ("highest score by steps  fast (1)", "All tasks", "score by steps", "short", "long", "Target 0.5"):
         assert words in printed
     assert len(result.plot()) == 3
     result.save(tmp_path / "compare.html")
@@ -179,8 +179,16 @@ def test_the_target_is_95_percent_of_the_way_from_untrained_to_the_best_median()
 
 
 @pytest.mark.numpy_only
+def test_the_answer_comes_first():
+    facts = a_result([0.1, 0.1, 0.2], [[0.5, 0.9, 0.6], [0.5, 0.5, 0.99]]).report().parts[0].values
+    assert list(facts.items())[:2] == [("ends best", "a (0.6)"), ("first at the target", "a (10 steps)")]
+
+
+@pytest.mark.numpy_only
 def test_where_nothing_got_better_no_target_is_reached():
     result = a_result([0.5], [[0.4], [-np.inf]])
     assert np.isnan(result.targets[0])
     assert np.all(np.isinf(result.steps_to_target))
     assert "No method got better than the untrained model" in str(result)
+    assert "ends best  a (0.4)" in str(result)
+    assert "first at the target" not in str(result)

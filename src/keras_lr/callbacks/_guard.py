@@ -265,7 +265,7 @@ class Guard(keras.callbacks.Callback):
                 self._recent = self._copy()
             return
         if probation.losses is not None:
-            self._note(f"{self.factor:.0e} of the planned rate did better from the same weights and is kept")
+            self._note(f"{self.factor:.1g} of the planned rate did better from the same weights and is kept")
         probation.losses, probation.values = losses, self._steps.copy()
         self.go_back()
         self.factor /= 10.0

@@ -12,7 +12,7 @@ from keras_lr.demo import EPOCHS, run
 
 def demo(
     report: ReportPath = Path("report.html"),
-    epochs: Annotated[int, typer.Option(min=1, help="Train so many epochs.")] = EPOCHS,
+    epochs: Annotated[int, typer.Option(min=1, help="How long each training is.")] = EPOCHS,
 ) -> None:
     """Train a small network on real digits twice: with the default Adam(1e-3), and without giving a rate."""
     check_report(report)

@@ -11,8 +11,11 @@ import typer
 from keras_lr.cli._refusal import Refusal
 from keras_lr.task import Task
 
-Script = Annotated[Path, typer.Argument(help="A Python script that defines task(), which returns a keras_lr.Task.")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Train so many epochs instead of the task's own.")]
+Script = Annotated[
+    Path,
+    typer.Argument(metavar="SCRIPT", help="A Python script that defines task(), which returns a keras_lr.Task."),
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="How long a training is, in place of the task's own epochs.")]
 
 _HOW = """A script hands over its problem by one function:
 

@@ -10,12 +10,14 @@ from keras_lr.cli._progress import Watched
 from keras_lr.cli._refusal import Refusal
 from keras_lr.cli._script import Epochs, Script, task_of
 
-Seeds = Annotated[int, typer.Option(min=1, help="Train so often with other weights and another order of the data.")]
+Seeds = Annotated[
+    int, typer.Option(min=1, help="How many trainings of each kind: other weights, other order of the data.")
+]
 Storage = Annotated[
     str | None,
     typer.Option(help="Keep the trials in this SQLite file (or database URL); the same command goes on from it."),
 ]
-Jobs = Annotated[int | None, typer.Option(help="Train in so many processes side by side.")]
+Jobs = Annotated[int | None, typer.Option(help="How many trainings run side by side, each in a process of its own.")]
 
 
 def sweep(

@@ -70,8 +70,8 @@ class Diagnosis(Shown):
         scaled = plain(verdict.factor or 1.0)
         call = f"scale_learning_rate(model, {scaled})" if self.is_scheduled else f"set_learning_rate(model, {rate:.2g})"
         return (
-            f"The rate {sure} about {plain(factor)} times too {way} ({plain(least)} to {plain(most)}): try {rate:.2g}. "
-            f"keras_lr.{call}, or keras_lr.fit, which needs no rate."
+            f"The rate {sure} about {plain(factor)} times too {way} ({plain(least)} to {plain(most)}). Try {rate:.2g}: "
+            f"keras_lr.{call}. Or call keras_lr.fit, which needs no rate."
         )
 
     def report(self) -> Report:

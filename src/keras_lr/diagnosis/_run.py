@@ -50,7 +50,7 @@ class RunDiagnosis(Shown):
         return Chart(
             "Reach of a step",
             "step of the run",
-            "of the way to the lowest loss of its batch",
+            "reach (1: to the lowest loss)",
             lines=[Line(f"pooled over {window}" if window > 1 else "each step", middles, pooled)],
             points=[Points("each step", self.at, np.clip(every, 0.0, 4.0))] if window > 1 else [],
             note="1 is exactly to the lowest point along the step, above 2 a step ends higher than it began.",
@@ -77,10 +77,12 @@ def _verdict(steps: Steps, diverged: bool) -> Verdict:
     if len(steps) < LEAST_LOOKS:
         return Verdict(Judgement.UNDECIDED, f"Fewer than {LEAST_LOOKS} steps were looked at: lower `every`.")
     value = reach(steps).value
-    if value < SHORT:
-        judgement, says = Judgement.TOO_LOW, f"Steps reach {plain(max(value, 0.0))} of the way, which is short"
+    if value <= 0:
+        judgement, says = Judgement.TOO_LOW, "The loss still bends down where a step ends, so the steps are short"
+    elif value < SHORT:
+        judgement, says = Judgement.TOO_LOW, f"Steps go {plain(value)} of the way to the lowest loss: they are short"
     elif value > LONG:
-        judgement, says = Judgement.TOO_HIGH, f"Steps reach {plain(value)} of the way, which is too far"
+        judgement, says = Judgement.TOO_HIGH, f"Steps go {plain(value)} times as far as to the lowest loss: too far"
     else:
         judgement, says = Judgement.UNDECIDED, "Steps are neither clearly short nor clearly long"
     return Verdict(judgement, f"{says}. keras_lr.diagnose tries other rates, and says by what factor.")

@@ -128,7 +128,9 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
         + (f" ({diverged} diverged)" if diverged else "")
         + f", and the parabola through it and its neighbours has its vertex at {choice.rate:.2g}."
     ]
-    if choice.best in (0, len(rates) - 1):
+    if len(rates) == 1:
+        parts = [f"There was room for one lane only, at {choice.rate:.2g}."]
+    elif choice.best in (0, len(rates) - 1):
         parts.append("It is the end of the ladder: the loss still fell there, so the best rate may lie beyond.")
     if why:
         parts.append(f"{why}; the peak is {factor:.2g} of that.")

@@ -27,6 +27,11 @@ class Suggestion:
     high: float | None
     reason: str
 
+    def __str__(self) -> str:
+        if self.rate is None or self.low is None or self.high is None:
+            return self.reason
+        return f"{self.rate:.3g} ({self.low:.2g} to {self.high:.2g}). {self.reason}"
+
     def __float__(self) -> float:
         if self.rate is None:
             raise ValueError(f"The range test has no answer: {self.reason}")
@@ -87,6 +92,8 @@ class RangeTestResult(Shown):
         >>> f"{test.suggest().rate:.2g}, {test.suggest('valley').rate:.2g}"
         '0.01, 0.00098'
         """
+        if not isinstance(use, Use):
+            raise ValueError(f"use={use!r}: give keras_lr.finder.Use.CONSTANT or Use.PEAK.")
         if rule is None:
             return self._own_suggestion(use)
         if isinstance(rule, str):

@@ -127,4 +127,4 @@ def race(
         validation_split=validation_split,
     )
     prepare(model, data.example())
-    return run_race(model, data, epochs * data.steps_per_epoch, seed=seed, progress=progress)
+    return run_race(model, data, data.horizon(epochs), seed=seed, progress=progress)

@@ -64,13 +64,17 @@ class RaceResult(Shown):
             (float(rate), float(score), "best" if i == best else ("" if np.isfinite(score) else "diverged"))
             for i, (rate, score) in enumerate(zip(self.rates, self.scores, strict=True))
         ]
-        return Table("Lanes", ("peak rate", "mean loss", ""), rows)
+        note = (
+            f"Mean loss of {self.losses.shape[1] - 1} batches, each before its update. The peaks of the interval are "
+            "those that the race cannot tell apart."
+        )
+        return Table("Lanes", ("peak rate", "mean loss", ""), rows, note=note)
 
     def _scores_chart(self) -> Chart:
         return Chart(
             "Mean loss of short complete schedules",
             "peak learning rate",
-            "loss",
+            "mean loss of a lane",
             points=[Points("lanes", self.rates, self.scores)],
             marks=[
                 Mark("best of a lane", self.best_rate),

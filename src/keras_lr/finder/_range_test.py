@@ -91,7 +91,7 @@ def range_test(
     >>> 0.01 < test.suggest().rate < 1
     True
     """
-    _check(low, high, steps, sweeps, validation_data)
+    _check(low, high, steps, sweeps, spacing, validation_data)
     data = TrainingData(
         x,
         y,
@@ -228,13 +228,17 @@ def _rates(
     return np.geomspace(low, high, steps)
 
 
-def _check(low: float | None, high: float | None, steps: int, sweeps: int, validation_data: Any) -> None:
+def _check(
+    low: float | None, high: float | None, steps: int, sweeps: int, spacing: Spacing, validation_data: Any
+) -> None:
     if not all(end is None or 0 < end < np.inf for end in (low, high)) or (low and high and low >= high):
         raise ValueError(f"low={low!r} and high={high!r}: give two rates with 0 < low < high, or leave them out.")
     if steps < 10:
         raise ValueError(f"steps={steps!r}: a curve needs at least 10 steps; the default is 100.")
     if sweeps < 1:
         raise ValueError(f"sweeps={sweeps!r}: give at least 1; several show how sure the curve is.")
+    if not isinstance(spacing, Spacing):
+        raise ValueError(f"spacing={spacing!r}: give keras_lr.finder.Spacing.EXPONENTIAL or Spacing.LINEAR.")
     if validation_data is not None and not (isinstance(validation_data, tuple) and len(validation_data) in (2, 3)):
         raise ValueError(
             f"validation_data={type(validation_data).__name__}: give arrays or tensors as a tuple (x, y) or "

@@ -76,6 +76,11 @@ class GradientOnly(AcrossBatches):
         limits: Limits | None = None,
         **kwargs: Any,
     ) -> None:
+        if rule is not None and (isinstance(rule, type) or not hasattr(rule, "needs_value")):
+            raise ValueError(
+                "GradientOnly takes a rule of keras_lr.line_search, such as GradientOnly(line_search.Inexact()), and "
+                f"no learning rate. Received: rule={rule!r}."
+            )
         super().__init__(
             direction or RMSpropDirection(),
             max_update_ratio,

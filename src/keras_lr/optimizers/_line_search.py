@@ -86,8 +86,8 @@ class LineSearch(LendingOptimizer):
         refuse_what_moves(self, kwargs)
         super().__init__(learning_rate=1.0, name=name, **kwargs)
         search = Backtracking() if search is None else search
-        if not callable(getattr(search, "step", search)):
-            raise ValueError(f"LineSearch takes a search of keras_lr.line_search. Received: search={search!r}.")
+        if isinstance(search, type) or not callable(getattr(search, "step", search)):
+            raise ValueError(f"LineSearch takes a search such as line_search.PAL(). Received: search={search!r}.")
         self.search = search
         self.rule: Rule = search if isinstance(search, Rule) else EachStep(search)
         self.direction = keras.optimizers.get(direction) if direction is not None else None

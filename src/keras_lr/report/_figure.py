@@ -105,7 +105,7 @@ def _shapes(chart: Chart) -> list[dict[str, Any]]:
 
 def _layout(chart: Chart, shapes: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "xaxis": _axis(chart.x_label, chart.log_x),
+        "xaxis": _axis(chart.x_label, chart.log_x) | _whole_ticks(chart),
         "yaxis": _axis(chart.y_label, chart.log_y),
         "yaxis2": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
         "shapes": shapes,
@@ -127,6 +127,14 @@ def _axis(label: str, log: bool) -> dict[str, Any]:
         "gridcolor": grid,
         "zeroline": False,
     }
+
+
+def _whole_ticks(chart: Chart) -> dict[str, Any]:
+    """Return ticks one apart where Plotly would count in halves."""
+    if not chart.counts:
+        return {}
+    x = np.concatenate([np.asarray(values.x) for values in (*chart.lines, *chart.points)])
+    return {"dtick": 1} if len(x) and np.ptp(x) <= 10 else {}
 
 
 def _numbers(values: np.ndarray) -> list[float | None]:

@@ -155,6 +155,12 @@ class Chart:
         for name in ("lines", "points", "bands", "marks", "spans"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
+    @property
+    def counts(self) -> bool:
+        """Whether the horizontal axis counts something whole, such as steps or epochs."""
+        drawn = [*self.lines, *self.points]
+        return bool(drawn) and not self.log_x and all(np.all(values.x == np.rint(values.x)) for values in drawn)
+
 
 Part = Text | Facts | Table | Chart
 

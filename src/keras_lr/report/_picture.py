@@ -49,6 +49,8 @@ def _draw(chart: Chart, ax: Any) -> None:
     ax.set_title(_name(chart.title), loc="left", fontsize="medium")
     ax.set_xlabel(_name(chart.x_label))
     ax.set_ylabel(_name(chart.y_label))
+    if chart.counts:
+        ax.locator_params(axis="x", integer=True)
     ax.grid(alpha=0.25)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize="small", ncols=1 + len(chart.lines) // 7)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from keras_lr.report._numbers import is_number, written
 from keras_lr.report._parts import Cell, Chart, Facts, Part, Table, Text
 
-_WIDTH = 100
+_WIDTH, _LEAST_WIDTH = 100, 30
 
 
 def text(title: str, parts: Sequence[Part]) -> str:
@@ -31,7 +31,7 @@ def _block(part: Text | Facts | Table) -> str:
 
 def _table(table: Table) -> str:
     names = [_one_line(name) for name in table.columns]
-    rows = [[_cell(cell) for cell in row] for row in table.rows]
+    rows = _wrapped([[_cell(cell) for cell in row] for row in table.rows], names)
     aligned = []
     for i, name in enumerate(names):
         right = all(is_number(row[i]) for row in table.rows)
@@ -41,6 +41,19 @@ def _table(table: Table) -> str:
     rule = "-" * max(map(len, lines), default=0)
     below = [textwrap.fill(_one_line(table.note), _WIDTH)] if table.note else []
     return "\n".join([_one_line(table.title), lines[0], rule, *lines[1:], *below]) if lines else table.title
+
+
+def _wrapped(rows: list[list[str]], names: Sequence[str]) -> list[list[str]]:
+    """Continue a last cell of several words on rows of its own where the table would become too wide."""
+    if not rows:
+        return rows
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    room = max(_WIDTH - sum(widths[:-1]) - 2 * (len(widths) - 1), _LEAST_WIDTH)
+    wrapped = []
+    for row in rows:
+        first, *rest = textwrap.wrap(row[-1], room, break_long_words=False) or [""]
+        wrapped += [[*row[:-1], first], *([""] * (len(row) - 1) + [line] for line in rest)]
+    return wrapped
 
 
 def _cell(cell: Cell) -> str:

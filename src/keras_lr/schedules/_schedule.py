@@ -113,7 +113,7 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
         if self._first_unresolved is not None:
             called, given = self._first_unresolved
             raise ValueError(
-                f"{called} is {given!r}, and nobody said yet how many steps that is. Train with keras_lr.fit or with "
+                f"{called} is {given!r}, and nobody said yet how many steps that is. Train with "
                 "callbacks=[keras_lr.callbacks.Horizon()], or call `.resolved(steps_per_epoch=..., "
                 "total_steps=...)` yourself."
             )

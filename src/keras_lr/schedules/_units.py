@@ -1,7 +1,7 @@
 """How long: in steps (a plain number), in epochs, or as a fraction of the run.
 
 A step is one update of the weights. `Epochs` and `Fraction` become steps when the numbers are known: in
-`Schedule.resolved`, which `keras_lr.fit` and `callbacks.Horizon` call when `fit` knows them.
+`Schedule.resolved`, which `callbacks.Horizon` calls when `fit` knows them.
 """
 
 from __future__ import annotations

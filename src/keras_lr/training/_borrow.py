@@ -74,11 +74,10 @@ def prepare(model: keras.Model, batch: Any) -> None:
             trained.
     """
     if not isinstance(model, keras.Model):
-        raise TypeError(f"model={model!r} of type {type(model).__name__} is not a keras.Model.")
+        raise TypeError(f"{_named(model)} is not a keras.Model. {_HOW_TO_PASS}")
     if not model.compiled or model.optimizer is None:
         raise ValueError(
-            f"The model {model.name!r} is not compiled. Call model.compile(optimizer='adam', loss=...) first; "
-            "the optimizer's own learning rate will not be used."
+            f"The model {model.name!r} is not compiled. Call model.compile(optimizer='adam', loss=...) first."
         )
     refuse_several(model.optimizer)
     optimizer = innermost(model.optimizer)
@@ -87,12 +86,36 @@ def prepare(model: keras.Model, batch: Any) -> None:
             f"{type(optimizer).__name__} finds how far to go at every step and takes no learning rate, so there is "
             "none to look for and none to schedule. Train the model with model.fit(...)."
         )
+    _check_targets(model, batch)
     model._symbolic_build(data_batch=batch)
     if not model.trainable_variables:
         raise ValueError(
             f"The model {model.name!r} has no trainable weights, so no learning rate can do anything. "
             "Set layer.trainable = True on what shall learn, and compile again."
         )
+
+
+def _check_targets(model: keras.Model, batch: Any) -> None:
+    """Raise `ValueError` where Keras' own training step would compare predictions with no targets."""
+    kind = type(model)
+    own = kind.train_step is keras.Model.train_step and kind.compute_loss is keras.Model.compute_loss
+    losses = [loss for loss in keras.tree.flatten(model.loss) if loss is not None]
+    if own and losses and keras.utils.unpack_x_y_sample_weight(batch)[1] is None:
+        raise ValueError(
+            f"y=None, and the loss {losses[0]!r} compares predictions with targets. Pass them as y: (model, x, y) for "
+            "arrays, batches (inputs, targets) for a data set; y=x for an autoencoder."
+        )
+
+
+def _named(given: Any) -> str:
+    shape = getattr(given, "shape", None)
+    value = f"{given!r} of type {type(given).__name__}" if shape is None else f"{type(given).__name__} of shape {shape}"
+    return f"model={value}"
+
+
+_HOW_TO_PASS = (
+    "The compiled model comes first, then the data: (model, x, y); of a function that builds one, what it returns."
+)
 
 
 def put_rate_variable(optimizer: keras.optimizers.Optimizer) -> keras.Variable:

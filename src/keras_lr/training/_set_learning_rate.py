@@ -102,9 +102,12 @@ def steering_of(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> St
 
 
 def _parts(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        raise ValueError("The model has no optimizer to set the rate of. Call model.compile(...) first.")
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model={model!r} is not a keras.Model. The model comes first, then the rate.")
+    if (optimizer := getattr(model, "optimizer", None)) is None:
+        raise ValueError(
+            f"The model {model.name!r} is not compiled. Call model.compile(optimizer=..., loss=...) first."
+        )
     if hasattr(model, "jax_state_sync"):
         model.jax_state_sync()
     for part in optimizers_in(optimizer):

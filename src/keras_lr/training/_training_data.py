@@ -4,6 +4,7 @@ Nothing that is drawn here changes what the coming `fit` will see.
 """
 
 import itertools
+import numbers
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -43,6 +44,9 @@ class TrainingData:
     ) -> None:
         if x is None:
             raise ValueError("x=None: give the training data as x, and their targets as y, as model.fit takes them.")
+        _check_numbers(batch_size=batch_size, steps_per_epoch=steps_per_epoch)
+        if not 0.0 <= validation_split < 1.0:
+            raise ValueError(f"validation_split={validation_split}: give the fraction of the rows, from 0 to below 1.")
         self.x, self.y, self.sample_weight = x, y, sample_weight
         self._class_weight = class_weight
         self._are_arrays = can_convert_arrays((x, y, sample_weight))
@@ -51,6 +55,8 @@ class TrainingData:
         is_finite = isinstance(x, keras.utils.PyDataset) and x.num_batches is not None
         self.shuffle = shuffle and (self._are_arrays or is_finite)
         self._validation: Any = None
+        if self._are_arrays:
+            _check_rows(x=x, y=y, sample_weight=sample_weight)
         if self._are_arrays and validation_split:
             self._training, self._validation = array_slicing.train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split
@@ -64,6 +70,19 @@ class TrainingData:
             self._batch_size = batch_size or (-(-rows // steps_per_epoch) if steps_per_epoch else 32)
         self._steps_given = steps_per_epoch is not None
         self.steps_per_epoch = steps_per_epoch or self._counted_steps()
+
+    def horizon(self, epochs: int, initial_epoch: int = 0) -> int:
+        """Return how many steps a run of so many epochs has.
+
+        Raises:
+            ValueError: there is nothing to train, or the number of epochs is not whole.
+        """
+        if isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral):
+            raise ValueError(f"epochs={epochs!r}: give a whole number.")
+        if epochs <= initial_epoch:
+            since = f" from initial_epoch={initial_epoch}" if initial_epoch else ""
+            raise ValueError(f"epochs={epochs}{since} leaves nothing to train; give {initial_epoch + 1} or more.")
+        return (int(epochs) - initial_epoch) * self.steps_per_epoch
 
     def for_fit(self, first_step: int = 0) -> dict[str, Any]:
         """Return what `model.fit` is given: the same data, in an order that can be drawn again.
@@ -160,6 +179,20 @@ class TrainingData:
         beginning = list(itertools.islice(self.x, count))
         self.x = _chained(beginning, self.x)
         return (batch for batch in beginning)
+
+
+def _check_numbers(**counts: Any) -> None:
+    for name, count in counts.items():
+        if count is not None and (not isinstance(count, numbers.Integral) or count < 1):
+            raise ValueError(f"{name}={count!r}: give a whole number of at least 1, or leave it out.")
+
+
+def _check_rows(**arrays: Any) -> None:
+    given = {name: keras.tree.flatten(value) for name, value in arrays.items() if value is not None}
+    rows = {name: sorted({part.shape[0] for part in parts if part is not None}) for name, parts in given.items()}
+    if len({count for counts in rows.values() for count in counts}) > 1:
+        found = ", ".join(f"{name} has {' and '.join(map(str, counts))} rows" for name, counts in rows.items())
+        raise ValueError(f"{found}. All need the same number: look at how they were cut or split.")
 
 
 def _chained(beginning: list[Any], rest: Iterator[Any]) -> Iterator[Any]:

@@ -84,15 +84,16 @@ class CompareResult(Shown):
         """Describe the comparison in tables and charts, task by task."""
         better = "higher" if self.higher_is_better else "lower"
         facts: dict[str, str | int | float | None] = {
-            "methods": len(self.methods),
+            **self._answers(),
             "seeds": len(self.seeds),
             "judged by": f"{', '.join(dict.fromkeys(self.monitors))} at the end, {better} is better",
         }
-        parts: list[Part] = [Facts(facts), Text(self._how())]
+        parts: list[Part] = [Facts(facts)]
         if len(self.tasks) > 1:
             parts += [self._score_table(), self._profile_chart()]
         for index in range(len(self.tasks)):
             parts += [self._task_table(index), self._task_chart(index)]
+        parts.append(Text(self._how()))
         return Report("Comparison of methods", parts)
 
     @property
@@ -104,6 +105,19 @@ class CompareResult(Shown):
 
     def _ratios(self, times: np.ndarray) -> np.ndarray:
         return _profile.ratios(np.median(times, axis=2))
+
+    def _answers(self) -> dict[str, str]:
+        if len(self.tasks) > 1:
+            winner = max(self.scores, key=lambda name: self.scores[name])
+            return {"highest score by steps": f"{winner} ({self.scores[winner]:.2g})"}
+        ends = np.median(self._sign * self.values[0], axis=1)
+        steps = np.median(self.steps_to_target[0], axis=1)
+        found = {}
+        if np.any(np.isfinite(ends)):
+            found["ends best"] = f"{self.methods[np.argmin(ends)]} ({self._sign * np.min(ends):.4g})"
+        if np.any(np.isfinite(steps)):
+            found["first at the target"] = f"{self.methods[np.argmin(steps)]} ({np.min(steps):,.0f} steps)"
+        return found
 
     def _how(self) -> str:
         targets = "the target that was given"
@@ -121,7 +135,7 @@ class CompareResult(Shown):
         monitor, target = self.monitors[index], float(self.targets[index])
         columns = (
             *("method", f"median {monitor}", "worst", "best", "reached"),
-            *("epochs to target", "steps to target", "seconds to target", "seconds in all"),
+            *("epochs", "steps", "seconds", "in all"),
         )
         rows = []
         for m, name in enumerate(self.methods):
@@ -135,7 +149,10 @@ class CompareResult(Shown):
             rows.append((*row, reached, *(t if np.isfinite(t) else None for t in times), in_all))
         untrained = float(np.median(self.untrained[index]))
         goal = "No method got better than the untrained model" if np.isnan(target) else f"Target {target:.4g}"
-        note = f"{goal}; untrained {untrained:.4g}. To target: median over the seeds, empty where most never arrive."
+        note = (
+            f"{goal}; untrained {untrained:.4g}. Epochs, steps and seconds to the target: the median over the seeds, "
+            "empty where most never arrive. In all: seconds of the whole run."
+        )
         return Table(self.tasks[index] or "Methods", columns, rows, note=note)
 
     def _score_table(self) -> Table:

@@ -1,0 +1,106 @@
+"""The mistakes of a first hour: each is named, with the value that was received and what to do."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_lr
+from keras_lr import callbacks, finder, line_search, optimizers, schedules
+
+X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+Y = X.sum(1, keepdims=True)
+
+
+def build(optimizer="adam", loss="mse"):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(optimizer=optimizer, loss=loss)
+    return model
+
+
+def not_compiled():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+
+
+def endless():
+    while True:
+        yield X[:8], Y[:8]
+
+
+def curve():
+    rates = np.geomspace(1e-5, 10, 50)
+    return finder.RangeTestResult(rates, (1 / (1 + rates / 0.01) + rates**2)[None])
+
+
+MISTAKES = {
+    "the data first": (lambda: keras_lr.fit(X, Y), r"model=ndarray of shape \(64, 4\).*The compiled model comes first"),
+    "the builder": (
+        lambda: keras_lr.fit(build, X, Y),
+        r"model=<function build.*of a function that builds one, what it",
+    ),
+    "not compiled": (lambda: keras_lr.diagnose(not_compiled(), X, Y), r"is not compiled\. Call model\.compile\("),
+    "rows that do not match": (lambda: keras_lr.fit(build(), X, Y[:9]), "x has 64 rows, y has 9 rows"),
+    "weights that do not match": (
+        lambda: keras_lr.race(build(), X, Y, sample_weight=np.ones(5)),
+        "x has 64 rows, y has 64 rows, sample_weight has 5 rows",
+    ),
+    "no targets": (lambda: keras_lr.fit(build(), X), "y=None, and the loss 'mse' compares predictions with targets"),
+    "a pair": (lambda: keras_lr.fit(build(), (X, Y)), "y=None, and the loss 'mse'.*Pass them as y"),
+    "no epochs": (lambda: keras_lr.fit(build(), X, Y, epochs=0), "epochs=0 leaves nothing to train; give 1 or more"),
+    "no epochs left": (
+        lambda: keras_lr.fit(build(), X, Y, epochs=2, initial_epoch=3),
+        "epochs=2 from initial_epoch=3 leaves nothing to train; give 4 or more",
+    ),
+    "no epochs to race for": (lambda: keras_lr.race(build(), X, Y, epochs=0), "epochs=0 leaves nothing to train"),
+    "epochs as text": (lambda: keras_lr.diagnose(build(), X, Y, epochs="3"), "epochs='3': give a whole number"),
+    "half a batch": (lambda: keras_lr.fit(build(), X, Y, batch_size=0.5), "batch_size=0.5: give a whole number of at"),
+    "no steps": (
+        lambda: keras_lr.fit(build(), X, Y, steps_per_epoch=0),
+        "steps_per_epoch=0: give a whole number of at",
+    ),
+    "a split in per cent": (
+        lambda: keras_lr.fit(build(), X, Y, validation_split=20),
+        "validation_split=20: give the fraction of the rows",
+    ),
+    "a generator": (lambda: keras_lr.fit(build(), endless()), "x=generator: it has no length. Pass steps_per_epoch="),
+    "a search as a class": (
+        lambda: optimizers.LineSearch(line_search.PAL),
+        r"a search such as line_search\.PAL\(\)",
+    ),
+    "a rate for a search": (lambda: optimizers.GradientOnly(0.1), "and no learning rate. Received: rule=0.1"),
+    "a rule as a class": (lambda: optimizers.GradientOnly(line_search.Inexact), "Received: rule=<class"),
+    "a use as text": (lambda: curve().suggest(use="peak"), r"use='peak': give keras_lr\.finder\.Use\.CONSTANT or"),
+    "a spacing as text": (
+        lambda: keras_lr.range_test(build(), X, Y, spacing="linear"),
+        r"spacing='linear': give keras_lr\.finder\.Spacing\.EXPONENTIAL or",
+    ),
+    "the rate first": (lambda: keras_lr.set_learning_rate(0.1, build()), "model=0.1 is not a keras.Model"),
+    "a model to set no rate of": (lambda: keras_lr.set_learning_rate(not_compiled(), 0.1), "is not compiled. Call"),
+    "epochs that nobody resolved": (
+        lambda: schedules.Cosine(1e-2, schedules.Epochs(3)).values([0]),
+        r"nobody said yet how many steps that is\. Train with callbacks=\[keras_lr\.callbacks\.Horizon\(\)\]",
+    ),
+    "two guards": (
+        lambda: keras_lr.fit(build(), X, Y, callbacks=[callbacks.Guard()]),
+        "brings one of its own. Leave it",
+    ),
+    "a schedule without its room": (lambda: keras_lr.OneCycle, "no attribute 'OneCycle'; it has attach, callbacks"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_message_names_the_value_and_the_remedy(mistake):
+    make, message = MISTAKES[mistake]
+    with pytest.raises((TypeError, ValueError, AttributeError), match=message):
+        make()
+
+
+def test_a_loss_that_needs_no_targets_is_not_asked_for_them():
+    class AddsItsLoss(keras.layers.Layer):
+        def call(self, x):
+            self.add_loss(keras.ops.mean(x**2))
+            return x
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, AddsItsLoss()(keras.layers.Dense(2)(inputs)))
+    model.compile(optimizer="sgd")
+    assert keras_lr.fit(model, X, epochs=2, verbose=0).completed
