@@ -37,7 +37,8 @@ def test_a_diverged_neighbour_pushes_the_pick_away():
     losses[3, 5:] = np.inf
     losses[4, 2:] = np.nan
     choice = _choice.choose(rates, losses)
-    assert choice.rate < 0.1
+    # It counts as 3 times as far above the best as the neighbour that did not: a quarter of a rung.
+    assert choice.rate == pytest.approx(0.1 * _ladder.RUNG**-0.25)
     assert choice.near_edge
     assert np.isinf(choice.scores[3:]).all()
 
