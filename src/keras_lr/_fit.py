@@ -77,8 +77,9 @@ def fit(
 
     Raises:
         ValueError: the model is not compiled, or has no trainable weights; the number of steps cannot be known; the
-            loss is not finite before any update; the backup in `backup_dir` is of another run; a callback steers the
-            rate as well (`Guard`, `ReduceOnPlateau`). Keras' callbacks that do are said in `events` to have no effect.
+            loss is not finite before any update; the backup in `backup_dir` is of another run; a callback of keras_lr
+            steers the rate as well (`Guard`, `ReduceOnPlateau`). Keras' own callbacks that set the rate have no effect,
+            and `events` says so.
 
     Costs: 40 to 100 steps for the race, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it; two copies
         of the weights and the optimizer's slots, and three in a backup, which is written once an epoch. No rate is

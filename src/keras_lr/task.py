@@ -12,8 +12,8 @@ class Task:
     """A problem that can be trained again and again: the one way to hand it over to the terminal.
 
     Args:
-        build: called without arguments, returns a new compiled model. Where a rate is looked for, its optimizer's own
-            is not used.
+        build: called without arguments, returns a new compiled model. Its optimizer's own rate is not used where a
+            rate is looked for.
         x, y: the training data, whatever `model.fit` takes.
         validation_data, validation_split, validation_steps, batch_size, epochs, sample_weight, class_weight,
             steps_per_epoch: as in `model.fit`, with the defaults of `model.fit`.

@@ -13,9 +13,8 @@ from keras_lr.training._set_learning_rate import optimizers_in
 class Horizon(keras.callbacks.Callback):
     """Turn epochs and fractions of the run in the optimizer's schedules into steps, when `fit` knows the numbers.
 
-    And report, as a warning, a schedule that ends long before the run, one that the run does not finish, and a
-    warm-up that
-    takes longer than the run.
+    It also warns of a schedule that ends long before the run, of one that the run does not finish, and of a warm-up
+    that takes longer than the run.
 
     Attributes:
         messages: what was reported.
@@ -87,9 +86,8 @@ def mismatches(schedule: Schedule, total_steps: int) -> list[str]:
     """Return what does not fit between a schedule and the length of a run, in words."""
     if schedule.ramp_steps >= total_steps:
         return [
-            f"The warm-up takes {schedule.ramp_steps:g} steps and the run has {total_steps}: the rate never "
-            f"arrives at its "
-            f"peak. Shorten the warm-up; a length of Fraction(0.05) would fit itself to the run."
+            f"The warm-up takes {schedule.ramp_steps:g} steps and the run has {total_steps}: the rate never arrives at "
+            "its peak. Shorten the warm-up; a length of Fraction(0.05) would fit itself to the run."
         ]
     end = schedule.end_step
     if not end:
@@ -98,13 +96,12 @@ def mismatches(schedule: Schedule, total_steps: int) -> list[str]:
     if end < 0.9 * total_steps:
         return [
             f"The schedule ends at step {end:g} of {total_steps}: the last {1 - end / total_steps:.0%} of the run "
-            f"trains at the "
-            f"rate {last:.3g}. Lengthen the schedule, or give its length as Fraction(1)."
+            f"trains at the rate {last:.3g}. Lengthen the schedule, or give its length as Fraction(1)."
         ]
     if end > 1.1 * total_steps:
         return [
             f"The schedule ends at step {end:g} and the run at {total_steps}: its last step is taken at the rate "
-            f"{last:.3g} "
-            f"and not at {float(schedule.values(end)):.3g}. Shorten the schedule, or give its length as Fraction(1)."
+            f"{last:.3g} and not at {float(schedule.values(end)):.3g}. Shorten the schedule, or give its length as "
+            "Fraction(1)."
         ]
     return []

@@ -30,8 +30,8 @@ class RecordLearningRate(keras.callbacks.Callback):
         ValueError: at the start of `fit`, with `every_step` beside a `Guard`, which sets the rate inside the step.
 
     Costs: nothing a step without `every_step`. With it, a look-up in values that were computed ahead on the host; the
-    device
-        is not asked, except on TensorFlow and PyTorch for an optimizer whose rate is a plain number, which is read.
+        device is not asked, except on TensorFlow and PyTorch for an optimizer whose rate is a plain number, which is
+        read.
 
     Example:
     >>> import keras, numpy as np, keras_lr

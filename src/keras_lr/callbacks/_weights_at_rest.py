@@ -24,6 +24,7 @@ class WeightsAtRest(keras.callbacks.Callback):
         Two passes over the weights an epoch. The weights are not copied.
 
     Example:
+        >>> import keras
         >>> from keras_lr.callbacks import WeightsAtRest
         >>> callbacks = [WeightsAtRest(), keras.callbacks.ModelCheckpoint("best.keras")]
     """

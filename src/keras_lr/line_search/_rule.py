@@ -59,8 +59,8 @@ class FirstTrial(Protocol):
 class Growing(Value):
     """Try a little more than the step before: `alpha·factor`, at most `longest`.
 
-    The reset option 1 of SLS, where the factor is 2 to the power 1/(batches in an epoch), so that the rate can double
-    in an epoch and falls as fast as it must.
+    Reset option 2 of the paper (option 1 of the authors' code): there the factor is 2 to the power 1/(batches in an
+    epoch), so that the rate can double in an epoch and falls as fast as it must.
 
     Args:
         initial: the first trial of the first step.

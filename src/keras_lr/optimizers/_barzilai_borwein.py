@@ -26,8 +26,8 @@ class BarzilaiBorwein(GlobalOptimizer):
         learning_rate: a factor on the rate that the method finds; 1 is the method.
         initial_rate: the rate of the first step, where there is no s yet.
         short: take the short rate in place of the long one; steadier, slower.
-        smallest_rate: no rate is below this,
-        largest_rate: nor above this, which is also the rate where s or y vanish.
+        smallest_rate: no rate is below this.
+        largest_rate: no rate is above this; it is also the rate where s or y vanishes.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:

@@ -36,14 +36,14 @@ class Constant(Schedule):
 class TimeBased(Schedule):
     """Divide the last rate by ``1 + d n`` at every step: the recursive time-based decay.
 
-    ``eta_{n+1} = eta_n / (1 + d n)``, so ``eta_n = eta_0 / prod_{k<n} (1 + d k) = eta_0 Gamma(1/d) / (d^n Gamma(n +
-    1/d))``.
+    ``eta_{n+1} = eta_n / (1 + d n)``, so
+    ``eta_n = eta_0 / prod_{k<n} (1 + d k) = eta_0 Gamma(1/d) / (d^n Gamma(n + 1/d))``.
     It falls faster than any exponential, because every step divides what the step before it left. Keras'
     `InverseTimeDecay`, and the `decay` argument of old Keras optimizers, is another curve, `InverseTime`: at n = 100
     with d = 0.001 the factors are 0.0083 (this one) and 0.909.
 
-    There is no loop and no counter of our own: the logarithm of the product comes from Stirling's series of the
-    log-gamma function with its cancelling parts taken together, in float64, exact to 1e-12 for a million steps.
+    It needs no loop and no counter: the logarithm of the product comes from Stirling's series of the log-gamma
+    function with its cancelling parts taken together, in float64, exact to 1e-12 for a million steps.
 
     Args:
         initial_learning_rate: `eta_0`, the rate of the first two updates.
@@ -126,7 +126,7 @@ class Staircase(Schedule):
 
     Args:
         initial_learning_rate: `eta_0`, the rate of the first r steps.
-        drop: `d`, between 0 and 1. Default 0.1, as in PyTorch.
+        drop: `d`, between 0 and 1; PyTorch's default is 0.1.
         steps_per_drop: `r`, at least 1.
     """
 

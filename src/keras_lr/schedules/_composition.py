@@ -156,9 +156,8 @@ class Chain(Schedule):
         super().__post_init__()
         if len(self.schedules) != len(self.boundaries) + 1:
             raise ValueError(
-                f"Chain: {len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries, one where each "
-                f"but the "
-                f"first begins. Received: boundaries={self.boundaries!r}."
+                f"Chain: {len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries, one where each but "
+                f"the first begins. Received: boundaries={self.boundaries!r}."
             )
 
     @property

@@ -20,9 +20,8 @@ def _ramp(step: Any, warmup: Any, xp: Any) -> Any:
 class Cooldown(Schedule):
     """Follow a schedule up to a step, then bring the rate that it has there down.
 
-    ``eta_e + (a(t_0) - eta_e) s(p)`` with ``p = (t - t_0) / D`` for t >= t_0. Decide late: train at a stable rate,
-    and cool
-    down when the run shall end, or from several checkpoints (branching). A geometric cooldown,
+    ``eta_e + (a(t_0) - eta_e) s(p)`` with ``p = (t - t_0) / D`` for t >= t_0. It lets you decide late: train at a
+    stable rate, and cool down when the run is to end, or from several checkpoints (branching). A geometric cooldown,
     ``eta (eta_e / eta)^p``, is the shape `shapes.Exponential` with the ratio ``eta_e / eta``.
 
     Args:

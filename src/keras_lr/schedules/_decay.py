@@ -131,11 +131,10 @@ class Polynomial(Descent):
 
 @value
 class GrowingPolynomial(Schedule):
-    """The polynomial fall whose end moves on: at every multiple of T it starts again from further away.
+    """Fall like `Polynomial`, with an end that moves on: past every multiple of T it falls towards the next one.
 
-    ``u = t / (T max(1, ceil(t / T)))`` in the formula of `Polynomial`. At t = kT the end rate is reached, one step
-    later
-    the rate jumps up: Keras' ``PolynomialDecay(cycle=True)``.
+    ``u = t / (T max(1, ceil(t / T)))`` in the formula of `Polynomial`. At t = kT the end rate is reached, and one step
+    later the rate jumps up: Keras' ``PolynomialDecay(cycle=True)``.
 
     Args:
         initial_learning_rate: the rate at step 0.

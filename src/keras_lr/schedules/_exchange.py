@@ -48,9 +48,8 @@ class Lambda(Schedule):
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         if xp is np and np.ndim(step) and isinstance(self.function, keras.optimizers.schedules.LearningRateSchedule):
-            return np.array([self.formula(one, np) for one in step.ravel()]).reshape(
-                step.shape
-            )  # Keras' take no arrays
+            rates = [self.formula(one, np) for one in step.ravel()]  # Keras' schedules take no arrays
+            return np.array(rates).reshape(step.shape)
         rate = self.function(step)
         if xp is np and keras.ops.is_tensor(rate):
             rate = keras.ops.convert_to_numpy(rate)
@@ -127,8 +126,7 @@ def from_torch(factory: Callable[[], Any], *, total_steps: int) -> Table:
 
     Args:
         factory: takes no argument and returns a new ``torch.optim.lr_scheduler`` on an optimizer of its own, whose
-        first
-            parameter group counts.
+            first parameter group counts.
         total_steps: for how many steps; 8 bytes each.
     """
     _check_total(total_steps, "from_torch")

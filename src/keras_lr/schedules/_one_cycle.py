@@ -165,8 +165,7 @@ class OneCycleThreePhase(_OneCycle):
         if not 0 < self.rise < 0.5:
             raise ValueError(
                 "OneCycleThreePhase: the argument `rise` must lie between 0 and 0.5, because the way back takes as "
-                "long. "
-                f"Received: {self.rise!r}."
+                f"long. Received: {self.rise!r}."
             )
 
     def _boundaries(self) -> tuple[float, ...]:

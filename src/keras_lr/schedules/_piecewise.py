@@ -41,8 +41,7 @@ class Piecewise(Schedule):
         if len(self.learning_rates) != len(self.boundaries) + 1:
             raise ValueError(
                 f"Piecewise: {len(self.boundaries)} boundaries need {len(self.boundaries) + 1} learning_rates, one "
-                f"before "
-                f"the first boundary and one from each. Received: learning_rates={self.learning_rates!r}."
+                f"before the first boundary and one from each. Received: learning_rates={self.learning_rates!r}."
             )
 
     @property
@@ -113,8 +112,7 @@ class Interpolated(Schedule):
         if len(self.learning_rates) != len(self.boundaries) + 1:
             raise ValueError(
                 f"Interpolated: {len(self.boundaries)} boundaries need {len(self.boundaries) + 1} learning_rates, one "
-                f"at "
-                f"step 0 and one at each. Received: learning_rates={self.learning_rates!r}."
+                f"at step 0 and one at each. Received: learning_rates={self.learning_rates!r}."
             )
 
     @property

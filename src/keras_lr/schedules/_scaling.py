@@ -8,8 +8,7 @@ from keras_lr.schedules._value import CHECKS
 def linear_batch_rule(learning_rate: float, batch_size: float, new_batch_size: float) -> float:
     """Return the rate for another batch size by the linear rule: ``eta k`` with ``k = B' / B``.
 
-    For SGD with and without momentum, with a warm-up, and while the batch is small against the noise: it fails beyond
-    the
+    For SGD with and without momentum, with a warm-up, and while the noise of the batch dominates: it fails beyond the
     critical batch size. For Adam and other methods that normalise the gradient take `square_root_batch_rule`.
 
     Args:

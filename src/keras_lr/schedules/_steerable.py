@@ -2,8 +2,7 @@
 
 The variable belongs to the optimizer's state, so the compiled step reads it anew each time, and it is saved and loaded
 with the model. It stands where Keras keeps the rate of an optimizer without a schedule. It holds several numbers, so
-that
-a checkpoint with a plain rate in this place is refused and not taken for a multiplier.
+that a checkpoint with a plain rate in this place is refused and not taken for a multiplier.
 """
 
 from __future__ import annotations
@@ -29,9 +28,8 @@ _NUMBERS = 8
 class Steerable(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule times a multiplier, or a fixed rate times a multiplier, both changeable without recompiling.
 
-    `keras_lr.set_learning_rate` and the callbacks that turn the rate put one into the optimizer when they first need
-    it.
-    To have it there from the start, give the optimizer `steerable(schedule)`.
+    `keras_lr.set_learning_rate` and the callbacks that change the rate put one into the optimizer when they first need
+    it. To have it there from the start, give the optimizer `steerable(schedule)`.
 
     Args:
         schedule: the schedule to follow: a schedule, a number, or a function of the step.

@@ -112,10 +112,9 @@ class Chebyshev(Schedule):
     """Take the steps of Chebyshev iteration in the fractal order that keeps them stable, again and again.
 
     ``1 / (c - r cos((j + 1/2) pi / T))`` with `c`, `r` half the sum and difference of the curvatures ``1 / eta_min``
-    and
-    ``1 / eta_max``, and `j` a fractal permutation. On a quadratic whose curvatures lie between them, T steps without
-    momentum shrink the error like momentum does, though single steps diverge. In the order of the nodes, as some ship
-    it, the schedule would be monotone and unstable.
+    and ``1 / eta_max``, and `j` a fractal permutation. On a quadratic whose curvatures lie between them, T steps
+    without momentum shrink the error as momentum does, though single steps diverge. In the plain order of the nodes,
+    which some libraries use, the schedule would be monotone and unstable.
 
     Args:
         min_learning_rate: one over the largest curvature, above 0.

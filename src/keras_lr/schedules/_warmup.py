@@ -56,9 +56,8 @@ class WarmUp(Schedule):
     """Raise the rate from a fraction of its target to the target, then follow a schedule.
 
     ``f(t) target`` for t < W with ``f = start + (1 - start) s(1 - p)``, where `s` is a shape (`shapes.Linear` gives
-    `p`,
-    `shapes.Power(a)` gives ``p^a``, `shapes.Cosine` gives ``(1 - cos(pi p)) / 2``, `shapes.OneMinusPower(0.5)` gives
-    ``1 - sqrt(1 - p)``), `p` is the progress that `ramp` defines, and `join` says what the target is.
+    `p`, `shapes.Power(a)` gives ``p^a``, `shapes.Cosine` gives ``(1 - cos(pi p)) / 2``, `shapes.OneMinusPower(0.5)`
+    gives ``1 - sqrt(1 - p)``), `p` is the progress that `ramp` defines, and `join` says what the target is.
 
     Args:
         schedule: what comes after, or underneath: a schedule, or a number for a constant rate.

@@ -17,9 +17,8 @@ from keras_lr.schedules import Constant, Schedule, Steerable
 def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
     """Set the rate of a compiled model: to a number, or to a schedule.
 
-    It takes effect with the next step on every backend: between two calls of `fit`, and from a callback, at the end
-    of an
-    epoch or of a batch. What was a schedule may become a number and the other way round. A multiplier set before is
+    It takes effect with the next step on every backend: between two calls of `fit`, and from a callback, at the end of
+    an epoch or of a batch. What was a schedule may become a number and the other way round. A multiplier set before is
     gone.
 
     Args:
@@ -31,11 +30,10 @@ def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
         TypeError: what was given is no rate.
 
     Costs: a number is written into a variable. The step is compiled once more when a schedule is set, and when the
-    model
-        was compiled with a schedule and gets its first number; compile with `schedules.steerable(schedule)` to avoid
-        that one. A `Steerable` in the place of a schedule adds one entry to the optimizer's state, so checkpoints of
-        the
-        optimizer made before and after it first takes that place do not fit each other; whole saved models do.
+        model was compiled with a schedule and gets its first number; compile with `schedules.steerable(schedule)` to
+        avoid that one. A `Steerable` in the place of a schedule adds one entry to the optimizer's state, so
+        checkpoints of the optimizer made before and after it first takes that place do not fit each other; whole saved
+        models do.
 
     Example:
     >>> import keras, numpy as np, keras_lr
