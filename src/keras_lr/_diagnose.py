@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps_interface import TrainingSteps
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.diagnosis import Diagnosis, Signal, Steps
 from keras_lr.diagnosis._judgement import judge, rung_to_try
 from keras_lr.diagnosis._signals import signals_of, stability

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_lr import schedules
-from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
 from keras_lr.callbacks._guard import Event, Guard

@@ -2,12 +2,7 @@
 
 import keras
 
-
-def innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """Return the optimizer inside wrappers such as `LossScaleOptimizer`."""
-    while hasattr(optimizer, "inner_optimizer"):
-        optimizer = optimizer.inner_optimizer
-    return optimizer
+from keras_lr._backends.wrapped_optimizers import innermost
 
 
 def refuse_several(optimizer: keras.optimizers.Optimizer) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from keras_lr._backends.wrapped_optimizers import innermost
+
 Tensor = Any
 
 
@@ -23,4 +25,4 @@ def reports_of(optimizer: Any) -> dict[str, Any]:
 
     That is a dictionary of names and variables of shape (), or pairs of a variable and an index into it.
     """
-    return getattr(optimizer, "logged_variables", None) or {}
+    return getattr(innermost(optimizer), "logged_variables", None) or {}

@@ -8,8 +8,8 @@ from keras import ops
 
 from keras_lr._backends import lists
 from keras_lr._backends.draws import undrawn
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._averaging import AveragingOptimizer
-from keras_lr.optimizers._batch import innermost
 
 
 class AveragedWeights(keras.callbacks.Callback):

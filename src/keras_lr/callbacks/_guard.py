@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr._backends.steps_interface import loss_of
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
 from keras_lr.callbacks._plan import own_plan, plan

@@ -5,9 +5,9 @@ from typing import Any
 
 import keras
 
+from keras_lr._backends.wrapped_optimizers import optimizers_in, wrappers_and_core
 from keras_lr.optimizers._scheduled import Scheduled
 from keras_lr.schedules import Schedule, Steerable
-from keras_lr.training._set_learning_rate import optimizers_in
 
 
 class Horizon(keras.callbacks.Callback):
@@ -62,10 +62,9 @@ class Horizon(keras.callbacks.Callback):
             schedule = rate.schedule if isinstance(rate, Steerable) else rate
             if isinstance(schedule, Schedule) and self.total_steps is not None:
                 self.messages += mismatches(schedule, self.total_steps)
-        while optimizer is not None:
-            if isinstance(optimizer, Scheduled) and numbers:
-                optimizer.resolve(**numbers)
-            optimizer = getattr(optimizer, "inner_optimizer", None)
+        for wrapper in wrappers_and_core(optimizer):
+            if isinstance(wrapper, Scheduled) and numbers:
+                wrapper.resolve(**numbers)
         if changed and self.model.train_function is not None:
             self.model.make_train_function(force=True)
         for message in self.messages:

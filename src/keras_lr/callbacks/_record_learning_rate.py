@@ -1,6 +1,5 @@
 """The rate and the momentum that training used, for the history and for every logger, without asking the device."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -8,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_lr._backends.steps_interface import Steered
+from keras_lr._backends.wrapped_optimizers import innermost, optimizers_in, wrappers_and_core
 from keras_lr.optimizers._scheduled import Scheduled
 from keras_lr.schedules import Schedule, Steerable
-from keras_lr.training._set_learning_rate import is_number, optimizers_in
+from keras_lr.training._set_learning_rate import is_number
 
 _AHEAD = 128
 _MOMENTA = ("momentum", "beta_1")
@@ -69,9 +69,9 @@ class RecordLearningRate(keras.callbacks.Callback):
         """Look at the optimizer."""
         optimizer = self.model.optimizer
         parts = list(optimizers_in(optimizer))
-        several = any(hasattr(one, "optimizers") for one in _wrappers(optimizer))
+        several = hasattr(innermost(optimizer), "optimizers")
         suffixes = [f"_{part.name}" if several else "" for part in parts]
-        scheduled = next((one for one in _wrappers(optimizer) if isinstance(one, Scheduled)), None)
+        scheduled = next((one for one in wrappers_and_core(optimizer) if isinstance(one, Scheduled)), None)
         self._watched = [_Watched(part, scheduled, suffix) for part, suffix in zip(parts, suffixes, strict=True)]
         self._steps = []
 
@@ -171,9 +171,3 @@ class _Watched:
             if name not in scheduled and isinstance(own, int | float) and own:
                 scheduled[name] = float(own)
         return {f"{name}{self._suffix}": number for name, number in scheduled.items()}
-
-
-def _wrappers(optimizer: Any) -> Iterator[Any]:
-    while optimizer is not None:
-        yield optimizer
-        optimizer = getattr(optimizer, "inner_optimizer", None)

@@ -8,9 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.schedules import Steerable
-from keras_lr.training._set_learning_rate import optimizers_in, steering_of
+from keras_lr.training._set_learning_rate import steering_of
 
 
 @dataclass

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from keras_lr._backends.wrapped_optimizers import innermost
+
 
 class WeightsAtRest(keras.callbacks.Callback):
     """Put the weights of a search on changing batches at rest whenever somebody looks at them.
@@ -67,7 +69,7 @@ class WeightsAtRest(keras.callbacks.Callback):
 
 
 def _search(model: keras.Model) -> Any:
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = innermost(model.optimizer)
     if not hasattr(optimizer, "put_at_rest"):
         raise ValueError(
             "WeightsAtRest is for optimizers that search across batches (GradientOnly, ProbabilisticLineSearch); "

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps_interface import TrainingSteps
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.finder._curve import RangeTestResult
 from keras_lr.finder._ladder import centre
 from keras_lr.finder._lanes import Lanes

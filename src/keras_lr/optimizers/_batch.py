@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.line_search import Walk
 
 Tensor = Any
@@ -122,13 +123,6 @@ class NeedsBatch(keras.optimizers.Optimizer):
 def needs_batch(optimizer: Any) -> bool:
     """Whether the optimizer, or the one inside a wrapper such as LossScaleOptimizer, asks for the batch."""
     return bool(getattr(innermost(optimizer), "needs_batch", False))
-
-
-def innermost(optimizer: Any) -> Any:
-    """Return the optimizer inside all wrappers."""
-    while getattr(optimizer, "inner_optimizer", None) is not None:
-        optimizer = optimizer.inner_optimizer
-    return optimizer
 
 
 def _missing(optimizer: keras.optimizers.Optimizer) -> str:

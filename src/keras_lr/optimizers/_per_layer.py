@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._across_batches import AcrossBatches
-from keras_lr.optimizers._batch import innermost
 from keras_lr.optimizers._global import GlobalOptimizer
 from keras_lr.optimizers._lending import LendingOptimizer
 

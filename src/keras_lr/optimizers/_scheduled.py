@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from keras_lr.optimizers._batch import innermost
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.schedules import OneCycle, OneCycleThreePhase, Schedule
 from keras_lr.schedules._composition import as_schedule

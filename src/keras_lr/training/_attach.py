@@ -11,7 +11,8 @@ from keras.src.trainers.trainer import Trainer
 
 from keras_lr._backends import gradients
 from keras_lr._backends.step_parts import Handed
-from keras_lr.optimizers._batch import hand_over, innermost, needs_batch
+from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr.optimizers._batch import hand_over, needs_batch
 from keras_lr.training._line import ModelBatch
 
 Model = TypeVar("Model", bound=keras.Model)
@@ -129,4 +130,4 @@ def _train_step(model: keras.Model, *arguments: Any) -> Any:
     def give(handed: Handed) -> contextlib.AbstractContextManager[None]:
         return hand_over(ModelBatch(model, handed))
 
-    return gradients.train_step(model, innermost(model.optimizer), give, *arguments)
+    return gradients.train_step(model, give, *arguments)

@@ -7,8 +7,9 @@ from typing import Any
 import keras
 
 from keras_lr._backends import steps_interface
-from keras_lr._backends.learning_rate_variable import innermost, refuse_several
+from keras_lr._backends.learning_rate_variable import refuse_several
 from keras_lr._backends.steps import TrainingSteps
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.training._random_state import kept_random_state
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr._backends.wrapped_optimizers import innermost
 
 
 def described(model: keras.Model) -> dict[str, Any]:

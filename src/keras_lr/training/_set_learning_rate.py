@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.schedules import Constant, Schedule, Steerable
 
 
@@ -113,17 +114,6 @@ def _parts(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
             name = type(part).__name__
             raise ValueError(f"{name} finds how far to go at every step and takes no learning rate; none can be set.")
         yield part
-
-
-def optimizers_in(optimizer: keras.optimizers.Optimizer) -> Iterator[keras.optimizers.Optimizer]:
-    """Return the optimizers inside the wrappers of an optimizer: mostly one, several with `MultiOptimizer`."""
-    while hasattr(optimizer, "inner_optimizer"):
-        optimizer = optimizer.inner_optimizer
-    if hasattr(optimizer, "optimizers"):
-        for part in optimizer.optimizers:
-            yield from optimizers_in(part)
-    else:
-        yield optimizer
 
 
 def _set_number(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning_rate: float) -> None:

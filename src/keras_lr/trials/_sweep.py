@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_lr._backends.learning_rate_variable import innermost
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.task import Task
 from keras_lr.training._described import described
 from keras_lr.training._random_state import kept_random_state

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps import TrainingSteps
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks._plan import own_plan, plan
 from keras_lr.finder._race import run_race
 from keras_lr.schedules import Schedule

@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps_interface import Parts
+from keras_lr._backends.wrapped_optimizers import innermost
 
 
 def watched(

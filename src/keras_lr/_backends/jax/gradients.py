@@ -45,9 +45,7 @@ def replay(draws: None) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def train_step(
-    model: keras.Model, innermost: Any, give: Callable[[Handed], Any], state: Any, data: Any
-) -> tuple[dict[str, Any], Any]:
+def train_step(model: keras.Model, give: Callable[[Handed], Any], state: Any, data: Any) -> tuple[dict[str, Any], Any]:
     """See `gradients`."""
     trainable, non_trainable, optimizer_variables, metrics = state
     x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
@@ -67,5 +65,5 @@ def train_step(
         trainable, optimizer_variables = model.optimizer.stateless_apply(optimizer_variables, gradients, trainable)
     logs, new_metrics = model._update_metrics_variables(new_metrics, loss, x, y, y_pred, sample_weight)
     new = {id(v): value for v, value in zip(model.optimizer.variables, optimizer_variables, strict=True)}
-    logs = with_reports(logs, reports_of(innermost), new)
+    logs = with_reports(logs, reports_of(model.optimizer), new)
     return logs, (trainable, new_non_trainable, optimizer_variables, new_metrics)

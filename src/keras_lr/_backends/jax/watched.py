@@ -6,8 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 import keras
 
-from keras_lr._backends.learning_rate_variable import innermost
 from keras_lr._backends.steps_interface import Parts
+from keras_lr._backends.wrapped_optimizers import innermost
 
 
 def watched(

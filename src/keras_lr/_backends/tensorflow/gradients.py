@@ -69,7 +69,7 @@ def replay(draws: None) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any], data: Any) -> dict[str, Any]:
+def train_step(model: keras.Model, give: Callable[[Handed], Any], data: Any) -> dict[str, Any]:
     """See `gradients`."""
     x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
     # A variable's `value` is the variable itself: copied, it stays what it was before the forward pass.
@@ -88,7 +88,7 @@ def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any]
     # An in-place assignment must not overtake the reads of a trial.
     with tf.control_dependencies(gradients), give(Handed(loss, x, y, sample_weight, None, non_trainable, metrics)):
         model.optimizer.apply(gradients, weights)
-    return {**model.compute_metrics(x, y, y_pred, sample_weight=sample_weight), **_numbers(reports_of(innermost))}
+    return {**model.compute_metrics(x, y, y_pred, sample_weight=sample_weight), **_numbers(reports_of(model.optimizer))}
 
 
 def _numbers(reported: dict[str, Any]) -> dict[str, Tensor]:

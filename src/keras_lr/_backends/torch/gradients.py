@@ -73,7 +73,7 @@ def replay(draws: Any) -> Iterator[None]:
         _set_draws(after)
 
 
-def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any], data: Any) -> dict[str, Any]:
+def train_step(model: keras.Model, give: Callable[[Handed], Any], data: Any) -> dict[str, Any]:
     """See `gradients`."""
     x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
     # A variable's `value` is the parameter itself: copied, it stays what it was before the forward pass.
@@ -93,7 +93,7 @@ def train_step(model: keras.Model, innermost: Any, give: Callable[[Handed], Any]
     handed = Handed(loss.detach(), x, y, sample_weight, None, non_trainable, [], draws)
     with torch.no_grad(), give(handed):
         model.optimizer.apply(_zeros_for_none(gradients, parameters), weights)
-    return {**model.compute_metrics(x, y, y_pred, sample_weight=sample_weight), **_numbers(reports_of(innermost))}
+    return {**model.compute_metrics(x, y, y_pred, sample_weight=sample_weight), **_numbers(reports_of(model.optimizer))}
 
 
 def _numbers(reported: dict[str, Any]) -> dict[str, float]:

@@ -1,0 +1,29 @@
+"""Optimizers inside optimizers: Keras' `LossScaleOptimizer`, our `PerLayer` and `Scheduled`, and `MultiOptimizer`."""
+
+from collections.abc import Iterator
+
+import keras
+
+
+def innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Return the optimizer inside all wrappers."""
+    *_, last = wrappers_and_core(optimizer)
+    return last
+
+
+def wrappers_and_core(optimizer: keras.optimizers.Optimizer) -> Iterator[keras.optimizers.Optimizer]:
+    """Yield an optimizer, the one inside it, and so on to the innermost."""
+    yield optimizer
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+        yield optimizer
+
+
+def optimizers_in(optimizer: keras.optimizers.Optimizer) -> Iterator[keras.optimizers.Optimizer]:
+    """Yield the optimizers inside all wrappers: mostly one, several with `MultiOptimizer`."""
+    core = innermost(optimizer)
+    if hasattr(core, "optimizers"):
+        for part in core.optimizers:
+            yield from optimizers_in(part)
+    else:
+        yield core
