@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_lr._backends import gradients
+from keras_lr._backends import attached_step
 from keras_lr.line_search import PAL, Backtracking
 from keras_lr.optimizers import LineSearch
 from keras_lr.training import attach
@@ -70,7 +70,7 @@ def spread_over_two(patch, model):
     """Make the backend believe that the training is spread over two processes, or is not Keras' own."""
     match keras.backend.backend():
         case "jax":
-            patch.setattr(gradients.backend, "is_nnx_enabled", lambda: True)
+            patch.setattr(attached_step.backend, "is_nnx_enabled", lambda: True)
             return "KERAS_NNX_ENABLED"
         case "tensorflow":
             from types import SimpleNamespace

@@ -1,16 +1,22 @@
-"""Forward passes that leave the backend's own random generator where it was.
+"""The backend's own random generators, which Keras does not keep.
 
-On JAX and TensorFlow the seeds of dropout are variables of the model; on PyTorch it draws from a generator of the
-process, whose state decides the masks of the next training step.
+`undrawn()`: a context that leaves them where they were, whatever layers draw inside.
+`replay(draws)`: a context in which layers draw again what they drew after the state `draws`; None changes nothing.
+
+On JAX and TensorFlow the seeds of dropout are variables of the model, so there is nothing to do. On PyTorch dropout
+draws from a generator of the process, whose state decides the masks of the next training step.
 """
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
-if keras.backend.backend() == "torch":
-    from torch.random import fork_rng as undrawn
-else:
-    undrawn = contextlib.nullcontext
+undrawn: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+replay: Callable[[Any], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
 
-__all__ = ["undrawn"]
+if keras.backend.backend() == "torch":
+    from keras_lr._backends.torch import draws
+
+    undrawn, replay = draws.undrawn, draws.replay

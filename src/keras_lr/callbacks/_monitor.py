@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr._backends.gradients import refuse
+from keras_lr._backends.attached_step import refuse
 from keras_lr._backends.steps_interface import Steered, unsteered
 from keras_lr._backends.watched import watched
 from keras_lr.diagnosis import RunDiagnosis, Steps

@@ -8,8 +8,8 @@ from keras import ops
 from keras.src.trainers.data_adapters import data_adapter_utils
 
 from keras_lr._backends import gradients
+from keras_lr._backends.attached_step_interface import Handed
 from keras_lr._backends.compiled import compiled
-from keras_lr._backends.step_parts import Handed
 from keras_lr._backends.steps_interface import Parts
 from keras_lr.training._line import ModelBatch
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import keras
 from keras.src.trainers.trainer import Trainer
 
-from keras_lr._backends import gradients
-from keras_lr._backends.step_parts import Handed
+from keras_lr._backends import attached_step
+from keras_lr._backends.attached_step_interface import Handed
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._batch import hand_over, needs_batch
 from keras_lr.training._line import ModelBatch
@@ -76,7 +76,7 @@ def check(model: keras.Model) -> None:
         return
     optimizer = innermost(model.optimizer)
     name = type(optimizer).__name__
-    gradients.refuse(model)
+    attached_step.refuse(model)
     if optimizer.gradient_accumulation_steps:
         raise ValueError(
             f"{name} compares losses of one batch, and an accumulated gradient belongs to several. Received: "
@@ -130,4 +130,4 @@ def _train_step(model: keras.Model, *arguments: Any) -> Any:
     def give(handed: Handed) -> contextlib.AbstractContextManager[None]:
         return hand_over(ModelBatch(model, handed))
 
-    return gradients.train_step(model, give, *arguments)
+    return attached_step.train_step(model, give, *arguments)

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._backends import gradients, lists
-from keras_lr._backends.step_parts import Handed
+from keras_lr._backends import draws, gradients, lists
+from keras_lr._backends.attached_step_interface import Handed
 from keras_lr._backends.walks import walk
 from keras_lr.line_search import Walk
 from keras_lr.optimizers._batch import Batch, Tensor, Tensors
@@ -61,7 +61,7 @@ class ModelBatch(Batch):
     def loss_here(self) -> Tensor:
         """Return the loss where the model's variables are now, moving seeds, statistics and means as Keras does."""
         handed, model = self._handed, self._model
-        with gradients.replay(handed.draws):
+        with draws.replay(handed.draws):
             y_pred = model(handed.x, **self._training())
         loss = model._compute_loss(
             x=handed.x, y=handed.y, y_pred=y_pred, sample_weight=handed.sample_weight, training=True
@@ -89,7 +89,7 @@ class ModelBatch(Batch):
     def _forward(self, values: Tensors) -> tuple[Any, list[Tensor], Any]:
         """Return prediction, new statistics and losses of layers, from the seeds and statistics of the beginning."""
         handed = self._handed
-        with gradients.replay(handed.draws):
+        with draws.replay(handed.draws):
             return self._model.stateless_call(
                 list(values), handed.non_trainable, handed.x, return_losses=True, **self._training()
             )

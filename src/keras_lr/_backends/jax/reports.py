@@ -67,7 +67,7 @@ class Logs(dict[str, Any]):
 
 
 def with_reports(logs: dict[str, Any], reported: dict[str, Any], values: dict[int, Any]) -> dict[str, Any]:
-    """Add to the logs what an optimizer reports: see `step_parts.reports_of`.
+    """Add to the logs what an optimizer reports: see `attached_step_interface.reports_of`.
 
     Args:
         logs: the logs of Keras' step.

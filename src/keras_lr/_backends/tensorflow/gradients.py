@@ -1,30 +1,24 @@
-"""Derivatives and the attached training step on TensorFlow."""
+"""Derivatives on TensorFlow."""
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import tensorflow as tf
-from keras import tree
-from keras.src.trainers.data_adapters import data_adapter_utils
-
-from keras_lr._backends.step_parts import Handed, reports_of
 
 Tensor = Any
 Values = list[Any]
 
 
 def loss_and_gradient(loss: Callable[[Values], Tensor], values: Values) -> tuple[Tensor, Values]:
-    """See `gradients`."""
+    """See `_backends.gradients`."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(values)
         value = loss(values)
-    return value, _dense(tape.gradient(value, values), values)
+    return value, dense(tape.gradient(value, values), values)
 
 
 def forward_derivative(function: Callable[[Values], Any], values: Values, direction: Values) -> tuple[Any, Any]:
-    """See `gradients`.
+    """See `_backends.gradients`.
 
     The derivative is taken backwards twice, in a vector of ones that it is linear in: few operations have a
     forward derivative on TensorFlow, and all have a gradient.
@@ -36,76 +30,23 @@ def forward_derivative(function: Callable[[Values], Any], values: Values, direct
             ones = tf.ones_like(outputs)
             outer.watch(ones)
             weighted = tf.reduce_sum(outputs * ones)
-        gradient = _dense(inner.gradient(weighted, values), values)
+        gradient = dense(inner.gradient(weighted, values), values)
         slope = tf.add_n([tf.reduce_sum(g * d) for g, d in zip(gradient, direction, strict=True)])
     return outputs, outer.gradient(slope, ones, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
 
 def hessian_vector(loss: Callable[[Values], Tensor], values: Values, vectors: Values) -> Values:
-    """See `gradients`."""
+    """See `_backends.gradients`."""
     with tf.GradientTape(watch_accessed_variables=False) as outer:
         outer.watch(values)
         with tf.GradientTape(watch_accessed_variables=False) as inner:
             inner.watch(values)
             value = loss(values)
-        gradient = _dense(inner.gradient(value, values), values)
+        gradient = dense(inner.gradient(value, values), values)
         slope = tf.add_n([tf.reduce_sum(g * v) for g, v in zip(gradient, vectors, strict=True)])
-    return _dense(outer.gradient(slope, values), values)
+    return dense(outer.gradient(slope, values), values)
 
 
-def refuse(model: keras.Model) -> None:
-    """See `gradients`."""
-    replicas = model.distribute_strategy.num_replicas_in_sync
-    if replicas > 1:
-        raise ValueError(
-            "A search compares losses of one batch, and under tf.distribute each replica has a part of it. "
-            f"Received: a strategy of {replicas} replicas. Train on one device, or use an optimizer that "
-            "needs gradients only."
-        )
-
-
-def replay(draws: None) -> contextlib.AbstractContextManager[None]:
-    """See `gradients`. Seeds are variables of the model here."""
-    return contextlib.nullcontext()
-
-
-def train_step(model: keras.Model, give: Callable[[Handed], Any], data: Any) -> dict[str, Any]:
-    """See `gradients`."""
-    x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
-    # A variable's `value` is the variable itself: copied, it stays what it was before the forward pass.
-    non_trainable = [tf.identity(v.value) for v in model.non_trainable_variables]
-    metrics = [tf.identity(v.value) for v in model.metrics_variables]
-    with tf.GradientTape() as tape:
-        y_pred = model(x, training=True) if model._call_has_training_arg else model(x)
-        loss = model._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
-        scaled = model.optimizer.scale_loss(loss)
-    model._loss_tracker.update_state(loss, sample_weight=tf.shape(_first(x))[0])
-    weights = model.trainable_weights
-    if not model.optimizer.built:
-        with tf.init_scope():  # variables must not be made under the control dependencies below
-            model.optimizer.build(weights)
-    gradients = _dense(tape.gradient(scaled, weights), [v.value for v in weights])
-    # An in-place assignment must not overtake the reads of a trial.
-    with tf.control_dependencies(gradients), give(Handed(loss, x, y, sample_weight, None, non_trainable, metrics)):
-        model.optimizer.apply(gradients, weights)
-    return {**model.compute_metrics(x, y, y_pred, sample_weight=sample_weight), **_numbers(reports_of(model.optimizer))}
-
-
-def _numbers(reported: dict[str, Any]) -> dict[str, Tensor]:
-    """Return the reports as tensors of shape (), each vector taken apart by one kernel.
-
-    Python numbers would be no cheaper: `fit` asks of every log whether it is a tensor, which takes Keras 7 microseconds
-    to deny and none to confirm.
-    """
-    pairs = {name: report if isinstance(report, tuple) else (report, None) for name, report in reported.items()}
-    apart = {id(v): tf.unstack(v.value) for v, index in pairs.values() if index is not None}
-    return {name: tf.identity(v.value) if i is None else apart[id(v)][i] for name, (v, i) in pairs.items()}
-
-
-def _first(x: Any) -> Tensor:
-    return next(leaf for leaf in tree.flatten(x) if leaf is not None)
-
-
-def _dense(gradients: Values, values: Values) -> Values:
+def dense(gradients: Values, values: Values) -> Values:
     """Return a dense gradient for every value: zeros where the loss does not depend on it."""
     return [tf.zeros_like(v) if g is None else tf.convert_to_tensor(g) for g, v in zip(gradients, values, strict=True)]

@@ -8,6 +8,7 @@ import torch
 from keras.src.backend.torch.trainer import TorchEpochIterator
 
 from keras_lr._backends.in_place.steps import StepsInPlace
+from keras_lr._backends.torch.draws import draws_now, set_draws
 
 
 class TrainingSteps(StepsInPlace):
@@ -27,16 +28,14 @@ class TrainingSteps(StepsInPlace):
     def copy(self) -> Any:
         # Unseeded dropout draws from torch's own generator: its state decides the next step as weights do.
         with torch.no_grad():
-            return [v.value.detach().clone() for v in self._variables()], _random_states()
+            return [v.value.detach().clone() for v in self._variables()], draws_now()
 
     def put(self, values: Any) -> None:
-        tensors, (cpu, accelerators) = values
+        tensors, draws = values
         with torch.no_grad():
             for variable, tensor in zip(self._variables(), tensors, strict=True):
                 variable.value.copy_(tensor)
-        torch.set_rng_state(cpu)
-        if accelerators:
-            torch.cuda.set_rng_state_all(accelerators)
+        set_draws(draws)
 
     def set_learning_rate(self, learning_rate: float) -> None:
         with torch.no_grad():
@@ -51,8 +50,3 @@ class TrainingSteps(StepsInPlace):
 
     def _fed(self, batch: Any) -> Any:
         return [batch]
-
-
-def _random_states() -> tuple[torch.Tensor, list[torch.Tensor]]:
-    accelerators = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return torch.get_rng_state(), accelerators

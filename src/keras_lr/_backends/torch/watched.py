@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_lr._backends.in_place import watched as in_place
-from keras_lr._backends.torch.gradients import draws_now
+from keras_lr._backends.torch.draws import draws_now
 
 
 def watched(
