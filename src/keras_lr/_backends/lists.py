@@ -3,13 +3,22 @@
 An optimizer that is written in these words once runs as one fused program on JAX and TensorFlow and as
 grouped in-place kernels on PyTorch, where a Python loop over variables costs 5 to 30 times as much.
 
-Three rules make that possible:
+Four rules make that possible:
 
 1. A verb that ends in ``_`` *may reuse the memory of its first argument*: rebind the name
    (``x = add_(x, g, -rate)``) and never look at the old list again. Other verbs leave their arguments alone.
 2. Reductions give one number a variable, a tensor of shape ``(n,)``. ``ops.sum`` of it is the sum over the
    model; left as it is, it is the same quantity layer by layer.
 3. A ``scale`` is a Python number, a tensor of shape ``()``, or one of shape ``(n,)``: a factor a variable.
+4. Three words change no number and say *when*: ``computed`` (now, and once), ``after`` (a number is known only after
+   some tensors) and ``once_known`` (tensors may be overwritten only after a number is known). They do something on JAX
+   alone. Nothing in a compiled step has an order but what depends on something else. Where XLA finds a tensor
+   overwritten before its last reader, it copies it; what two kernels need, it computes in both. A copy or a second
+   pass over all weights is what a cheap optimizer costs. So each word adds a zero that depends on what is to come
+   first. Leave a word out, and the numbers are the same and the step is slower; `tests/optimizers/test_copies.py`
+   counts the copies.
+
+The other device of memory, gradients that are stored in variables, is in `memory.py`.
 """
 
 import keras

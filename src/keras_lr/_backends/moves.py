@@ -3,9 +3,16 @@
 One verb. ``move_`` gives the new weights from those that the variables hold; the variables may hold them already.
 """
 
+from typing import Any
+
 import keras
+
+from keras_lr._backends import lists
 
 if keras.backend.backend() == "tensorflow":
     from keras_lr._backends.tensorflow.moves import move_ as move_
 else:
-    from keras_lr._backends.ops.moves import move_ as move_
+
+    def move_(variables: list[Any], x: list[Any], u: list[Any], step: Any) -> list[Any]:
+        """Return x + step · u, x being what the variables hold."""
+        return lists.add_(x, u, step)

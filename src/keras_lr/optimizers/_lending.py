@@ -1,6 +1,7 @@
 """Variables of an optimizer that remember nothing: their memory takes what each step computes of all gradients.
 
-They are left out of what is saved, so that a model can be loaded on a machine where a step has no use for them.
+`_backends/jax/memory.py` says why that is faster. They are left out of what is saved, so that a model can be loaded
+on a machine where a step has no use for them.
 """
 
 import math

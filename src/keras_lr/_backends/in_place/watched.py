@@ -18,7 +18,7 @@ def watched(
     copied: Callable[[Any], Any],
     draws: Callable[[], Any],
 ) -> Callable[..., Any]:
-    """See `watched`; `copied(value)` copies a variable's value, `draws()` is the state of the backend's generators."""
+    """See `_backends.watched`; `copied(value)` copies a variable's value, `draws()` is the state of its generators."""
     counter = innermost(model.optimizer)._iterations
 
     def copies(variables: list[keras.Variable]) -> list[Any]:

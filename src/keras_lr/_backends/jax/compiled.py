@@ -7,5 +7,5 @@ import jax
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """See `compiled`."""
+    """See `_backends.compiled`."""
     return jax.jit(function)

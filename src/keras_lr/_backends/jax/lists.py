@@ -12,11 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from keras_lr._backends.jax import rows
 from keras_lr._backends.ops import lists
-from keras_lr._backends.ops.search_scalars import SMALL
 
 Tensors = list[Any]
-_WIDEST, _NARROWEST = 4096, 256  # of a row
 _IN_ORDER = 8  # kernels of a computation that XLA runs one after the other, in one thread
 
 
@@ -82,19 +81,8 @@ def computed(a: Tensors) -> Tensors:
 
 def dots_over_root(a: Tensors, b: Tensors, v: Tensors, epsilon: float) -> Any:
     """⟨aᵢ, bᵢ / (√vᵢ + epsilon)⟩ for each variable: shape ``(n,)``. By rows, or XLA would write arrays of epsilons."""
-    return jnp.stack([_by_rows(lambda x, y, z: x * y / (jnp.sqrt(z) + epsilon), *t) for t in zip(a, b, v, strict=True)])
-
-
-def _by_rows(entries: Callable[..., Any], *tensors: Any) -> Any:
-    width = math.gcd(tensors[0].size, _WIDEST)
-    if tensors[0].size < SMALL or width < _NARROWEST:
-        return jnp.sum(entries(*tensors))
-
-    def add(total: Any, rows: Any) -> tuple[Any, None]:
-        return total + entries(*rows), None
-
-    rows = tuple(x.reshape(-1, width) for x in tensors)
-    return jnp.sum(jax.lax.scan(add, jnp.zeros(width, tensors[0].dtype), rows)[0])
+    triples = zip(a, b, v, strict=True)
+    return jnp.stack([rows.sums([lambda x, y, z: x * y / (jnp.sqrt(z) + epsilon)], *t)[0] for t in triples])
 
 
 def _zero(numbers: list[Any]) -> Any:

@@ -13,12 +13,12 @@ LARGE = 1_000_000  # weights from which on it pays
 
 
 def pays(weights: int) -> bool:
-    """See `memory`. On a GPU XLA keeps its memory."""
+    """See `_backends.memory`. On a GPU XLA keeps its memory."""
     return jax.default_backend() == "cpu" and weights >= LARGE
 
 
 def overwrite(variables: list[Any], values: list[Any]) -> None:
-    """See `memory`. Nothing to do outside of `jit`, where arrays are not donated."""
+    """See `_backends.memory`. Nothing to do outside of `jit`, where arrays are not donated."""
     for variable, value in zip(variables, values, strict=True):
         if isinstance(value, jax.core.Tracer):
             variable.assign(value + _zero(variable.value).astype(value.dtype))

@@ -13,7 +13,7 @@ from keras_lr._backends.wrapped_optimizers import innermost
 def watched(
     model: keras.Model, train_function: Callable[..., Any], wanted: Callable[[], bool], seen: Callable[..., None]
 ) -> Callable[..., Any]:
-    """See `watched`."""
+    """See `_backends.watched`."""
     counter = innermost(model.optimizer)._iterations
     index = next(i for i, v in enumerate(model.optimizer.variables) if v is counter)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from keras import ops
 
 Tensors = list[Any]
-SMALL = 2**16  # entries of a variable that is worth copying next to others of its shape, for want of a kernel
+_TOO_LARGE_TO_STACK = 2**16  # entries; below, to copy variables of a shape next to each other spares kernels
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -214,7 +214,7 @@ def _summed(entries: Callable[..., Any], *lists: Tensors) -> Any:
     groups: dict[Any, list[int]] = {}
     for i, x in enumerate(lists[0]):
         shape = tuple(x.shape)  # TensorFlow does not know that of the gradient of an embedding
-        groups.setdefault(shape if None not in shape and math.prod(shape) < SMALL else i, []).append(i)
+        groups.setdefault(shape if None not in shape and math.prod(shape) < _TOO_LARGE_TO_STACK else i, []).append(i)
     parts = []
     for members in groups.values():
         if len(members) == 1:  # as it is: XLA adds up a tensor of any shape faster than one row

@@ -9,7 +9,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_lr._backends import lists
+from keras_lr._backends.ops import lists
 from keras_lr.line_search import Line
 
 Tensor = Any

@@ -7,5 +7,5 @@ import tensorflow as tf
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """See `compiled`."""
+    """See `_backends.compiled`."""
     return tf.function(function, reduce_retracing=True)

@@ -10,7 +10,7 @@ from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
 
 class ShuffledArrays(ArrayDataAdapter):
-    """See `shuffled_arrays`."""
+    """See `_backends.shuffled_arrays`."""
 
     def get_tf_dataset(self) -> tf.data.Dataset:
         """Return one epoch's batches; the order is drawn when the first of them is asked for."""

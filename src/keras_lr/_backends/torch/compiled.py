@@ -5,5 +5,5 @@ from typing import Any
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """See `compiled`."""
+    """See `_backends.compiled`."""
     return function

@@ -12,7 +12,7 @@ from keras_lr._backends.torch.draws import draws_now
 def watched(
     model: keras.Model, train_function: Callable[..., Any], wanted: Callable[[], bool], seen: Callable[..., None]
 ) -> Callable[..., Any]:
-    """See `watched`."""
+    """See `_backends.watched`."""
     return in_place.watched(
         model, train_function, wanted, seen, copied=lambda value: value.detach().clone(), draws=draws_now
     )

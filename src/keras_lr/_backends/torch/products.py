@@ -1,8 +1,8 @@
-"""Two inner products, one after the other: where a kernel of the framework's own is the fastest."""
+"""Two inner products on PyTorch, one after the other: its own kernel for one is the fastest."""
 
 from typing import Any
 
-from keras_lr._backends.search_scalars import inner
+from keras_lr._backends.torch.search_scalars import inner
 
 
 def products(a: list[Any], b: list[Any]) -> tuple[Any, Any]:
