@@ -6,6 +6,7 @@ parts, and it saves, prints and compares like them. A number stands for a consta
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import numbers
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ from typing import Any, TypeAlias
 import keras
 
 from keras_lr.schedules._classics import Constant
+from keras_lr.schedules._exchange import Lambda
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrZero, Lengths
 from keras_lr.schedules._value import CHECKS, value
@@ -22,8 +24,6 @@ Schedules: TypeAlias = tuple[Schedule, ...]
 
 def as_schedule(given: Any, called: str) -> Schedule:
     """Return a schedule: itself, a number as a constant, a schedule of Keras or a function of the step wrapped."""
-    from keras_lr.schedules._exchange import Lambda
-
     if isinstance(given, Schedule):
         return given
     if isinstance(given, numbers.Real) and not isinstance(given, bool):
@@ -44,6 +44,7 @@ CHECKS["Schedule"] = as_schedule
 CHECKS["Schedules"] = _schedules
 
 
+@dataclasses.dataclass(frozen=True, repr=False)
 class _Pointwise(Schedule):
     """Combines the rates of several schedules at the same step."""
 
@@ -77,8 +78,6 @@ class Product(_Pointwise):
     [0.5, 0.25]
     """
 
-    schedules: Schedules
-
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         return functools.reduce(lambda a, b: a * b, self._rates(step, xp))
@@ -91,8 +90,6 @@ class Sum(_Pointwise):
     Args:
         schedules: schedules, numbers or functions of the step.
     """
-
-    schedules: Schedules
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
@@ -107,8 +104,6 @@ class Minimum(_Pointwise):
         schedules: schedules, numbers or functions of the step.
     """
 
-    schedules: Schedules
-
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         return functools.reduce(xp.minimum, self._rates(step, xp))
@@ -121,8 +116,6 @@ class Maximum(_Pointwise):
     Args:
         schedules: schedules, numbers or functions of the step.
     """
-
-    schedules: Schedules
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
@@ -164,7 +157,7 @@ class Chain(Schedule):
     def end_step(self) -> float | None:
         """Where the last part ends."""
         last = self.schedules[-1].end_step
-        return None if last is None else self.boundaries[-1] + last  # type: ignore[operator]
+        return None if last is None else self.boundaries[-1] + last
 
     @property
     def ramp_steps(self) -> float:
@@ -195,13 +188,13 @@ class Delayed(Schedule):
     def end_step(self) -> float | None:
         """Where the delayed schedule ends."""
         end = self.schedule.end_step
-        return None if end is None else end + self.delay_steps  # type: ignore[operator]
+        return None if end is None else end + self.delay_steps
 
     @property
     def ramp_steps(self) -> float:
         """The delay and the warm-up after it."""
         ramp = self.schedule.ramp_steps
-        return ramp + self.delay_steps if ramp else 0  # type: ignore[operator]
+        return ramp + self.delay_steps if ramp else 0
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""

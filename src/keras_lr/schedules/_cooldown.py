@@ -51,7 +51,7 @@ class Cooldown(Schedule):
     @property
     def end_step(self) -> float | None:
         """The end of the cooldown."""
-        return self.at_step + self.cooldown_steps  # type: ignore[operator]
+        return self.at_step + self.cooldown_steps
 
     @property
     def ramp_steps(self) -> float:
@@ -60,7 +60,7 @@ class Cooldown(Schedule):
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
-        rate = self.schedule.formula(xp.minimum(step, float(self.at_step)), xp)  # type: ignore[arg-type]
+        rate = self.schedule.formula(xp.minimum(step, float(self.at_step)), xp)
         fraction = shaped(self.shape, progress(step - self.at_step, self.cooldown_steps, xp), xp)
         cooled = rate * fraction + self.end_learning_rate * (1 - fraction)
         return xp.where(step < self.at_step, rate, cooled)
@@ -109,7 +109,7 @@ class WSD(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         lengths = (self.total_steps, self.warmup_steps, self.decay_steps)
-        if not any(isinstance(one, Epochs | Fraction) for one in lengths) and self._decays_from < self.warmup_steps:  # type: ignore[operator]
+        if not any(isinstance(one, Epochs | Fraction) for one in lengths) and self._decays_from < self.warmup_steps:
             raise ValueError(
                 f"WSD: warmup_steps={self.warmup_steps} and decay_steps={self.decay_steps} do not fit into "
                 f"total_steps={self.total_steps}. Shorten them, or make the run longer."
@@ -124,16 +124,16 @@ class WSD(Schedule):
     @property
     def end_step(self) -> float | None:
         """The end of the decay."""
-        return self.total_steps  # type: ignore[return-value]
+        return self.total_steps
 
     @property
     def ramp_steps(self) -> float:
         """The warm-up."""
-        return self.warmup_steps  # type: ignore[return-value]
+        return self.warmup_steps
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
-        start, total = self._decays_from, float(self.total_steps)  # type: ignore[arg-type]
+        start, total = self._decays_from, float(self.total_steps)
         since = xp.maximum(step - self.warmup_steps, 0.0)
         rate = self.peak_learning_rate * self.stable.formula(since, xp)
         fraction = shaped(self.decay, progress(step - start, total - start, xp), xp)
@@ -170,7 +170,7 @@ class WSDS(Schedule):
     @property
     def ramp_steps(self) -> float:
         """The warm-up."""
-        return self.warmup_steps  # type: ignore[return-value]
+        return self.warmup_steps
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
@@ -210,7 +210,7 @@ class Infinite(Schedule):
     @property
     def ramp_steps(self) -> float:
         """The warm-up."""
-        return self.warmup_steps  # type: ignore[return-value]
+        return self.warmup_steps
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""

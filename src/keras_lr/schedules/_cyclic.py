@@ -88,7 +88,7 @@ class _Cycle(Schedule):
     @property
     def period(self) -> float:
         """The steps of one cycle."""
-        return self.up_steps + (self.up_steps if self.down_steps is None else self.down_steps)  # type: ignore[operator]
+        return self.up_steps + (self.up_steps if self.down_steps is None else self.down_steps)
 
     def wave(self, x: Any, xp: Any) -> Any:
         """Return how high the wave stands at `x`: as high, for a straight line."""
@@ -102,7 +102,7 @@ class _Cycle(Schedule):
         """Return the rate at a step."""
         cycle = xp.floor(step / self.period)
         into = step - cycle * self.period
-        down = self.period - self.up_steps  # type: ignore[operator]
+        down = self.period - self.up_steps
         x = xp.where(into <= self.up_steps, into / self.up_steps, (self.period - into) / down)
         return between(self.max_learning_rate, self.base_learning_rate, self.wave(x, xp) * self.scale(cycle, step))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar, TypeAlias
 
 from keras_lr.schedules import shapes
@@ -36,12 +37,13 @@ def shaped(shape: Any, p: Any, xp: Any) -> Any:
     return shape(p, xp) if isinstance(shape, shapes.Shape) else xp.asarray(shape(p))
 
 
+@dataclasses.dataclass(frozen=True, repr=False)
 class Descent(Schedule):
     """The base of the decays: ``eta_e + (eta_0 - eta_e) s(u)`` with ``u = min(t / T, 1)``; the rate is held after T."""
 
     initial_learning_rate: Rate
     decay_steps: Length
-    end_learning_rate: Rate
+    end_learning_rate: Rate = 0.0
 
     @property
     def shape(self) -> Any:
@@ -51,7 +53,7 @@ class Descent(Schedule):
     @property
     def end_step(self) -> float | None:
         """The step from which the end rate is held."""
-        return self.decay_steps  # type: ignore[return-value]
+        return self.decay_steps
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
@@ -77,9 +79,6 @@ class Decay(Descent):
     [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
     """
 
-    initial_learning_rate: Rate
-    decay_steps: Length
-    end_learning_rate: Rate = 0.0
     shape: ShapeLike = shapes.Linear()
 
 
@@ -99,9 +98,6 @@ class Linear(Descent):
 
     source: ClassVar[str] = "Li et al., Budgeted Training (2020), arXiv 1905.04753"
     shape = shapes.Linear()
-    initial_learning_rate: Rate
-    decay_steps: Length
-    end_learning_rate: Rate = 0.0
 
 
 @value
@@ -118,9 +114,6 @@ class Polynomial(Descent):
     """
 
     source: ClassVar[str] = "Chen et al., DeepLab (2016), arXiv 1606.00915"
-    initial_learning_rate: Rate
-    decay_steps: Length
-    end_learning_rate: Rate = 0.0
     power: Positive = 1.0
 
     @property
@@ -179,9 +172,6 @@ class Cosine(Descent):
 
     source: ClassVar[str] = "Loshchilov & Hutter, SGDR (2017), arXiv 1608.03983, eq. 5"
     shape = shapes.Cosine()
-    initial_learning_rate: Rate
-    decay_steps: Length
-    end_learning_rate: Rate = 0.0
 
 
 @value
@@ -198,9 +188,6 @@ class KDecay(Descent):
     """
 
     source: ClassVar[str] = "Zhang & Li, k-decay (2020), arXiv 2004.05909"
-    initial_learning_rate: Rate
-    decay_steps: Length
-    end_learning_rate: Rate = 0.0
     k: Positive = 1.5
 
     @property
@@ -210,7 +197,7 @@ class KDecay(Descent):
 
 
 @value
-class Tanh(Schedule):
+class Tanh(Descent):
     """Fall along a hyperbolic tangent: ``eta_e + (eta_0 - eta_e) (1 - tanh(l (1 - u) + h u)) / 2``; held after T.
 
     It starts and ends near, not at, its two rates: with the defaults at 1 - 8e-7 and 0.0025 of the way.
@@ -226,16 +213,8 @@ class Tanh(Schedule):
     """
 
     source: ClassVar[str] = "Hsueh, Li & Wu (2019), arXiv 1806.01593"
-    initial_learning_rate: Rate
-    decay_steps: Length
-    end_learning_rate: Rate = 0.0
     low: Real = -7.0
     high: Real = 3.0
-
-    @property
-    def end_step(self) -> float | None:
-        """The step from which the rate is held."""
-        return self.decay_steps  # type: ignore[return-value]
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
@@ -258,9 +237,6 @@ class REX(Descent):
 
     source: ClassVar[str] = "Chen, Wolfe & Kyrillidis, REX (2021), arXiv 2107.04197"
     shape = shapes.REX()
-    initial_learning_rate: Rate
-    decay_steps: Length
-    end_learning_rate: Rate = 0.0
 
 
 @value
@@ -285,10 +261,10 @@ class FlatCosine(Schedule):
     @property
     def end_step(self) -> float | None:
         """The step from which the end rate is held."""
-        return self.total_steps  # type: ignore[return-value]
+        return self.total_steps
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
-        start = self.flat * self.total_steps  # type: ignore[operator]
-        fraction = shapes.Cosine()(progress(step - start, max(self.total_steps - start, 1e-9), xp), xp)  # type: ignore[operator]
+        start = self.flat * self.total_steps
+        fraction = shapes.Cosine()(progress(step - start, max(self.total_steps - start, 1e-9), xp), xp)
         return between(self.initial_learning_rate, self.end_learning_rate, fraction)

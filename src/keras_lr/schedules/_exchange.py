@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-from keras_lr.schedules._classics import lookup
+from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._value import CHECKS, value
 
@@ -142,11 +142,6 @@ def from_torch(factory: Callable[[], Any], *, total_steps: int) -> Table:
 def _check_total(total_steps: int, name: str) -> None:
     if total_steps < 1:
         raise ValueError(f"{name}: the argument `total_steps` must be at least 1. Received: {total_steps!r}.")
-
-
-def to_json(schedule: Schedule) -> str:
-    """Return a schedule as JSON, from which `from_json` makes it again."""
-    return json.dumps(keras.saving.serialize_keras_object(schedule))
 
 
 def from_json(text: str) -> Schedule:

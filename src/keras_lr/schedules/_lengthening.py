@@ -27,7 +27,7 @@ class Slowed(Schedule):
     @property
     def end_step(self) -> float | None:
         """The new end."""
-        return self.total_steps  # type: ignore[return-value]
+        return self.total_steps
 
     @property
     def ramp_steps(self) -> float:
@@ -38,7 +38,7 @@ class Slowed(Schedule):
         """Return the rate at a step."""
         at, total, end = self.at_step, self.total_steps, self.schedule.end_step
         slower = (end - at) / (total - at)  # type: ignore[operator]
-        return self.schedule.formula(xp.minimum(step, float(at)) + xp.maximum(step - at, 0.0) * slower, xp)  # type: ignore[arg-type]
+        return self.schedule.formula(xp.minimum(step, float(at)) + xp.maximum(step - at, 0.0) * slower, xp)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any, ClassVar
 
@@ -11,6 +12,8 @@ from keras_lr.schedules._piecewise import Interpolated
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Epochs, Fraction, Length
 from keras_lr.schedules._value import Positive, Rate, Share, value
+
+_COSINE = shapes.Cosine()
 
 
 @value
@@ -37,26 +40,36 @@ class SlantedTriangular(Schedule):
     @property
     def end_step(self) -> float | None:
         """The end of the fall."""
-        return self.total_steps  # type: ignore[return-value]
+        return self.total_steps
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
-        top = math.floor(self.total_steps * self.cut)  # type: ignore[operator]
-        falling = 1 - (step - top) / max(self.total_steps - top, 1e-9)  # type: ignore[operator]
-        if 0 < top < self.total_steps:  # type: ignore[operator]
+        top = math.floor(self.total_steps * self.cut)
+        falling = 1 - (step - top) / max(self.total_steps - top, 1e-9)
+        if 0 < top < self.total_steps:
             falling = 1 - (step - top) / (top * (1 / self.cut - 1))
         p = xp.where(step < top, step / max(top, 1), xp.maximum(falling, 0.0))
         return self.max_learning_rate * (1 + p * (self.ratio - 1)) / self.ratio
 
 
+@dataclasses.dataclass(frozen=True, repr=False)
 class _OneCycle(Schedule):
     """The base of the one-cycle schedules: a curve through a few points, the last of them at step T - 1."""
 
     peak_learning_rate: Rate
     total_steps: Length
-    start_divisor: Positive
-    end_divisor: Positive
-    shape: ShapeLike
+    rise: Share = 0.3
+    start_divisor: Positive = 25.0
+    end_divisor: Positive = 1e4
+    shape: ShapeLike = _COSINE
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.total_steps, Epochs | Fraction) and self.total_steps < 3:
+            raise ValueError(
+                f"{type(self).__name__}: the argument `total_steps` must be at least 3: up, down and an end. Received: "
+                f"{self.total_steps!r}."
+            )
 
     def _boundaries(self) -> tuple[float, ...]:
         raise NotImplementedError
@@ -64,7 +77,7 @@ class _OneCycle(Schedule):
     @property
     def end_step(self) -> float | None:
         """The last step of the run."""
-        return self.total_steps - 1  # type: ignore[operator]
+        return self.total_steps - 1
 
     @property
     def ramp_steps(self) -> float:
@@ -118,20 +131,10 @@ class OneCycle(_OneCycle):
     """
 
     source: ClassVar[str] = "Smith & Topin, Super-convergence (2018), arXiv 1708.07120"
-    peak_learning_rate: Rate
-    total_steps: Length
-    rise: Share = 0.3
-    start_divisor: Positive = 25.0
-    end_divisor: Positive = 1e4
-    shape: ShapeLike = shapes.Cosine()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _refuse_short(self.total_steps, 3, "OneCycle")
 
     def _boundaries(self) -> tuple[float, ...]:
-        last = self.total_steps - 1  # type: ignore[operator]
-        return (min(max(self.rise * self.total_steps - 1, 1e-9), last - 1e-9), last)  # type: ignore[operator]
+        last = self.total_steps - 1
+        return (min(max(self.rise * self.total_steps - 1, 1e-9), last - 1e-9), last)
 
 
 @value
@@ -152,16 +155,9 @@ class OneCycleThreePhase(_OneCycle):
     """
 
     source: ClassVar[str] = "Smith (2018), arXiv 1803.09820, section 4"
-    peak_learning_rate: Rate
-    total_steps: Length
-    rise: Share = 0.3
-    start_divisor: Positive = 25.0
-    end_divisor: Positive = 1e4
-    shape: ShapeLike = shapes.Cosine()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _refuse_short(self.total_steps, 3, "OneCycleThreePhase")
         if not 0 < self.rise < 0.5:
             raise ValueError(
                 "OneCycleThreePhase: the argument `rise` must lie between 0 and 0.5, because the way back takes as "
@@ -169,12 +165,5 @@ class OneCycleThreePhase(_OneCycle):
             )
 
     def _boundaries(self) -> tuple[float, ...]:
-        rise = max(self.rise * self.total_steps, 1 + 1e-9)  # type: ignore[operator]
-        return (rise - 1, 2 * rise - 2, self.total_steps - 1)  # type: ignore[operator]
-
-
-def _refuse_short(total: Length, least: int, name: str) -> None:
-    if not isinstance(total, Epochs | Fraction) and total < least:
-        raise ValueError(
-            f"{name}: the argument `total_steps` must be at least {least}: up, down and an end. Received: {total!r}."
-        )
+        rise = max(self.rise * self.total_steps, 1 + 1e-9)
+        return (rise - 1, 2 * rise - 2, self.total_steps - 1)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from keras_lr.schedules import shapes
 from keras_lr.schedules._decay import ShapeLike, between, progress, shaped
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Lengths
-from keras_lr.schedules._value import Rate, Share, value
-
-Rates: TypeAlias = tuple[float, ...]
+from keras_lr.schedules._value import Rate, Rates, Share, value
 
 
 @value
@@ -47,7 +45,7 @@ class Piecewise(Schedule):
     @property
     def end_step(self) -> float | None:
         """The last boundary."""
-        return self.boundaries[-1]  # type: ignore[return-value]
+        return self.boundaries[-1]
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
@@ -75,7 +73,7 @@ class MultiStep(Schedule):
     @property
     def end_step(self) -> float | None:
         """The last milestone."""
-        return self.boundaries[-1]  # type: ignore[return-value]
+        return self.boundaries[-1]
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
@@ -118,14 +116,14 @@ class Interpolated(Schedule):
     @property
     def end_step(self) -> float | None:
         """The last point."""
-        return self.boundaries[-1]  # type: ignore[return-value]
+        return self.boundaries[-1]
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         begins = (0, *self.boundaries[:-1])
         rate = self.learning_rates[0] + 0 * step
         for i, (begin, end) in enumerate(zip(begins, self.boundaries, strict=True)):
-            fraction = shaped(self.shape, progress(step - begin, end - begin, xp), xp)  # type: ignore[operator]
+            fraction = shaped(self.shape, progress(step - begin, end - begin, xp), xp)
             piece = between(self.learning_rates[i], self.learning_rates[i + 1], fraction)
             rate = xp.where(step >= begin, piece, rate)
         return rate

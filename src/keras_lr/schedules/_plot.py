@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_lr.report._extras import needed
 from keras_lr.schedules._schedule import Schedule
 
 _POINTS = 2000
@@ -25,10 +26,7 @@ def plot(schedule: Schedule, steps: int | None = None, *, momentum: Schedule | N
     Raises:
         ImportError: Matplotlib is not installed.
     """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as missing:
-        raise ImportError("Drawing a schedule needs Matplotlib: pip install 'keras-lr[plot]'.") from missing
+    plt = needed("matplotlib.pyplot", "plot", "Drawing a schedule")
     schedule.check_resolved()
     total = steps if steps is not None else int((schedule.end_step or 909) * 1.1)
     at = np.unique(np.linspace(0, max(total, 1), _POINTS).round())

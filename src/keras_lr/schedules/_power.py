@@ -53,14 +53,14 @@ class InverseSquareRoot(Schedule):
     @property
     def ramp_steps(self) -> float:
         """The warm-up."""
-        return self.warmup_steps  # type: ignore[return-value]
+        return self.warmup_steps
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         warmup = self.warmup_steps
         tau = warmup if self.timescale_steps is None else self.timescale_steps
         since = xp.maximum(step - warmup, 0.0)
-        ramp = xp.minimum((step + 1) / (warmup + 1), 1.0)  # type: ignore[operator]
+        ramp = xp.minimum((step + 1) / (warmup + 1), 1.0)
         return self.peak_learning_rate * xp.where(step < warmup, ramp, xp.sqrt(tau / (since + tau)))
 
 
@@ -84,10 +84,10 @@ class Noam(Schedule):
     @property
     def ramp_steps(self) -> float:
         """The warm-up."""
-        return self.warmup_steps  # type: ignore[return-value]
+        return self.warmup_steps
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         n = step + 1
-        falling, rising = n**-0.5, n * self.warmup_steps**-1.5  # type: ignore[operator]
+        falling, rising = n**-0.5, n * self.warmup_steps**-1.5
         return self.scale * self.model_width**-0.5 * xp.minimum(falling, rising)

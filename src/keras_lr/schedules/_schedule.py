@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_lr import schedules  # for the algebra: a circle, so its names are looked up when a method is called
 from keras_lr._backends.arithmetic import evaluate
 from keras_lr.schedules._asking_optimizer import updates
 from keras_lr.schedules._units import Epochs, Fraction, Length, in_steps
@@ -151,65 +153,47 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
 
         return self._mapped(stretch)
 
-    # The algebra. The nouns live in `_composition.py` and `_cooldown.py`, which are built on this class.
+    # The algebra: what it makes is in `_composition.py`, `_warmup.py` and `_cooldown.py`.
 
     def __mul__(self, other: Any) -> "Schedule":
         """Return the product with another schedule or a number."""
-        from keras_lr.schedules._composition import Product
-
-        return Product((self, other))
+        return schedules.Product((self, other))
 
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> "Schedule":
         """Return the sum with another schedule or a number."""
-        from keras_lr.schedules._composition import Sum
-
-        return Sum((self, other))
+        return schedules.Sum((self, other))
 
     __radd__ = __add__
 
     def then(self, following: Any, *, at_step: Length) -> "Schedule":
         """Return this schedule up to a step, and from there another one, whose clock starts at 0."""
-        from keras_lr.schedules._composition import Chain
-
-        return Chain((self, following), (at_step,))
+        return schedules.Chain((self, following), (at_step,))
 
     def at_most(self, other: Any) -> "Schedule":
         """Return the smaller of this rate and another schedule or number."""
-        from keras_lr.schedules._composition import Minimum
-
-        return Minimum((self, other))
+        return schedules.Minimum((self, other))
 
     def at_least(self, other: Any) -> "Schedule":
         """Return the larger of this rate and another schedule or number."""
-        from keras_lr.schedules._composition import Maximum
-
-        return Maximum((self, other))
+        return schedules.Maximum((self, other))
 
     def delayed(self, delay_steps: Length) -> "Schedule":
         """Return the schedule that waits at its first rate and starts later."""
-        from keras_lr.schedules._composition import Delayed
-
-        return Delayed(self, delay_steps)
+        return schedules.Delayed(self, delay_steps)
 
     def repeated(self, every_steps: Length) -> "Schedule":
         """Return the schedule that starts again every so many steps."""
-        from keras_lr.schedules._composition import Repeated
-
-        return Repeated(self, every_steps)
+        return schedules.Repeated(self, every_steps)
 
     def warmed_up(self, warmup_steps: Length, **how: Any) -> "Schedule":
         """Return the schedule with a warm-up before it; see `WarmUp` for the keywords."""
-        from keras_lr.schedules._warmup import WarmUp
-
-        return WarmUp(self, warmup_steps, **how)
+        return schedules.WarmUp(self, warmup_steps, **how)
 
     def cooled_down(self, at_step: Length, cooldown_steps: Length, **how: Any) -> "Schedule":
         """Return the schedule that is brought down on demand; see `Cooldown` for the keywords."""
-        from keras_lr.schedules._cooldown import Cooldown
-
-        return Cooldown(self, at_step, cooldown_steps, **how)
+        return schedules.Cooldown(self, at_step, cooldown_steps, **how)
 
     def plot(self, steps: int | None = None, **how: Any) -> Any:
         """Draw the rate, with a momentum beside it if given; see `plot` for the keywords. Needs Matplotlib."""
@@ -225,6 +209,4 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
 
     def to_json(self) -> str:
         """Return the schedule as JSON; `from_json` reads it."""
-        from keras_lr.schedules._exchange import to_json
-
-        return to_json(self)
+        return json.dumps(keras.saving.serialize_keras_object(self))

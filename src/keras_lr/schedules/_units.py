@@ -44,11 +44,12 @@ class Fraction(Value):
     fraction: Positive
 
 
-Length: TypeAlias = float | Epochs | Fraction
+# `Any` stands for `Epochs | Fraction`: a formula computes with a length only once that is a number.
+Length: TypeAlias = float | Any
 """Steps (a number above 0), `Epochs` or `Fraction`."""
-LengthOrNone: TypeAlias = float | Epochs | Fraction | None
-LengthOrZero: TypeAlias = float | Epochs | Fraction
-Lengths: TypeAlias = tuple[float | Epochs | Fraction, ...]
+LengthOrNone: TypeAlias = Length | None
+LengthOrZero: TypeAlias = Length
+Lengths: TypeAlias = tuple[Length, ...]
 
 
 def _length_or_zero(given: Any, called: str) -> Length:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from keras_lr.schedules._classics import lookup
+from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone, LengthOrZero
 from keras_lr.schedules._value import Count, NotNegative, Positive, Rate, value
@@ -22,7 +22,7 @@ class _Hyperbola(Schedule):
     @property
     def end_step(self) -> float | None:
         """The end of the decay."""
-        return self.decay_steps  # type: ignore[return-value]
+        return self.decay_steps
 
     def _fallen(self, step: Any, xp: Any) -> Any:
         """Return ``f(0) - f(t)`` with ``f(t) = sqrt((T - t) / U (2 - (T + t) / U))``."""

@@ -16,6 +16,8 @@ import keras
 
 Rate: TypeAlias = float
 """A learning rate or another value of a hyperparameter: finite and at least 0."""
+Rates: TypeAlias = tuple[float, ...]
+"""One or more rates."""
 Positive: TypeAlias = float
 """A finite number above 0."""
 NotNegative: TypeAlias = float

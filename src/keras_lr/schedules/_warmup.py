@@ -90,7 +90,7 @@ class WarmUp(Schedule):
         super().__post_init__()
         if self.join is Join.INCLUDED and self.is_resolved():
             end = self.schedule.end_step
-            if end is None or end <= self.warmup_steps:  # type: ignore[operator]
+            if end is None or end <= self.warmup_steps:
                 raise ValueError(
                     "WarmUp: with Join.INCLUDED the argument `schedule` must end, and after the warm-up; it ends at "
                     f"{end} and the warm-up takes {self.warmup_steps} steps. Received: {self.schedule!r}."
@@ -103,17 +103,17 @@ class WarmUp(Schedule):
         if end is None:
             return None
         if self.join is Join.PREFIX:
-            return end + self.warmup_steps  # type: ignore[operator]
-        return max(end, self.warmup_steps)  # type: ignore[type-var,return-value]
+            return end + self.warmup_steps
+        return max(end, self.warmup_steps)
 
     @property
     def ramp_steps(self) -> float:
         """The warm-up."""
-        return self.warmup_steps  # type: ignore[return-value]
+        return self.warmup_steps
 
     def _factor(self, step: Any, xp: Any) -> Any:
         first, extra = {Ramp.BETWEEN: (1, 1), Ramp.SHIFTED: (1, 0), Ramp.FROM_START: (0, 0)}[self.ramp]
-        p = xp.minimum((step + first) / (self.warmup_steps + extra), 1.0)  # type: ignore[operator]
+        p = xp.minimum((step + first) / (self.warmup_steps + extra), 1.0)
         return self.start + (1 - self.start) * shaped(self.shape, 1 - p, xp)
 
     def formula(self, step: Any, xp: Any) -> Any:
@@ -129,7 +129,7 @@ class WarmUp(Schedule):
                 end: Any = inner.end_step
                 after = inner.formula(since * end / (end - warmup), xp)
             case Join.UNDERNEATH:
-                after = inner.formula(xp.maximum(step, float(warmup)), xp)  # type: ignore[arg-type]
+                after = inner.formula(xp.maximum(step, float(warmup)), xp)
             case Join.DAMPING:
                 after = inner.formula(step, xp)
         return xp.where(step < warmup, self._factor(step, xp) * after, after)

@@ -7,6 +7,7 @@ work inside the compiled step in double precision, ``f(p, xp)`` with NumPy's nam
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from keras_lr.schedules._value import Positive, Value, value
@@ -71,7 +72,7 @@ class Cosine(Shape):
 
     def __call__(self, p: Any, xp: Any) -> Any:
         """Return the shape at progress `p`."""
-        return (1 + xp.cos(_PI * (p if self.power == 1 else p**self.power))) / 2
+        return (1 + xp.cos(math.pi * (p if self.power == 1 else p**self.power))) / 2
 
 
 @value
@@ -125,7 +126,4 @@ class Sine(Shape):
 
     def __call__(self, p: Any, xp: Any) -> Any:
         """Return the shape at progress `p`."""
-        return 1 - xp.sin(_PI / 2 * p)
-
-
-_PI = 3.141592653589793
+        return 1 - xp.sin(math.pi / 2 * p)
