@@ -8,7 +8,7 @@ from problems import X, Y, a_linear_task, a_task, linear
 import keras_lr
 from keras_lr.report import Report
 from keras_lr.trials import CompareResult
-from keras_lr.trials._counted import counted
+from keras_lr.trials._counted import StepCounter
 
 
 def curve_of(task, seed, train, monitor="val_loss"):
@@ -67,13 +67,29 @@ def test_the_steps_of_a_race_are_charged():
 
 def test_steps_are_counted_however_often_the_step_is_compiled():
     model = a_linear_task().model(0)
-    steps = counted(model)
+    counter = StepCounter(model)
     model.fit(X, Y, batch_size=12, verbose=0)
-    assert steps() == 6
+    assert counter.steps == 6
     model.compile("adam", "mse")
     model.fit(X, Y, batch_size=12, verbose=0)
     model.train_on_batch(X, Y)
-    assert steps() == 13
+    assert counter.steps == 13
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras refuses steps_per_execution there")
+def test_steps_that_are_executed_together_are_charged_where_an_epoch_ends_in_fewer():
+    def build():
+        model = linear()
+        model.compile("sgd", "mse", steps_per_execution=4)
+        return model
+
+    raced = []
+
+    def train(model, **arguments):
+        raced.append(keras_lr.fit(model, **arguments).race.total_steps)
+
+    result = keras_lr.compare(a_task(build), {"rate": 0.03, "keras-lr": train}, seeds=1)
+    np.testing.assert_array_equal(result.steps[0, :, 0], [[6, 12], [6 + raced[0], 12 + raced[0]]])
 
 
 def test_a_run_that_diverges_is_the_worst_and_a_guard_may_save_it():

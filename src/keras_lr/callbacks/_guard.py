@@ -17,6 +17,7 @@ from keras_lr.callbacks._plan import own_plan, plan
 from keras_lr.callbacks._probation import Probation, ends_lower, late_probation_step
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.training._borrow import steerable
+from keras_lr.training._executed_together import Epoch, executed_together
 
 WARMUP_STEPS = 10
 MOST_RETURNS = 12  # without a good window between them
@@ -123,7 +124,7 @@ class Guard(keras.callbacks.Callback):
         self._stack.enter_context(steerable(model))
         self._steps = TrainingSteps(model)
         self._stack.callback(self._steps.release)
-        self._stride = getattr(model, "steps_per_execution", 1) or 1
+        self._stride = executed_together(model)
         self._window = max(4, (self.window_steps or usual_window_steps(self.params)) // self._stride)
         patience = max(2, math.ceil(self._expected_after / (self._window * self._stride)))
         self._watch, self._losses = LossWatch(trial=self._expected, patience=patience), BatchLosses()
@@ -138,7 +139,7 @@ class Guard(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Follow Keras, which begins a new mean of the loss."""
         self._losses.begin_mean()
-        self._left = self.params.get("steps") or math.inf
+        self._epoch = Epoch(self._model, self.params.get("steps"))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report the rate of the epoch's last step as `learning_rate`."""
@@ -224,9 +225,8 @@ class Guard(keras.callbacks.Callback):
 
     def _after(self, logs: dict[str, Any]) -> None:
         self._losses.add(loss_of(logs))
-        made = int(min(self._stride, self._left))  # the last ones of an epoch may be fewer
-        self.step, self._left = self.step + made, self._left - made
-        if not self._left:
+        self.step += self._epoch.call()
+        if self._epoch.is_over:
             self._read()  # before a validation would see weights that are no good
         if len(self._window_losses) + len(self._losses) < self._window and np.all(np.isfinite(self._window_losses)):
             return

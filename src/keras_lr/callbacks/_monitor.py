@@ -12,6 +12,7 @@ from keras_lr.diagnosis import RunDiagnosis, Steps
 from keras_lr.diagnosis._run import judge_run
 from keras_lr.diagnosis._signals import reach, update_to_weight
 from keras_lr.training._along_step import AlongStep
+from keras_lr.training._executed_together import executed_together
 
 
 class Monitor(keras.callbacks.Callback):
@@ -58,7 +59,7 @@ class Monitor(keras.callbacks.Callback):
         """Forget an earlier training."""
         model = self.model
         refuse(model)
-        if (getattr(model, "steps_per_execution", 1) or 1) > 1:
+        if executed_together(model) > 1:
             raise ValueError(
                 f"Monitor looks at single steps, and this model runs steps_per_execution={model.steps_per_execution} "
                 "at once. Compile it with steps_per_execution=1, or use keras_lr.diagnose."

@@ -16,7 +16,7 @@ from keras_lr.training._random_state import kept_random_state
 from keras_lr.trials._arguments import checked_n_jobs, checked_seeds, checked_task, parts_of, training_data
 from keras_lr.trials._carry_out import Progress, carry_out
 from keras_lr.trials._compare_result import CompareResult
-from keras_lr.trials._counted import counted
+from keras_lr.trials._counted import StepCounter
 from keras_lr.trials._course import Course
 from keras_lr.trials._methods import Method, checked_methods, described_method, ends_at_divergence, train
 from keras_lr.trials._monitor import Monitor, monitor_of
@@ -52,7 +52,7 @@ class Comparing:
             return _untrained(task.model(trial.seed), task, monitor)
         method, began = self._methods[trial.method], time.perf_counter()
         model = task.model(trial.seed)
-        course = Course(monitor.name, counted(model), began, ends=ends_at_divergence(method))
+        course = Course(monitor.name, StepCounter(model), began, ends=ends_at_divergence(method))
         train(method, model, task.fit_arguments() | {"verbose": 0, "callbacks": [course]})
         if not course.epochs:
             raise ValueError(

@@ -1,32 +1,49 @@
 """Counts every training step that a model really runs, those of a race before the training included."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 
+from keras_lr.training._executed_together import Epoch
 
-def counted(model: keras.Model) -> Callable[[], int]:
-    """Have the compiled step of a model counted from now on, whoever calls it and however often it is compiled.
 
-    Returns:
-        A function that returns the number of steps so far.
+class StepCounter:
+    """Counts the steps of a model from now on, whoever runs them and however often the step is compiled.
+
+    A call of the compiled step counts as one step, which is what experiments make; between `begin_epoch` and
+    `end_epoch` it counts as those that Keras executes together.
+
+    Args:
+        model: the model; its `make_train_function` is replaced by one that counts.
+
+    Attributes:
+        steps: how many steps there have been.
     """
-    make, steps = model.make_train_function, [0]
 
-    def make_counted(force: bool = False) -> None:
-        before = model.train_function
-        make(force=force)
-        step = model.train_function
+    def __init__(self, model: keras.Model) -> None:
+        self.steps = 0
+        self._model = model
+        self._make = model.make_train_function
+        self._epoch: Epoch | None = None
+        model.make_train_function = self._make_counted
+
+    def begin_epoch(self, steps: int | None) -> None:
+        """Begin an epoch of `fit` with so many steps; None where nobody knows."""
+        self._epoch = Epoch(self._model, steps)
+
+    def end_epoch(self) -> None:
+        """End an epoch of `fit`."""
+        self._epoch = None
+
+    def _make_counted(self, force: bool = False) -> None:
+        before = self._model.train_function
+        self._make(force=force)
+        step = self._model.train_function
         if step is before:
             return
-        stride = getattr(model, "steps_per_execution", 1) or 1
 
         def count(*arguments: Any) -> Any:
-            steps[0] += stride
+            self.steps += 1 if self._epoch is None else self._epoch.call()
             return step(*arguments)
 
-        model.train_function = count
-
-    model.make_train_function = make_counted
-    return lambda: steps[0]
+        self._model.train_function = count

@@ -2,11 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import keras
 
+from keras_lr.trials._counted import StepCounter
 from keras_lr.trials._outcome import Outcome
 
 
@@ -15,7 +15,7 @@ class Course(keras.callbacks.Callback):
 
     Args:
         monitor: a name in the logs of `fit`.
-        steps: returns how many steps have been run. Default `None`: they are not counted.
+        counter: counts the steps of the model that is trained. Default `None`: they are not counted.
         began: the moment from which seconds are counted. Default `None`: now.
         ends: whether a training is ended when its loss is not finite. Default `True`.
     """
@@ -25,14 +25,14 @@ class Course(keras.callbacks.Callback):
     def __init__(
         self,
         monitor: str,
-        steps: Callable[[], int] | None = None,
+        counter: StepCounter | None = None,
         began: float | None = None,
         *,
         ends: bool = True,
     ) -> None:
         super().__init__()
         self._monitor = monitor
-        self._steps_so_far = steps
+        self._counter = counter
         self._began = time.perf_counter() if began is None else began
         self._ends = ends
         self._curve: list[float] = []
@@ -44,6 +44,11 @@ class Course(keras.callbacks.Callback):
     def epochs(self) -> int:
         """How many epochs have been followed."""
         return len(self._curve)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Say how many steps there are to count."""
+        if self._counter is not None:
+            self._counter.begin_epoch(self.params.get("steps"))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """End a training that cannot come back: the mean loss of the epoch stays what it is."""
@@ -61,8 +66,9 @@ class Course(keras.callbacks.Callback):
             )
         self._curve.append(math.nan if self._diverged else float(logs[self._monitor]))
         self._seconds.append(time.perf_counter() - self._began)
-        if self._steps_so_far is not None:
-            self._steps.append(self._steps_so_far())
+        if self._counter is not None:
+            self._counter.end_epoch()
+            self._steps.append(self._counter.steps)
 
     def outcome(self) -> Outcome:
         """Return what the training came to."""

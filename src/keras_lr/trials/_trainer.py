@@ -1,6 +1,5 @@
 """Whole trainings that differ in rate and seed, on one model that is compiled once."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from keras_lr.finder._race import run_race
 from keras_lr.schedules import Schedule
 from keras_lr.task import Task
 from keras_lr.training._borrow import prepare, put_rate_variable
+from keras_lr.training._executed_together import Epoch, executed_together
 from keras_lr.training._first_fit import first_fit_to_come
 from keras_lr.training._random_state import random_state, set_random_state
 from keras_lr.training._set_learning_rate import set_learning_rate
@@ -147,12 +147,11 @@ class _Follow(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the compiled step in hand."""
         self._steps = TrainingSteps(self.model)
-        self._stride = getattr(self.model, "steps_per_execution", 1) or 1
         self._steps.steer(self._before, self._after)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Count the steps of an epoch, the last of which may be fewer than Keras executes together."""
-        self._left = self.params.get("steps") or math.inf
+        """Begin to count the steps of an epoch."""
+        self._epoch = Epoch(self._model, self.params.get("steps"))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Give the compiled step back."""
@@ -160,8 +159,7 @@ class _Follow(keras.callbacks.Callback):
 
     def _before(self) -> None:
         # Steps that Keras executes together share one rate: that of their middle.
-        self._steps.set_learning_rate(self._rate_at(self._step + (self._stride - 1) // 2))
+        self._steps.set_learning_rate(self._rate_at(self._step + (executed_together(self._model) - 1) // 2))
 
     def _after(self, logs: dict[str, Any]) -> None:
-        made = int(min(self._stride, self._left))
-        self._step, self._left = self._step + made, self._left - made
+        self._step += self._epoch.call()
