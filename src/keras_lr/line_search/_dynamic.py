@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 
 import keras
 
-from keras_lr.line_search._scalars import Scalar, clip, is_finite, maximum, minimum, where
-from keras_lr.line_search._value import Value
+from keras_lr.line_search._scalars import Scalar, clip, is_finite, maximum, minimum, select, where
+from keras_lr.line_search._value import Value, check
 
 FIRST, GROWING, SHRINKING, REFINING = 0.0, 1.0, 2.0, 3.0
 """The phases of a search: at its first trial, doubling, halving, between the two ends of a bracket."""
@@ -60,8 +60,8 @@ class Decision(NamedTuple):
     search: Search  # its step_size: the next trial; after an acceptance the first trial along the next direction
 
 
-class Rule(Protocol):
-    """A line search: one decision from one trial. A frozen dataclass, so that it prints and compares."""
+class DynamicRule(Protocol):
+    """A line search on changing batches: one decision from one trial. A frozen dataclass: it prints and compares."""
 
     @property
     def needs_value(self) -> bool:
@@ -84,6 +84,9 @@ class Limits(Value):
         non_finite_shrink: Factor on the trial after a gradient that is not finite.
         max_non_finite: After so many such gradients in a row the weights return to the last accepted point and
             stay until a finite gradient comes.
+
+    Raises:
+        ValueError: An argument is out of its range.
     """
 
     smallest_step: float = 1e-8
@@ -91,6 +94,13 @@ class Limits(Value):
     max_trials: int = 30
     non_finite_shrink: float = 0.1
     max_non_finite: int = 20
+
+    def __post_init__(self) -> None:
+        check(self, "smallest_step", above=0.0)
+        check(self, "largest_step", least=self.smallest_step)
+        check(self, "max_trials", least=1)
+        check(self, "non_finite_shrink", above=0.0, below=1.0)
+        check(self, "max_non_finite", least=1)
 
 
 def at_rest(initial_step: float) -> Search:
@@ -143,11 +153,6 @@ def set_out(
         upper_slope=0.0,
         trials=0.0,
     )
-
-
-def select(condition: Any, yes: Search, no: Search) -> Search:
-    """Return one of two states, field by field; a field that both have in common stays."""
-    return Search(*(a if a is b else where(condition, a, b) for a, b in zip(yes, no, strict=True)))
 
 
 def narrow(search: Search, slope: Scalar) -> Search:

@@ -1,6 +1,7 @@
 """Goldstein: neither too long nor too short, from losses alone."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 
@@ -8,6 +9,14 @@ from keras_lr.line_search._conditions import descends, not_too_short, outcome, s
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._scalars import alike, at_most, count, is_finite, like, loop, opposite, where
 from keras_lr.line_search._value import Value, check
+
+
+class Bracket(NamedTuple):
+    """Between which steps a good one lies."""
+
+    low: Tensor  # the longest step with sufficient decrease, shape (); 0 before there is one
+    low_value: Tensor  # the loss there
+    high: Tensor  # the shortest step without; infinite before there is one
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -58,36 +67,31 @@ class Goldstein(Value):
             decreases = sufficient_decrease(start, trial, value, self.decrease)
             return decreases, decreases & not_too_short(start, trial, value, self.decrease)
 
-        def go_on(trial: Tensor, value: Tensor, low: Tensor, low_value: Tensor, high: Tensor, n: Tensor) -> Tensor:
+        def narrowed(bracket: Bracket, trial: Tensor, value: Tensor) -> Bracket:
+            decreases = sufficient_decrease(start, trial, value, self.decrease)
+            return Bracket(
+                where(decreases, trial, bracket.low),
+                where(decreases, value, bracket.low_value),
+                where(decreases, bracket.high, trial),
+            )
+
+        def go_on(trial: Tensor, value: Tensor, bracket: Bracket, n: Tensor) -> Tensor:
             decreases, good = judge(trial, value)
             limit = decreases & (trial >= self.longest)
             return descends(start) & opposite(good | limit | (n >= self.max_evaluations))
 
-        def look(
-            trial: Tensor, value: Tensor, low: Tensor, low_value: Tensor, high: Tensor, n: Tensor
-        ) -> tuple[Tensor, ...]:
-            low, low_value, high = self._narrow(start, trial, value, low, low_value, high)
-            open_above = at_most(low * self.factor, self.longest)
-            open_below = high / self.factor
-            inner = where(low > 0.0, 0.5 * (low + high), open_below)
-            trial = where(is_finite(high), inner, open_above)
-            return trial, like(line.phi(trial), alpha), low, low_value, high, n + 1
+        def look(trial: Tensor, value: Tensor, bracket: Bracket, n: Tensor) -> tuple[Tensor, Tensor, Bracket, Tensor]:
+            bracket = narrowed(bracket, trial, value)
+            open_above = at_most(bracket.low * self.factor, self.longest)
+            open_below = bracket.high / self.factor
+            inner = where(bracket.low > 0.0, 0.5 * (bracket.low + bracket.high), open_below)
+            trial = where(is_finite(bracket.high), inner, open_above)
+            return trial, like(line.phi(trial), alpha), bracket, n + 1
 
-        value = like(line.phi(alpha), alpha)
-        state = (alpha, value, start.alpha, start.value, like(float("inf"), alpha), count(1, alpha))
-        trial, value, low, low_value, high, n = loop(go_on, look, state)
-        low, low_value, _ = self._narrow(start, trial, value, low, low_value, high)
+        bracket = Bracket(start.alpha, start.value, like(float("inf"), alpha))
+        state = (alpha, like(line.phi(alpha), alpha), bracket, count(1, alpha))
+        trial, value, bracket, n = loop(go_on, look, state)
+        bracket = narrowed(bracket, trial, value)
         _, good = judge(trial, value)
         status = where(good, int(Status.ACCEPTED), int(Status.DECREASE_ONLY))
-        return outcome(start, low > 0.0, low, low_value, n, status)
-
-    def _narrow(
-        self, start: Point, trial: Tensor, value: Tensor, low: Tensor, low_value: Tensor, high: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the interval after a trial; its lower end is the longest step with sufficient decrease."""
-        decreases = sufficient_decrease(start, trial, value, self.decrease)
-        return (
-            where(decreases, trial, low),
-            where(decreases, value, low_value),
-            where(decreases, high, trial),
-        )
+        return outcome(start, bracket.low > 0.0, bracket.low, bracket.low_value, n, status)

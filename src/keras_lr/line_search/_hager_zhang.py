@@ -13,7 +13,7 @@ import keras
 from keras_lr.line_search._conditions import descends, not_steep, outcome, sufficient_decrease
 from keras_lr.line_search._interpolate import inside, secant
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
-from keras_lr.line_search._scalars import alike, count, like, loop, opposite, where
+from keras_lr.line_search._scalars import alike, count, like, loop, opposite, select, where
 from keras_lr.line_search._value import Value, check
 
 
@@ -106,7 +106,7 @@ class HagerZhang(Value):
         state, evaluations = loop(go_on, look, (state, count(0, alpha)))
         low = state.low
         decreased = (low.alpha > 0.0) & sufficient_decrease(start, low.alpha, low.value, self.decrease)
-        point = _choose(state.done, state.point, low)
+        point = select(state.done, state.point, low)
         status = where(state.done, int(Status.ACCEPTED), int(Status.DECREASE_ONLY))
         return outcome(start, state.done | decreased, point.alpha, point.value, evaluations, status)
 
@@ -125,14 +125,14 @@ class HagerZhang(Value):
         is_low = (point.slope < 0.0) & (point.value <= self._limit(start))
         too_high = opposite(rises | is_low)
         growing = state.phase == int(Phase.GROW)
-        low = _choose(is_low, point, _choose(growing & too_high, start, state.low))
-        high = _choose(is_low, state.high, point)
+        low = select(is_low, point, select(growing & too_high, start, state.low))
+        high = select(is_low, state.high, point)
 
         bisecting = too_high | ((state.phase == int(Phase.BISECT)) & is_low)
         still_growing = growing & is_low
         # After U3 comes what the phase that led there would have had: a new round, or the test of the width.
         whole = where(state.phase == int(Phase.BISECT), state.whole, growing | (state.phase == int(Phase.MIDDLE)))
-        again = secant(_choose(rises, state.high, state.low), point)  # S2, S3: the end that moved, before and after
+        again = secant(select(rises, state.high, state.low), point)  # S2, S3: the end that moved, before and after
         try_again = (state.phase == int(Phase.SECANT)) & inside(again, low.alpha, high.alpha, 0.0)
         try_again = try_again & (again != low.alpha) & (again != high.alpha)
         width = high.alpha - low.alpha
@@ -153,7 +153,3 @@ class HagerZhang(Value):
         new_round = shrunk & opposite(bisecting | try_again)
         before = where(new_round, width, state.before)
         return Interval(low, high, before, trial, phase, whole, point, self.acceptable(start, point))
-
-
-def _choose(condition: Tensor, a: Point, b: Point) -> Point:
-    return Point(*(where(condition, x, y) for x, y in zip(a, b, strict=True)))

@@ -85,11 +85,11 @@ def propose(conditions: Wolfe, observed: Any, notes: Notes, place: Any) -> Propo
     largest product of expected improvement and probability of Wolfe.
     """
     seen = observed[:, 0] < _FAR
-    where, values, slopes = ops.unstack(observed, axis=1)
+    rows, values, slopes = ops.unstack(observed, axis=1)
     weights = ops.cast(seen, observed.dtype)
 
     def posterior_at(asked: Any) -> Posterior:
-        return posterior(where, values, slopes, weights, notes.value_variance, notes.slope_variance, asked)
+        return posterior(rows, values, slopes, weights, notes.value_variance, notes.slope_variance, asked)
 
     places = ops.sort(observed[:, 0])
     there = places < _FAR

@@ -13,7 +13,7 @@ from keras_lr.line_search._backtracking import Backtracking
 from keras_lr.line_search._line import Accepted, Line, Point, Tensor
 from keras_lr.line_search._polyak import polyak_step
 from keras_lr.line_search._rule import Rule
-from keras_lr.line_search._scalars import at_least, at_most, is_finite, like, where
+from keras_lr.line_search._scalars import at_least, at_most, is_finite, like, select
 from keras_lr.line_search._value import check
 
 
@@ -65,7 +65,9 @@ class PoNoS(Rule):
         check(self, "scale", above=0.0)
         check(self, "shrink", above=0.0, below=1.0)
         check(self, "memory_fraction", least=0.0)
+        check(self, "lowest")
         check(self, "longest", above=0.0)
+        check(self, "max_evaluations", least=1)
 
     def memory(self) -> LossesBefore:
         return LossesBefore(0.0, 0.0, 0.0)
@@ -81,5 +83,4 @@ class PoNoS(Rule):
         accepted = search.below(line, start, at_least(mean, start.value), alpha)
         cuts = like(accepted.evaluations - 1, memory.cuts)
         remembered = LossesBefore(mean, weight, at_least(memory.cuts + cuts - 1.0, 0.0))
-        fine = is_finite(start.value)
-        return accepted, LossesBefore(*(where(fine, new, old) for new, old in zip(remembered, memory, strict=True)))
+        return accepted, select(is_finite(start.value), remembered, memory)

@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from keras_lr.line_search._gaussian_process import Posterior
-from keras_lr.line_search._value import Value
+from keras_lr.line_search._value import Value, check
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 _CERTAIN = 1e-9
@@ -59,6 +59,9 @@ class Wolfe(Value):
             raise ValueError(f"probability must lie between 0 and 1; received {self.probability}. The paper has 0.3.")
         if not 2 <= self.max_evaluations <= 15:
             raise ValueError(f"max_evaluations must lie between 2 and 15; received {self.max_evaluations}.")
+        check(self, "expansion", above=0.0)
+        check(self, "memory", least=0.0, below=1.0)
+        check(self, "reset", above=1.0)
 
 
 def probability_of_wolfe(conditions: Wolfe, at: Any, found: Posterior) -> Any:

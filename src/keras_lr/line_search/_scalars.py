@@ -7,7 +7,7 @@ A condition that is a `bool` says which of the two it is.
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 from keras import ops
@@ -16,6 +16,8 @@ from keras_lr.line_search._line import Point
 
 Scalar = Any
 """A Python float, or a tensor of shape () of any backend."""
+Scalars = TypeVar("Scalars", bound=tuple[Any, ...])
+"""A named tuple of them."""
 
 
 def where(condition: Any, yes: Scalar, no: Scalar) -> Scalar:
@@ -23,6 +25,11 @@ def where(condition: Any, yes: Scalar, no: Scalar) -> Scalar:
     if isinstance(condition, bool):
         return yes if condition else no
     return ops.where(condition, yes, no)
+
+
+def select(condition: Any, yes: Scalars, no: Scalars) -> Scalars:
+    """Return one of two named tuples of scalars, field by field; a field that both have in common stays."""
+    return type(yes)(*(a if a is b else where(condition, a, b) for a, b in zip(yes, no, strict=True)))
 
 
 def choose(condition: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:

@@ -21,6 +21,7 @@ from keras_lr.line_search._scalars import (
     like,
     loop,
     opposite,
+    select,
     where,
 )
 from keras_lr.line_search._value import check
@@ -119,7 +120,7 @@ class SaLSA(Rule):
             memory.steps + 1.0,
         )
         fine = is_finite(start.value) & is_finite(start.slope)
-        return accepted, Smoothed(*(where(fine, a, b) for a, b in zip(remembered, memory, strict=True)))
+        return accepted, select(fine, remembered, memory)
 
     def _search(
         self, line: Line, start: Point, alpha: Tensor, steepness: Tensor, gain: Tensor

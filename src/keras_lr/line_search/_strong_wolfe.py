@@ -12,7 +12,7 @@ import keras
 from keras_lr.line_search._conditions import descends, flat_enough, outcome, sufficient_decrease
 from keras_lr.line_search._interpolate import between
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
-from keras_lr.line_search._scalars import alike, at_most, count, is_finite, like, loop, opposite, where
+from keras_lr.line_search._scalars import alike, at_most, count, is_finite, like, loop, opposite, select, where
 from keras_lr.line_search._value import Value, check
 
 
@@ -117,10 +117,10 @@ class StrongWolfe(Value):
         # A step at the limit that still descends is as good as this line gets.
         at_limit = better & (point.alpha >= self.longest) & opposite(zoom.closed)
         turns = where(zoom.closed, point.slope * (high.alpha - low.alpha) >= 0.0, point.slope >= 0.0)
-        new_high = _choose(better, _choose(turns, low, high), point)
+        new_high = select(better, select(turns, low, high), point)
         closed = zoom.closed | opposite(better) | turns
-        new_low = _choose(better, point, low)
-        new_high = _choose(at_limit | opposite(closed), new_low, new_high)
+        new_low = select(better, point, low)
+        new_high = select(at_limit | opposite(closed), new_low, new_high)
         width = where(closed, abs(new_high.alpha - new_low.alpha), zoom.width)
         return Zoom(new_low, new_high, closed | at_limit, done, width, zoom.width)
 
@@ -128,7 +128,3 @@ class StrongWolfe(Value):
         """Interpolate; halve where two evaluations did not shrink the interval to two thirds (Moré and Thuente)."""
         slow = is_finite(zoom.wider) & (zoom.width > 0.66 * zoom.wider)
         return where(slow, 0.5 * (zoom.low.alpha + zoom.high.alpha), between(zoom.low, zoom.high))
-
-
-def _choose(condition: Tensor, a: Point, b: Point) -> Point:
-    return Point(*(where(condition, x, y) for x, y in zip(a, b, strict=True)))

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from keras_lr._backends.search_scalars import at_once
-from keras_lr.line_search._dynamic import Decision, Limits, Rule, Search, Seen, judge
+from keras_lr.line_search._dynamic import Decision, DynamicRule, Limits, Search, Seen, judge
 from keras_lr.line_search._gradient_only import Inexact
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._directions import Direction, RMSpropDirection
@@ -66,7 +66,7 @@ class GradientOnly(AcrossBatches):
 
     def __init__(
         self,
-        rule: Rule | None = None,
+        rule: DynamicRule | None = None,
         direction: Direction | None = None,
         *,
         max_update_ratio: Any = None,
