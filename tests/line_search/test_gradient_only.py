@@ -217,6 +217,8 @@ def test_floats_and_tensors_decide_alike(step, cap, slope, value, phase, norm):
         (lambda: Bisection(precision=0.0), "precision"),
         (lambda: SlopeTracking(gain=-1.0), "gain"),
         (lambda: Quadratic(growth=0.5), "growth"),
+        (lambda: Limits(smallest_step=1.0, largest_step=0.1), "largest_step"),
+        (lambda: Limits(non_finite_shrink=1.0), "non_finite_shrink"),
     ],
 )
 def test_wrong_constants_are_refused(build, word):

@@ -132,7 +132,14 @@ def test_a_mean_that_ascends_from_the_origin_on_ends_the_search_with_a_small_ste
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [({"decrease": 0.6}, "decrease"), ({"probability": 1.5}, "probability"), ({"max_evaluations": 1}, "evaluations")],
+    [
+        ({"decrease": 0.6}, "decrease"),
+        ({"probability": 1.5}, "probability"),
+        ({"max_evaluations": 1}, "evaluations"),
+        ({"expansion": 0.0}, "expansion"),
+        ({"memory": 1.0}, "memory"),
+        ({"reset": 1.0}, "reset"),
+    ],
 )
 def test_wrong_constants_are_refused(arguments, word):
     with pytest.raises(ValueError, match=word):

@@ -30,7 +30,7 @@ from keras_lr.line_search import (
     Status,
     StrongWolfe,
 )
-from keras_lr.optimizers import LineSearch
+from keras_lr.optimizers import LBFGS, LineSearch
 from keras_lr.training import attach
 
 EVERY = [
@@ -258,10 +258,11 @@ def test_other_refusals():
     with pytest.raises(ValueError, match="direction"):
         optimizer.learning_rate = 0.1
     model = keras.Sequential([keras.Input((5,)), layers.Dense(1, kernel_constraint="non_neg")])
-    model.compile(LineSearch(PAL()), loss="mse")
-    attach(model)
-    with pytest.raises(ValueError, match="constraint"):
-        fit(model)
+    for constrained in (LineSearch(PAL()), LBFGS()):
+        model.compile(constrained, loss="mse")
+        attach(model)
+        with pytest.raises(ValueError, match="constraint"):
+            fit(model)
     for wrong in ({"measure": 0.0}, {"overshoot": -1.0}, {"longest": "far"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             PAL(**wrong)

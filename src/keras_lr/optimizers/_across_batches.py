@@ -18,10 +18,10 @@ from keras_lr._backends.products import products
 from keras_lr._backends.search_scalars import at_once, choose, either, inner, pack, seldom, unpack
 from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, at_rest, set_out
 from keras_lr.line_search._scalars import maximum, sqrt, where
-from keras_lr.optimizers._across_batches_refusals import check_arguments, refuse_arguments, refuse_constraints
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._directions import Direction
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+from keras_lr.optimizers._refusals import check_cap_and_first_trial, refuse_constraints, refuse_rate_and_clipping
 
 STEPS_AT_THE_START = 10.0
 """After so many steps a cap that falls without a horizon, as 1/√(1 + t/10), begins to be short; by experiment."""
@@ -59,6 +59,9 @@ class AcrossBatches(GlobalOptimizer):
         **kwargs: As for every Keras optimizer, without clipping.
     """
 
+    packs = False
+    notes: tuple[str, ...] = ()  # the names of the numbers in which a subclass keeps what it knows of a line
+
     def __init__(
         self,
         direction: Direction,
@@ -69,8 +72,8 @@ class AcrossBatches(GlobalOptimizer):
         limits: Limits,
         **kwargs: Any,
     ) -> None:
-        refuse_arguments(kwargs)
-        check_arguments(max_update_ratio, max_update_norm, decay_steps, initial_step)
+        refuse_rate_and_clipping(kwargs)
+        check_cap_and_first_trial(max_update_ratio, max_update_norm, decay_steps, initial_step)
         super().__init__(1.0, **kwargs)
         self.direction = direction
         self.max_update_ratio = max_update_ratio
@@ -79,8 +82,6 @@ class AcrossBatches(GlobalOptimizer):
         self.initial_step = initial_step
         self.limits = limits
         self.needs_batch = False
-
-    packs = False
 
     # What a subclass writes.
 
@@ -91,8 +92,6 @@ class AcrossBatches(GlobalOptimizer):
     def begin(self, fresh: Search, u: Tensors, state: State) -> list[Any]:
         """Return the notes at the start of a search, tensors in the order of ``notes``."""
         return []
-
-    notes: tuple[str, ...] = ()
 
     # The shell.
 

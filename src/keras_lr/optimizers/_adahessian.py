@@ -86,5 +86,5 @@ class AdaHessian(CurvatureOptimizer):
         return lists.addcdiv_(x, state.mean, root, -rate * scale / gathered(self.beta_1, steps))
 
     def get_config(self) -> dict[str, Any]:
-        names = "beta_1 beta_2 epsilon power"
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+        names = ("beta_1", "beta_2", "epsilon", "power")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -86,5 +86,5 @@ class BarzilaiBorwein(GlobalOptimizer):
         return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)
 
     def get_config(self) -> dict[str, Any]:
-        names = "initial_rate short smallest_rate largest_rate"
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+        names = ("initial_rate", "short", "smallest_rate", "largest_rate")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

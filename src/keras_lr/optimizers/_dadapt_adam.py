@@ -92,5 +92,5 @@ class DAdaptAdam(EstimatingOptimizer):
         return lists.addcdiv_(x, state.mean, lists.root(state.mean_square, self.epsilon), -1.0)
 
     def get_config(self) -> dict[str, Any]:
-        names = "beta_1 beta_2 epsilon bias_correction"
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+        names = ("beta_1", "beta_2", "epsilon", "bias_correction")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -83,5 +83,5 @@ class DAdaptLion(EstimatingOptimizer):
         return x
 
     def get_config(self) -> dict[str, Any]:
-        names = "beta_1 beta_2"
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+        names = ("beta_1", "beta_2")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -11,7 +11,7 @@ from keras import ops
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
 from keras_lr.optimizers._global import State, Tensors
-from keras_lr.optimizers._refused_arguments import refuse_weight_decay
+from keras_lr.optimizers._refusals import refuse_weight_decay
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")

@@ -12,7 +12,7 @@ from keras import ops, tree
 
 from keras_lr.line_search import Point, Status, StrongWolfe
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
-from keras_lr.optimizers._line_search import refuse_what_moves
+from keras_lr.optimizers._refusals import refuse_constraints, refuse_what_moves
 
 Tensor = Any
 Tensors = list[Any]
@@ -103,6 +103,7 @@ class LBFGS(keras.optimizers.Optimizer):
         if self.built:
             return
         require_attached(self)
+        refuse_constraints(variables)
         super().build(variables)
         self.dtype = keras.backend.result_type("float32", *(v.dtype for v in variables))
         size = sum(math.prod(v.shape) for v in variables)
@@ -168,10 +169,9 @@ class LBFGS(keras.optimizers.Optimizer):
             Curvature(*(ops.convert_to_tensor(v) for v in self._pairs)),
             ops.zeros((), self.dtype),
             ops.ones((), "int32"),
-            ops.where(changed, int(Status.BATCH_CHANGED), int(Status.ACCEPTED)),
+            ops.cast(ops.where(changed, int(Status.BATCH_CHANGED), int(Status.ACCEPTED)), "int32"),
             ops.zeros((), "int32"),
         )
-        start = start._replace(status=ops.cast(start.status, "int32"))
         end = minimize(evaluate, start, self.iterations_per_step, self.search, self.gradient_tolerance)
         for variable, value in zip(trainable_variables, unflattened(end.x, values), strict=True):
             variable.assign(value)

@@ -14,12 +14,11 @@ from keras_lr.line_search._conditions import descends
 from keras_lr.line_search._scalars import alike, is_finite, like, sqrt, where
 from keras_lr.optimizers._batch import Batch, batch_at_hand, require_attached
 from keras_lr.optimizers._lending import LendingOptimizer
+from keras_lr.optimizers._refusals import refuse_constraints, refuse_what_moves
 
 Tensor = Any
 Tensors = list[Any]
 
-REPORTED = ("alpha", "evaluations", "search_status")  # the first of the optimizer's numbers
-OWN = 5  # numbers before those of the rule: REPORTED, directions replaced, and the length of the step before
 STEEPEST_COSINE = -1e-3  # a direction that makes a wider angle with the negative gradient hardly descends
 
 
@@ -28,6 +27,19 @@ def _not_asked(alpha: Any) -> Any:
 
 
 _NO_LINE = Line(_not_asked, _not_asked)
+
+
+class Own(NamedTuple):
+    """The numbers that the optimizer keeps before those of the rule; the logs show the first three."""
+
+    alpha: Any = 0.0  # the step that was taken last
+    evaluations: Any = 0.0  # what it took
+    search_status: Any = 0.0  # a `Status`
+    replaced: Any = 0.0  # directions that were replaced so far
+    stride: Any = 0.0  # alpha times the factor on the direction: how far the weights went along it
+
+
+REPORTED = Own._fields[:3]
 
 
 class Plan(NamedTuple):
@@ -101,16 +113,11 @@ class LineSearch(LendingOptimizer):
         if self.built:
             return
         require_attached(self)
-        constrained = [v.path for v in variables if v.constraint is not None]
-        if constrained:
-            raise ValueError(
-                f"A constraint would move the weights off the line after the search. Received: "
-                f"constraints on {constrained}. Use a regularizer, which the search takes into account."
-            )
+        refuse_constraints(variables)
         super().build(variables)
         # Scalars travel in one variable: each variable costs a compiled step several microseconds.
         self._remembered = self.rule.memory()
-        initial = [0.0, 0.0, 0.0, 0.0, 0.0, *self._remembered]
+        initial = [*Own(), *self._remembered]
         self._numbers = self.add_variable(
             shape=(len(initial),), dtype="float32", initializer=initial_values(initial), name="numbers"
         )
@@ -133,7 +140,7 @@ class LineSearch(LendingOptimizer):
     @property
     def replaced(self) -> int:
         """How many directions did not descend and were replaced by the negative gradient."""
-        return int(ops.convert_to_numpy(self._numbers)[3])
+        return int(ops.convert_to_numpy(self._numbers)[Own._fields.index("replaced")])
 
     @property
     def learning_rate(self) -> Any:
@@ -176,24 +183,25 @@ class LineSearch(LendingOptimizer):
             products += [inner(gradient, proposed), inner(proposed, proposed)]
         kept = ops.convert_to_tensor(self._numbers)
         (loss,), numbers, *products = unpack(batch.loss, kept, *products)
-        plan = at_once(self._plan, loss, numbers, *(product for (product,) in products))
+        before, remembered = Own(*numbers[: len(Own._fields)]), numbers[len(Own._fields) :]
+        plan = at_once(self._plan, loss, remembered, *(product for (product,) in products))
         direction = gradient if proposed is None else steer(proposed, gradient, plan.instead, plan.astray)
-        accepted, memory = plan.outcome or self._search(batch, trainable_variables, direction, plan, numbers[4])
+        accepted, memory = plan.outcome or self._search(batch, trainable_variables, direction, plan, before.stride)
         if plan.outcome:
             leap(trainable_variables, direction, plan.scale * plan.first, plan.go)
-        replaced = numbers[3] if proposed is None else numbers[3] + where(plan.astray, 1.0, 0.0)
-        own = (accepted.alpha, accepted.evaluations, accepted.status, replaced, accepted.alpha * plan.scale)
+        replaced = before.replaced if proposed is None else before.replaced + where(plan.astray, 1.0, 0.0)
+        own = Own(accepted.alpha, accepted.evaluations, accepted.status, replaced, accepted.alpha * plan.scale)
         lists.write([self._numbers], [pack([*own, *memory], kept)])
         if self._heading:
             lists.write(self._heading, direction)
         overwrite(list(self._lent.values()), [direction[i] for i in self._lent])
 
-    def _plan(self, loss: Any, numbers: list[Any], square: Any, slope: Any = None, length: Any = None) -> "Plan":
+    def _plan(self, loss: Any, remembered: list[Any], square: Any, slope: Any = None, length: Any = None) -> "Plan":
         """Return what is known before the loss is asked for anywhere else.
 
         Args:
             loss: φ(0).
-            numbers: those of the step before.
+            remembered: what the rule remembers from the step before.
             square: ‖g‖².
             slope: g·d for the update d of an optimizer; None to go along -g.
             length: ‖d‖².
@@ -210,7 +218,7 @@ class LineSearch(LendingOptimizer):
             scale = _reciprocal(length) if rule.lengths else 1.0
             slope = where(astray, instead * square, slope)
         start, _ = alike(Point(0.0, loss, scale * slope), 1.0)
-        memory, go = type(self._remembered)(*numbers[OWN:]), descends(start)
+        memory, go = type(self._remembered)(*remembered), descends(start)
         if rule.looks_back:
             return Plan(start, scale, like(0.0, start.value), go, astray, instead, memory, ())
         first = like(rule.first_trial(start, memory), start.value)
@@ -260,27 +268,6 @@ def propose(optimizer: keras.optimizers.Optimizer, gradient: Tensors, variables:
 def initial_values(values: list[float]) -> Any:
     """Return an initializer for a vector of given numbers."""
     return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)
-
-
-def refuse_what_moves(optimizer: Any, kwargs: dict[str, Any]) -> None:
-    """Refuse arguments of the base class that a search along a line cannot live with."""
-    for name, remedy in _REFUSED.items():
-        if kwargs.get(name) is not None:
-            raise ValueError(
-                f"{type(optimizer).__name__} cannot take {name}, {remedy}. Received: {name}={kwargs[name]}."
-            )
-        kwargs.pop(name, None)
-
-
-_REFUSED = {
-    "learning_rate": "since the search finds the rate; the rate of a direction is an argument of the direction",
-    "weight_decay": "which moves the weights off the line; give it to `direction`, or use a regularizer",
-    "clipnorm": "which bends the gradient that slopes are taken with; give it to `direction`",
-    "global_clipnorm": "which scales the gradient that slopes are taken with; give it to `direction`",
-    "clipvalue": "which bends the gradient that slopes are taken with; give it to `direction`",
-    "gradient_accumulation_steps": "since an accumulated gradient belongs to several batches, and the loss to one",
-    "ema_overwrite_frequency": "which moves the weights between searches; use_ema=True alone is fine",
-}
 
 
 def _reciprocal(x: Any) -> Any:

@@ -14,7 +14,7 @@ from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
 from keras_lr.optimizers._estimate import check_betas, quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._moments import gathered
-from keras_lr.optimizers._refused_arguments import refuse_clipping
+from keras_lr.optimizers._refusals import refuse_clipping
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -117,8 +117,8 @@ class MoMo(NeedsBatch, GlobalOptimizer):
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
 
     def get_config(self) -> dict[str, Any]:
-        names = "beta lower_bound estimate_bound"
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+        names = ("beta", "lower_bound", "estimate_bound")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")

@@ -122,5 +122,6 @@ class Prodigy(EstimatingOptimizer):
         return state.estimate
 
     def get_config(self) -> dict[str, Any]:
-        names = "beta_1 beta_2 beta_3 epsilon estimate_factor bias_correction safeguard_warmup every"
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+        betas = ("beta_1", "beta_2", "beta_3")
+        names = (*betas, "epsilon", "estimate_factor", "bias_correction", "safeguard_warmup", "every")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

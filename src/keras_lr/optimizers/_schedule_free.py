@@ -109,8 +109,8 @@ class ScheduleFree(AveragingOptimizer):
         return lists.where_(on == 1.0, lambda x, z: lists.lerp_(x, z, 1.0 - self.interpolation), x, state.z)
 
     def get_config(self) -> dict[str, Any]:
-        names = "interpolation warmup_steps weight_power rate_power decoupling"
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+        names = ("interpolation", "warmup_steps", "weight_power", "rate_power", "decoupling")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")

@@ -15,7 +15,7 @@ from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
 from keras_lr.optimizers._estimate import check_betas, quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import adam_direction
-from keras_lr.optimizers._refused_arguments import refuse_clipping
+from keras_lr.optimizers._refusals import refuse_clipping
 from keras_lr.optimizers._schedule_free import ScheduleFree
 
 
@@ -102,5 +102,5 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
         return None if decay is None else decay * state.scale * state.multiplier
 
     def get_config(self) -> dict[str, Any]:
-        names = "beta_1 beta_2 epsilon following_steps"
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+        names = ("beta_1", "beta_2", "epsilon", "following_steps")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -90,5 +90,5 @@ class Sophia(CurvatureOptimizer):
         return lists.add_(self.decay_(x, state, rate), move, -rate)
 
     def get_config(self) -> dict[str, Any]:
-        names = "beta_1 beta_2 gamma epsilon interval"
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+        names = ("beta_1", "beta_2", "gamma", "epsilon", "interval")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
