@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 
 import keras_lr
+from keras_lr._diagnose import _rates_to_come
 from keras_lr.diagnosis import Judgement
 from keras_lr.diagnosis._judgement import STEP_BACK
 
@@ -29,6 +30,13 @@ def network(optimizer, loss="binary_crossentropy"):
     model = keras.Sequential([keras.Input((6,)), *hidden, layers.Dense(1, activation="sigmoid")])
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     return model
+
+
+def test_a_schedule_of_keras_is_asked_at_the_batches_that_it_counts():
+    falling = keras.optimizers.schedules.PolynomialDecay(1.0, 100, end_learning_rate=0.0)
+    model = parabola(keras.optimizers.SGD(falling, gradient_accumulation_steps=4))
+    model.optimizer.build(model.trainable_variables)
+    assert _rates_to_come(model.optimizer, 3) == pytest.approx([0.97, 0.93, 0.89])  # Keras updates at batches 3, 7, 11
 
 
 def signal(diagnosis, name):

@@ -8,17 +8,17 @@ import numpy as np
 
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr.callbacks._plan import rates_at
 from keras_lr.diagnosis import Diagnosis, Signal, Steps
 from keras_lr.diagnosis._judgement import judge, rung_to_try
 from keras_lr.diagnosis._signals import signals_of, stability
 from keras_lr.finder._lanes import Lanes
-from keras_lr.schedules import Schedule, Steerable
 from keras_lr.training._along_step import AlongStep
 from keras_lr.training._borrow import borrowed, prepare
 from keras_lr.training._first_fit import first_fit_unspent
+from keras_lr.training._progress import Progress
 from keras_lr.training._training_data import TrainingData
 
-Progress = Callable[[int, int, str], None]
 LANE_STEPS = 30
 RUNG = 10**0.5
 LANES_TO_EITHER_SIDE = 2
@@ -99,7 +99,7 @@ def diagnose(
             batches = data.batches(training, LANE_STEPS * accumulation, seed)
             lanes = Lanes(training, batches, accumulation)
             along = AlongStep(model)
-            look = Look(along, training, accumulation)
+            look = _Look(along, training, accumulation)
             still = lanes.train(np.zeros(LANE_STEPS * accumulation))
             losses = _on_a_ladder(lanes, still, rate, accumulation, look, progress)
             steps = Steps.of(look.numbers)
@@ -127,12 +127,8 @@ def _rates_to_come(optimizer: keras.optimizers.Optimizer, updates: int) -> np.nd
     Raises:
         ValueError: all are zero or below, or one is not finite.
     """
-    held = optimizer._learning_rate
-    if isinstance(held, keras.Variable):
-        rates = np.array([float(keras.ops.convert_to_numpy(held))])
-    else:
-        ahead = np.unique(np.linspace(0, updates - 1, 200).astype(int))
-        rates = np.asarray(_values(held, _updates_made(optimizer) + ahead), np.float64)
+    ahead = np.unique(np.linspace(0, updates - 1, 200).astype(int))
+    rates = rates_at(optimizer, _updates_made(optimizer) + ahead)
     if not 0 < np.max(rates) < np.inf:
         raise ValueError(
             f"The highest learning rate of the next {updates} updates is {np.max(rates):g}, and there is nothing to "
@@ -145,17 +141,8 @@ def _updates_made(optimizer: keras.optimizers.Optimizer) -> int:
     return int(keras.ops.convert_to_numpy(optimizer.iterations))
 
 
-def _values(held: Any, steps: np.ndarray) -> np.ndarray:
-    if isinstance(held, Schedule | Steerable):
-        return held.values(steps)
-    if isinstance(held, keras.optimizers.schedules.LearningRateSchedule):
-        asked = [held(keras.ops.convert_to_tensor(int(step))) for step in steps]
-        return np.array([float(keras.ops.convert_to_numpy(one)) for one in asked])
-    return np.array([float(held())])
-
-
 def _on_a_ladder(
-    lanes: Lanes, still: np.ndarray, rate: float, accumulation: int, look: "Look", progress: Progress | None
+    lanes: Lanes, still: np.ndarray, rate: float, accumulation: int, look: "_Look", progress: Progress | None
 ) -> dict[float, np.ndarray]:
     """Run lanes at the rate and around it, and at further rates while that can change the verdict."""
     waiting = list(range(-LANES_TO_EITHER_SIDE, LANES_TO_EITHER_SIDE + 1))
@@ -173,7 +160,7 @@ def _on_a_ladder(
     return {float(RUNG**rung): losses[rung] for rung in losses}
 
 
-class Look:
+class _Look:
     """Makes the steps of a lane and looks at some of them on their own batches.
 
     Attributes:

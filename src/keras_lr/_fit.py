@@ -15,11 +15,12 @@ from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
 from keras_lr.callbacks._guard import Event, Guard
 from keras_lr.finder import _ladder
-from keras_lr.finder._race import Progress, run_race
+from keras_lr.finder._race import run_race
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import prepare
 from keras_lr.training._checkpoint import Checkpoint, plain
 from keras_lr.training._described import described
+from keras_lr.training._progress import Progress
 from keras_lr.training._training_data import TrainingData
 
 WARMUP_FRACTION = 0.05

@@ -12,6 +12,7 @@ import keras_lr
 from keras_lr.report import Chart, Line, Report, Shown, Table, Text
 from keras_lr.report._extras import needed
 from keras_lr.task import Task
+from keras_lr.training._progress import Progress
 
 EPOCHS = 10
 BATCH_SIZE = 32
@@ -119,7 +120,7 @@ def run(
     epochs: int = EPOCHS,
     *,
     watch: Callable[[str], Sequence[keras.callbacks.Callback]] = lambda name: (),
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> DemoResult:
     """Train with the default Adam, then with keras-lr.
 

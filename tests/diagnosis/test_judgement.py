@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_lr.diagnosis import Judgement
-from keras_lr.diagnosis._judgement import NEAR, STEP_BACK, TOLERANCE, judge, lane_scores, plain, rung_to_try
+from keras_lr.diagnosis._judgement import NEAR, STEP_BACK, TOLERANCE, judge, lane_scores, rounded, rung_to_try
 
 pytestmark = pytest.mark.numpy_only
 
@@ -167,4 +167,4 @@ def test_trained_out_no_further_rate_is_tried():
     ("number", "text"), [(562.3, "560"), (0.0004449, "0.00044"), (1.0, "1"), (0.37, "0.37"), (1234567.0, "1200000")]
 )
 def test_numbers_in_sentences_have_two_digits_and_no_exponent(number, text):
-    assert plain(number) == text
+    assert rounded(number) == text

@@ -21,7 +21,7 @@ class Parts(NamedTuple):
     weights: list[Any]  # the trainable ones
     others: list[Any]  # the model's other variables: seeds, statistics of normalisation
     draws: Any = None  # the state of the backend's own random generator, where layers draw from it
-    metrics: list[Any] = []  # the metrics' variables, where the model does not hold them
+    metrics: Sequence[Any] = ()  # the metrics' variables, where the model does not hold them
 
 
 class TrainingSteps(Protocol):

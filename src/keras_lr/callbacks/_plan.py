@@ -5,8 +5,9 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
-from keras_lr.schedules import Schedule
+from keras_lr.schedules import Schedule, Steerable
 
 _CHUNK_STEPS = 256
 
@@ -37,6 +38,21 @@ def plan(learning_rate: Any, accumulation: int = 1) -> Callable[[int], float]:
         return lambda step: float(learning_rate(step))
     rates = np.atleast_1d(np.asarray(learning_rate, np.float64))
     return lambda step: float(rates[min(step, len(rates) - 1)])
+
+
+def rates_at(optimizer: keras.optimizers.Optimizer, updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return the rates that an optimizer has at updates of the weights, asked for one by one, without the device."""
+    rate = optimizer._learning_rate
+    if isinstance(rate, Schedule | Steerable):
+        return rate.values(updates)
+    if isinstance(rate, keras.Variable):
+        return np.full(len(updates), float(keras.ops.convert_to_numpy(rate)))
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        # Keras counts batches, and the last of those that make an update is the one at which it asks.
+        accumulation = int(optimizer.gradient_accumulation_steps or 1)
+        asked = [rate(keras.ops.convert_to_tensor(int(batch))) for batch in (updates + 1) * accumulation - 1]
+        return np.array([float(keras.ops.convert_to_numpy(one)) for one in asked])
+    return np.full(len(updates), float(rate()))
 
 
 class _ScheduleValues:

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from keras_lr._backends.steps_interface import Steered
 from keras_lr._backends.wrapped_optimizers import innermost, optimizers_in, wrappers_and_core
+from keras_lr.callbacks._plan import rates_at
 from keras_lr.optimizers._scheduled import Scheduled
-from keras_lr.schedules import Schedule, Steerable
 from keras_lr.training._set_learning_rate import is_number
 
 _AHEAD = 128
@@ -143,26 +143,14 @@ class _Watched:
             turned = (rate, getattr(rate, "turns", 0))
             if turned != self._seen or not 0 <= step - self._first < len(self._ahead):
                 self._seen, self._first = turned, step
-                self._ahead = self._rates(np.arange(step, step + _AHEAD))
+                self._ahead = rates_at(self._optimizer, np.arange(step, step + _AHEAD))
             learning_rate = float(self._ahead[step - self._first])
         return {f"learning_rate{self._suffix}": learning_rate, **self._momentum(step)}
 
     def at(self, step: int) -> dict[str, float]:
         """Return the values at an update."""
-        learning_rate = float(self._rates(np.array([max(step, 0)]))[0])
+        learning_rate = float(rates_at(self._optimizer, np.array([max(step, 0)]))[0])
         return {f"learning_rate{self._suffix}": learning_rate, **self._momentum(max(step, 0))}
-
-    def _rates(self, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        rate = self._optimizer._learning_rate
-        if isinstance(rate, Schedule | Steerable):
-            return rate.values(steps)
-        if is_number(rate):
-            return np.full(len(steps), float(keras.ops.convert_to_numpy(rate)))
-        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-            batches = steps * self._accumulation + self._accumulation - 1
-            asked = [rate(keras.ops.convert_to_tensor(int(batch))) for batch in batches]
-            return np.array([float(keras.ops.convert_to_numpy(one)) for one in asked])
-        return np.full(len(steps), float(rate()))
 
     def _momentum(self, step: int) -> dict[str, float]:
         scheduled = {} if self._scheduled is None else self._scheduled.hyperparameters(step)

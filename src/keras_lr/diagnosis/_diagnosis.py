@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lr.diagnosis._judgement import Judgement, Verdict, lane_scores, plain
+from keras_lr.diagnosis._judgement import Judgement, Verdict, lane_scores, rounded
 from keras_lr.diagnosis._signals import Signal, Steps
 from keras_lr.report import Chart, Facts, Line, Mark, Part, Points, Report, Shown, Span, Table, Text
 
@@ -61,17 +61,17 @@ class Diagnosis(Shown):
         if rate is None or factor is None or verdict.low is None or verdict.high is None:
             return "Leave the rate, and look at what the reason names."
         if verdict.judgement is Judgement.RIGHT:
-            low, high = (plain(end * self.learning_rate) for end in (verdict.low, verdict.high))
+            low, high = (rounded(end * self.learning_rate) for end in (verdict.low, verdict.high))
             return f"Keep it: the best rate is probably between {low} and {high}."
         least, most, way = verdict.low, verdict.high, "low"
         if factor < 1:
             factor, least, most, way = 1 / factor, 1 / most, 1 / least, "high"
         sure = "is" if least > 1 else "is probably"
-        scaled = plain(verdict.factor or 1.0)
+        scaled = rounded(verdict.factor or 1.0)
         call = f"scale_learning_rate(model, {scaled})" if self.is_scheduled else f"set_learning_rate(model, {rate:.2g})"
         return (
-            f"The rate {sure} about {plain(factor)} times too {way} ({plain(least)} to {plain(most)}). Try {rate:.2g}: "
-            f"keras_lr.{call}. Or call keras_lr.fit, which needs no rate."
+            f"The rate {sure} about {rounded(factor)} times too {way} ({rounded(least)} to {rounded(most)}). Try "
+            f"{rate:.2g}: keras_lr.{call}. Or call keras_lr.fit, which needs no rate."
         )
 
     def report(self) -> Report:
@@ -80,7 +80,7 @@ class Diagnosis(Shown):
         facts: dict[str, str | int | float | None] = {
             "verdict": verdict.judgement.value,
             "learning rate" + (" (highest to come)" if self.is_scheduled else ""): self.learning_rate,
-            "multiply it by": "no telling" if verdict.factor is None else plain(verdict.factor),
+            "multiply it by": "no telling" if verdict.factor is None else rounded(verdict.factor),
             "interval": _range(verdict.low, verdict.high),
             "suggested rate": "none" if self.suggested_rate is None else self.suggested_rate,
             "optimizer": self.optimizer,
@@ -155,4 +155,4 @@ class Diagnosis(Shown):
 
 
 def _range(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{plain(low)} to {plain(high)}"
+    return "" if low is None or high is None else f"{rounded(low)} to {rounded(high)}"

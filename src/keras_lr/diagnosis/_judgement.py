@@ -64,7 +64,7 @@ def judge(factors: np.ndarray, losses: np.ndarray, still: np.ndarray, *, stays: 
     """
     seen = _Seen(factors, losses, still)
     if not np.any(np.isfinite(seen.scores)):
-        return Verdict(Judgement.UNDECIDED, _NEVER_FINITE.format(plain(1 / factors[0])))
+        return Verdict(Judgement.UNDECIDED, _NEVER_FINITE.format(rounded(1 / factors[0])))
     if not seen.anything_gained:
         return _of_harm(seen)
     lowest, edge = seen.good
@@ -84,7 +84,7 @@ def rung_to_try(factors: np.ndarray, losses: np.ndarray, still: np.ndarray) -> i
     return -1 if seen.best == 0 and (seen.anything_gained or seen.harms(0)) else 0
 
 
-def plain(number: float) -> str:
+def rounded(number: float) -> str:
     """Return a number with two digits and no exponent."""
     return np.format_float_positional(float(f"{number:.1e}"), trim="-")
 
@@ -160,21 +160,21 @@ def _of_harm(seen: _Seen) -> Verdict:
     factors = seen.factors
     own = int(np.argmin(np.abs(np.log10(factors))))
     if not seen.harms(own):
-        return Verdict(Judgement.UNDECIDED, _NOTHING_GAINED.format(plain(factors[0]), plain(factors[-1])))
+        return Verdict(Judgement.UNDECIDED, _NOTHING_GAINED.format(rounded(factors[0]), rounded(factors[-1])))
     harmless = [float(factors[i]) for i in range(own) if not seen.harms(i)]
     if not harmless:
-        return Verdict(Judgement.UNDECIDED, _ONLY_HARM.format(plain(1 / factors[0])))
-    return Verdict(Judgement.TOO_HIGH, _HARM.format(plain(harmless[-1])), harmless[-1], harmless[0], harmless[-1])
+        return Verdict(Judgement.UNDECIDED, _ONLY_HARM.format(rounded(1 / factors[0])))
+    return Verdict(Judgement.TOO_HIGH, _HARM.format(rounded(harmless[-1])), harmless[-1], harmless[0], harmless[-1])
 
 
 def _reason(seen: _Seen, lowest: float, edge: float, step_back: bool) -> str:
     factors = seen.factors
     diverged = int(np.sum(~np.isfinite(seen.scores)))
     parts = [
-        f"{len(factors)} rates from {plain(factors[0])} to {plain(factors[-1])} times yours were tried from the "
+        f"{len(factors)} rates from {rounded(factors[0])} to {rounded(factors[-1])} times yours were tried from the "
         "present weights over the same batches"
         + (f" ({diverged} diverged)" if diverged else "")
-        + f"; those from {plain(lowest)} to {plain(edge)} times yours bring the loss down furthest."
+        + f"; those from {rounded(lowest)} to {rounded(edge)} times yours bring the loss down furthest."
     ]
     if edge == factors[-1]:
         parts.append("The highest of them is the highest that was tried, so the factor may be larger still.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lr.diagnosis._judgement import Judgement, Verdict, plain
+from keras_lr.diagnosis._judgement import Judgement, Verdict, rounded
 from keras_lr.diagnosis._signals import Signal, Steps, reach, reaches, signals_of
 from keras_lr.report import Chart, Facts, Line, Part, Points, Report, Shown, Table, Text
 
@@ -80,9 +80,9 @@ def _verdict(steps: Steps, diverged: bool) -> Verdict:
     if value <= 0:
         judgement, says = Judgement.TOO_LOW, "The loss still bends down where a step ends, so the steps are short"
     elif value < SHORT:
-        judgement, says = Judgement.TOO_LOW, f"Steps go {plain(value)} of the way to the lowest loss: they are short"
+        judgement, says = Judgement.TOO_LOW, f"Steps go {rounded(value)} of the way to the lowest loss: they are short"
     elif value > LONG:
-        judgement, says = Judgement.TOO_HIGH, f"Steps go {plain(value)} times as far as to the lowest loss: too far"
+        judgement, says = Judgement.TOO_HIGH, f"Steps go {rounded(value)} times as far as to the lowest loss: too far"
     else:
         judgement, says = Judgement.UNDECIDED, "Steps are neither clearly short nor clearly long"
     return Verdict(judgement, f"{says}. keras_lr.diagnose tries other rates, and says by what factor.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from keras_lr.diagnosis._judgement import plain
+from keras_lr.diagnosis._judgement import rounded
 
 ONE_SIDED_95 = 1.645
 
@@ -36,7 +36,7 @@ class Signal:
     @property
     def interval(self) -> str:
         """The interval in words, empty where there is none."""
-        return "" if self.low is None or self.high is None else f"{plain(self.low)} to {plain(self.high)}"
+        return "" if self.low is None or self.high is None else f"{rounded(self.low)} to {rounded(self.high)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def update_to_weight(steps: Steps) -> Signal:
     ratios = steps.length / np.maximum(steps.weights_length, np.finfo(float).tiny)
     value = float(np.median(ratios))
     turns = 1 / max(value, 1e-12)
-    meaning = f"{plain(turns)} steps in one direction would move the weights by their own length."
+    meaning = f"{rounded(turns)} steps in one direction would move the weights by their own length."
     return Signal("update to weight", value, float(np.min(ratios)), float(np.max(ratios)), "a step", meaning)
 
 
@@ -129,7 +129,7 @@ def stability(sharpness: float, rate: float, momentum: float, *, nesterov: bool 
     meaning = (
         "Beyond 1 the sharpest direction is thrown about; networks often settle at 1 and train well there."
         if value > 0.7
-        else f"The sharpest direction of the loss would be stable at {plain(1 / max(value, 1e-12))} times the rate."
+        else f"The sharpest direction of the loss would be stable at {rounded(1 / max(value, 1e-12))} times the rate."
     )
     return Signal("rate over stability limit", value, None, None, "of the limit", meaning)
 
@@ -151,9 +151,9 @@ def _meaning_of_reach(value: float) -> str:
     if value <= 0:
         return "The loss along a step bends down: there is no lowest point ahead, the steps could be longer."
     if value < 0.1:
-        return f"A step goes one part in {plain(1 / value)} of the way to the lowest loss of its own batch along it."
+        return f"A step goes one part in {rounded(1 / value)} of the way to the lowest loss of its own batch along it."
     if value <= 1.2:
-        return f"A step goes {plain(value)} of the way to the lowest loss of its own batch along it."
+        return f"A step goes {rounded(value)} of the way to the lowest loss of its own batch along it."
     if value <= 2:
         return "A step goes past the lowest loss of its own batch along it, and up on the other side."
     return "A step ends higher on the other side than it began."

@@ -1,6 +1,5 @@
 """A race of learning rates: short complete schedules from the same weights on the same batches."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,9 +12,8 @@ from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import ADAPTIVE, kind_of
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._progress import Progress
 from keras_lr.training._training_data import TrainingData
-
-Progress = Callable[[int, int, str], None]
 
 
 def run_race(

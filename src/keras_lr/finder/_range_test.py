@@ -6,7 +6,8 @@ lies around a rate that moves the weights, and several sweeps from the same weig
 
 import enum
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -14,15 +15,15 @@ import numpy as np
 
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr._backends.wrapped_optimizers import innermost
-from keras_lr.finder._curve import RangeTestResult
 from keras_lr.finder._ladder import centre
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import kind_of
+from keras_lr.finder._range_test_result import RangeTestResult
 from keras_lr.training._borrow import borrowed, prepare
 from keras_lr.training._first_fit import first_fit_unspent
+from keras_lr.training._progress import Progress
 from keras_lr.training._training_data import TrainingData
 
-Progress = Callable[[int, int, str], None]
 READ_EVERY = 10  # losses are fetched in groups, so that an asynchronous backend is not held up at every step
 DECADES_BELOW, DECADES_ABOVE = 2.5, 2.0
 
@@ -110,7 +111,17 @@ def range_test(
             batches = data.batches(training, steps * accumulation, seed)
             moving_rate = _moving_rate(training, batches, accumulation)
             rates = _rates(low, high, moving_rate, steps, spacing)
-            losses = _sweeps(training, start, data, batches, rates, sweeps, accumulation, watch, seed, progress)
+            sweep = _Sweep(training, rates, accumulation, watch)
+            losses = np.full((sweeps, steps), np.nan)
+            for i in range(sweeps):
+                training.put(start)
+                if i:
+                    batches = data.batches(training, steps * accumulation, seed + i)
+                taken = sweep.run(_endless(batches, seed + i))
+                losses[i, : len(taken)] = taken
+                if progress:
+                    text = f"sweep {i + 1} of {sweeps} ended at the rate {rates[len(taken) - 1]:.2g}"
+                    progress((i + 1) * steps, sweeps * steps, text)
     return RangeTestResult(
         rates=rates,
         sweeps=losses,
@@ -135,50 +146,28 @@ class _ValidationLoss:
         return float(loss)
 
 
-def _sweeps(
-    training: TrainingSteps,
-    start: Any,
-    data: TrainingData,
-    batches: list[Any],
-    rates: np.ndarray,
-    sweeps: int,
-    accumulation: int,
-    watch: _ValidationLoss | None,
-    seed: int,
-    progress: Progress | None,
-) -> np.ndarray:
-    losses = np.full((sweeps, len(rates)), np.nan)
-    for sweep in range(sweeps):
-        training.put(start)
-        if sweep:
-            batches = data.batches(training, len(rates) * accumulation, seed + sweep)
-        taken = _sweep(training, _endless(batches, seed + sweep), rates, accumulation, watch)
-        losses[sweep, : len(taken)] = taken
-        if progress:
-            text = f"sweep {sweep + 1} of {sweeps} ended at the rate {rates[len(taken) - 1]:.2g}"
-            progress((sweep + 1) * len(rates), sweeps * len(rates), text)
-    return losses
+@dataclass(frozen=True, eq=False)
+class _Sweep:
+    """A few updates while the rate rises, on a borrowed model."""
 
+    training: TrainingSteps
+    rates: np.ndarray
+    accumulation: int
+    watch: _ValidationLoss | None
 
-def _sweep(
-    training: TrainingSteps,
-    batches: Iterator[Any],
-    rates: np.ndarray,
-    accumulation: int,
-    watch: _ValidationLoss | None,
-) -> list[float]:
-    """Return the loss at each rate, up to the divergence."""
-    losses: list[float] = []
-    waiting: list[list[Any]] = []
-    for step, rate in enumerate(rates):
-        parts = [training.step(next(batches), float(rate)) for _ in range(accumulation)]
-        waiting.append([watch(training)] if watch else parts)
-        if len(waiting) == READ_EVERY or step == len(rates) - 1:
-            losses += [float(np.mean([keras.ops.convert_to_numpy(part) for part in parts])) for parts in waiting]
-            waiting = []
-            if has_diverged(np.array(losses), len(rates)):
-                break
-    return losses
+    def run(self, batches: Iterator[Any]) -> list[float]:
+        """Return the loss at each rate, up to the divergence."""
+        losses: list[float] = []
+        waiting: list[list[Any]] = []
+        for step, rate in enumerate(self.rates):
+            parts = [self.training.step(next(batches), float(rate)) for _ in range(self.accumulation)]
+            waiting.append([self.watch(self.training)] if self.watch else parts)
+            if len(waiting) == READ_EVERY or step == len(self.rates) - 1:
+                losses += [float(np.mean([keras.ops.convert_to_numpy(part) for part in parts])) for parts in waiting]
+                waiting = []
+                if has_diverged(np.array(losses), len(self.rates)):
+                    break
+        return losses
 
 
 def has_diverged(losses: np.ndarray, planned_steps: int) -> bool:

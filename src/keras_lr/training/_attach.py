@@ -100,17 +100,17 @@ def _make_train_function(model: keras.Model, make: Callable[[bool], Any], force:
     check(model)
     made = make(force)
     after = getattr(innermost(model.optimizer), "after_step", None) if needs_batch(model.optimizer) else None
-    if after is not None and not hasattr(model.train_function, "watched"):
-        model.train_function = _watched(model.train_function, after)
+    if after is not None and not hasattr(model.train_function, "is_followed"):
+        model.train_function = _followed(model.train_function, after)
     return made
 
 
-def _watched(train_function: Any, after: Callable[[dict[str, Any]], None]) -> Any:
+def _followed(train_function: Any, after: Callable[[dict[str, Any]], None]) -> Any:
     """Let the optimizer see the logs of a step before the next one, since by then JAX has put the weights in safety."""
     logs = None
 
     @wraps(train_function)
-    def watched(*arguments: Any) -> Any:
+    def followed(*arguments: Any) -> Any:
         nonlocal logs
         if logs is not None:
             seen, logs = logs, None
@@ -119,8 +119,8 @@ def _watched(train_function: Any, after: Callable[[dict[str, Any]], None]) -> An
         logs = outcome[0] if isinstance(outcome, tuple) else outcome
         return outcome
 
-    watched.watched = True  # type: ignore[attr-defined]
-    return watched
+    followed.is_followed = True  # type: ignore[attr-defined]
+    return followed
 
 
 def _train_step(model: keras.Model, *arguments: Any) -> Any:

@@ -15,10 +15,10 @@ import keras
 import numpy as np
 
 from keras_lr.report._extras import needed
+from keras_lr.training._progress import Progress
 from keras_lr.trials._outcome import Outcome
 from keras_lr.trials._record import Record
 
-Progress = Callable[[int, int, str], None]
 WAIT_SECONDS = 1.0
 
 

@@ -12,16 +12,17 @@ import numpy as np
 from keras_lr.task import Task
 from keras_lr.training._borrow import prepare
 from keras_lr.training._described import described
+from keras_lr.training._progress import Progress
 from keras_lr.training._random_state import kept_random_state
 from keras_lr.trials._arguments import checked_n_jobs, checked_seeds, checked_task, parts_of, training_data
-from keras_lr.trials._carry_out import Progress, carry_out
+from keras_lr.trials._carry_out import carry_out
 from keras_lr.trials._compare_result import CompareResult
 from keras_lr.trials._counted import StepCounter
 from keras_lr.trials._course import Course
 from keras_lr.trials._methods import Method, checked_methods, described_method, ends_at_divergence, train
 from keras_lr.trials._monitor import Monitor, monitor_of
 from keras_lr.trials._open_storage import Storage
-from keras_lr.trials._outcome import Outcome
+from keras_lr.trials._outcome import Outcome, filled
 from keras_lr.trials._record import InMemory, Record
 from keras_lr.trials._study import InStorage
 
@@ -143,18 +144,15 @@ def compare(
     def each(read: Callable[[Outcome], Any]) -> np.ndarray:
         return np.array([[[read(outcomes[Run(t, m, s)]) for s in chosen] for m in methods] for t in tasks])
 
-    def whole(values: Sequence[float]) -> list[float]:
-        return [*values[:length], *[math.nan] * (length - len(values))]
-
     return CompareResult(
         tasks=tuple(tasks),
         methods=tuple(methods),
         seeds=tuple(chosen),
         untrained=np.array([[outcomes[Run(t, UNTRAINED, s)].curve[0] for s in chosen] for t in tasks]),
         values=each(lambda outcome: outcome.value(higher)),
-        curves=each(lambda outcome: whole(outcome.curve)),
-        steps=each(lambda outcome: whole(outcome.steps)),
-        seconds=each(lambda outcome: whole(outcome.seconds)),
+        curves=each(lambda outcome: filled(outcome.curve, length)),
+        steps=each(lambda outcome: filled(outcome.steps, length)),
+        seconds=each(lambda outcome: filled(outcome.seconds, length)),
         given_targets=np.array([targets.get(t, math.nan) for t in tasks]),
         monitors=tuple(judged.name for judged in monitors.values()),
         higher_is_better=higher,

@@ -1,6 +1,7 @@
 """What one whole training came to."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -26,3 +27,8 @@ class Outcome:
         if self.diverged:
             return -math.inf if higher_is_better else math.inf
         return self.curve[-1]
+
+
+def filled(values: Sequence[float], epochs: int) -> list[float]:
+    """Return the values of so many epochs, NaN where a run had ended before."""
+    return [*values[:epochs], *[math.nan] * (epochs - len(values))]

@@ -11,13 +11,14 @@ from keras.optimizers.schedules import LearningRateSchedule
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.task import Task
 from keras_lr.training._described import described
+from keras_lr.training._progress import Progress
 from keras_lr.training._random_state import kept_random_state
 from keras_lr.trials._arguments import checked_n_jobs, checked_rates, checked_seeds, checked_task, parts_of
-from keras_lr.trials._carry_out import Progress, carry_out
+from keras_lr.trials._carry_out import carry_out
 from keras_lr.trials._course import Course
 from keras_lr.trials._monitor import Monitor, monitor_of
 from keras_lr.trials._open_storage import Storage
-from keras_lr.trials._outcome import Outcome
+from keras_lr.trials._outcome import Outcome, filled
 from keras_lr.trials._record import InMemory, Record
 from keras_lr.trials._study import InStorage
 from keras_lr.trials._sweep_result import SweepResult
@@ -153,7 +154,7 @@ def sweep(
         rates=np.array(tried),
         seeds=tuple(chosen),
         values=values,
-        curves=np.array([[_whole(outcomes[Trial(r, s)].curve, task.epochs) for s in chosen] for r in tried]),
+        curves=np.array([[filled(outcomes[Trial(r, s)].curve, task.epochs) for s in chosen] for r in tried]),
         monitor=judged.name,
         higher_is_better=judged.higher_is_better,
         optimizer=type(innermost(trainer.model.optimizer)).__name__,
@@ -192,7 +193,3 @@ def _next_rung(rates: list[float], losses: np.ndarray) -> float | None:
     if index == 0:
         return rates[0] / ratio_below
     return rates[-1] * ratio_above if index == len(rates) - 1 else None
-
-
-def _whole(curve: Sequence[float], epochs: int) -> list[float]:
-    return [*curve, *[math.nan] * (epochs - len(curve))]
