@@ -99,7 +99,7 @@ def diagnose(
             batches = data.batches(training, LANE_STEPS * accumulation, seed)
             lanes = Lanes(training, batches, accumulation)
             along = AlongStep(model)
-            look = _Look(along, training, accumulation)
+            look = Look(along, training, accumulation)
             still = lanes.train(np.zeros(LANE_STEPS * accumulation))
             losses = _on_a_ladder(lanes, still, rate, accumulation, look, progress)
             steps = Steps.of(look.numbers)
@@ -142,7 +142,7 @@ def _updates_made(optimizer: keras.optimizers.Optimizer) -> int:
 
 
 def _on_a_ladder(
-    lanes: Lanes, still: np.ndarray, rate: float, accumulation: int, look: "_Look", progress: Progress | None
+    lanes: Lanes, still: np.ndarray, rate: float, accumulation: int, look: "Look", progress: Progress | None
 ) -> dict[float, np.ndarray]:
     """Run lanes at the rate and around it, and at further rates while that can change the verdict."""
     waiting = list(range(-LANES_TO_EITHER_SIDE, LANES_TO_EITHER_SIDE + 1))
@@ -160,7 +160,7 @@ def _on_a_ladder(
     return {float(RUNG**rung): losses[rung] for rung in losses}
 
 
-class _Look:
+class Look:
     """Makes the steps of a lane and looks at some of them on their own batches.
 
     Attributes:

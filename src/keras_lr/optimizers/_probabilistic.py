@@ -65,9 +65,21 @@ class ProbabilisticLineSearch(AcrossBatches):
         limits: The guards that hold for every search.
         **kwargs: As for every Keras optimizer; clipping and accumulation are refused.
 
+    Raises:
+        ValueError: gradient clipping is asked for; an argument is out of range; or, at `build`, the model is not
+            attached, or a weight has a constraint, which would move trial points off the line.
+
     Costs:
         One gradient a step; with `Noise.PER_SAMPLE` one forward derivative an accepted step. Memory: one copy of the
         weights. On PyTorch the process runs as small tensor operations, about two milliseconds a step.
+
+    Reference:
+        Mahsereci and Hennig, arXiv:1703.10034.
+
+    Example:
+        >>> from keras_lr.optimizers import ProbabilisticLineSearch
+        >>> ProbabilisticLineSearch(decay_steps=1000).conditions.probability
+        0.3
     """
 
     notes = ("observed", "process")

@@ -7,7 +7,8 @@ import math
 from typing import Any, ClassVar
 
 from keras_lr.schedules import shapes
-from keras_lr.schedules._decay import ShapeLike, between
+from keras_lr.schedules._decay import between
+from keras_lr.schedules._exchange import Function
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone
 from keras_lr.schedules._value import Positive, Rate, Share, value
@@ -173,7 +174,7 @@ class Cyclical(_Cycle):
     """
 
     source: ClassVar[str] = "PyTorch CyclicLR, scale_fn"
-    height: ShapeLike
+    height: Function
 
     def scale(self, cycle: Any, step: Any) -> Any:
         """Return the height of a cycle."""

@@ -15,7 +15,9 @@ ShapeLike: TypeAlias = Any
 
 def _shape(given: Any, called: str) -> Any:
     if not callable(given) or isinstance(given, type):
-        raise TypeError(f"{called} must be a shape such as shapes.Cosine(). Received: {given!r}.")
+        raise TypeError(
+            f"{called} must be a shape, such as shapes.Cosine(), or a function of the progress. Received: {given!r}."
+        )
     return given
 
 
