@@ -44,8 +44,8 @@ def diagnose(
 
     From the present weights and optimizer state, over the same batches, a few steps are made at the rate, at rates from
     a tenth to ten times it and, while that can change the answer, beyond, and without any rate. The verdict goes by how
-    far down the loss comes in each of these lanes; single steps at the rate are looked at closely to explain it. The
-    model is given back as it was, bit for bit.
+    far down the loss comes in each of these short trainings, or lanes; single steps at the rate are looked at closely
+    to explain it. The model is given back as it was, bit for bit.
 
     Args:
         model: compiled, new or in the middle of a training. Its optimizer's rate is the one that is judged; of a

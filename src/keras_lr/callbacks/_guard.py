@@ -158,8 +158,8 @@ class Guard(keras.callbacks.Callback):
     def expect(self, loss: float, after_steps: int) -> None:
         """Count as won, until the first return, the loss that a short trial from the same weights has reached.
 
-        A network that a rate kills at once has won nothing that it could be seen to lose. Nothing counts as lost in the
-        steps that the run needs to go as far as the trial has.
+        A rate that kills the network in its first steps leaves no gain of the run's own to measure a loss by. Nothing
+        counts as lost in the steps that the run needs to go as far as the trial has.
         """
         self._expected, self._expected_after = loss, after_steps
 

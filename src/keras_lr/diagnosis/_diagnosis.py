@@ -13,6 +13,8 @@ from keras_lr.report import Chart, Facts, Line, Mark, Part, Points, Report, Show
 class Diagnosis(Shown):
     """What a rate does to a model; prints with the verdict first, plots, and saves as a page or as JSON.
 
+    A *lane* is one short training at a constant rate, from the weights of the moment; all lanes see the same batches.
+
     Attributes:
         learning_rate: the rate that was judged.
         verdict: the judgement, the factor with its interval, and the reason.

@@ -1,4 +1,4 @@
-"""Short trainings from the same weights over the same batches, on a borrowed model."""
+"""Lanes: short trainings from the same weights over the same batches, on a borrowed model."""
 
 from collections.abc import Callable
 from typing import Any

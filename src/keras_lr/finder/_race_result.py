@@ -11,6 +11,8 @@ from keras_lr.report import Chart, Facts, Line, Mark, Part, Points, Report, Show
 class RaceResult(Shown):
     """What a race of rates found; prints as a table, plots, and saves as a page or as JSON.
 
+    A *lane* is one short training over a complete schedule, from the model's own weights; all see the same batches.
+
     Attributes:
         learning_rate: the peak for the run to come.
         low, high: the interval of peaks between which the race cannot tell.

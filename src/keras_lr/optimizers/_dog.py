@@ -67,8 +67,8 @@ class DoG(PolynomialAveraging):
 
     def build_state(self) -> None:
         super().build_state()
-        self.add_number("distance")
-        self.add_number("squared_gradients", self.epsilon)
+        self.add_pooled("distance")
+        self.add_pooled("squared_gradients", self.epsilon)
         self.add_start("start")
 
     def descend(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
@@ -92,8 +92,8 @@ class DoG(PolynomialAveraging):
         """Return one sum of squares for the model from those of its variables."""
         return ops.sum(squares)
 
-    def add_number(self, name: str, initial: float = 0.0) -> None:
-        """Declare a number of the model."""
+    def add_pooled(self, name: str, initial: float = 0.0) -> None:
+        """Declare what `pooled` returns: one number of the model."""
         self.add_scalar(name, initial)
 
 
@@ -130,5 +130,5 @@ class LDoG(DoG):
     def pooled(self, squares: Any) -> Any:
         return squares
 
-    def add_number(self, name: str, initial: float = 0.0) -> None:
+    def add_pooled(self, name: str, initial: float = 0.0) -> None:
         self.add_vector(name, initial)

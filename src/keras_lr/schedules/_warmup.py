@@ -17,7 +17,7 @@ class Join(enum.Enum):
     """What the clock of the schedule behind a warm-up of W steps does."""
 
     PREFIX = "prefix"
-    """It starts at W: both last W + T steps (Keras, timm's `warmup_prefix`, PyTorch's `SequentialLR`)."""
+    """It starts at W, so the two last W + T steps (Keras, timm's `warmup_prefix`, PyTorch's `SequentialLR`)."""
     INCLUDED = "included"
     """It starts at W and ends where it would have ended: T counts the warm-up (Transformers, optax, Composer)."""
     UNDERNEATH = "underneath"
@@ -155,7 +155,7 @@ class ExponentialRise(Schedule):
 
 @value
 class Rectification(Schedule):
-    """The factor of rectified Adam: by how much its first updates are too uncertain; multiply a schedule with it.
+    """The factor by which rectified Adam damps its first, uncertain updates; multiply a schedule with it.
 
     ``sqrt((r - 4)(r - 2) r_inf / ((r_inf - 4)(r_inf - 2) r))`` with ``r_inf = 2 / (1 - b) - 1`` and
     ``r = r_inf - 2 n b^n / (1 - b^n)``, n = t + 1; 0 while r <= 4 (there RAdam takes momentum steps instead).

@@ -23,7 +23,7 @@ class SweepResult(Shown):
         higher_is_better: whether a higher value is better.
         optimizer: the name of the optimizer's class.
         steps: the training steps of one run.
-        widened: how many rungs were added to the grid.
+        widened: how many rates (rungs of the ladder) were added to the grid.
     """
 
     rates: np.ndarray

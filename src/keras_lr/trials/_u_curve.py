@@ -1,4 +1,4 @@
-"""From the final values of trials to one rate, an interval, and the reason in words: pure."""
+"""From the final values of trials to one rate and an interval: pure. A *rung* is one of the rates that were tried."""
 
 from dataclasses import dataclass
 
