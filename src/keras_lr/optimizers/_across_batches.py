@@ -15,9 +15,9 @@ from keras import ops
 from keras_lr._backends import lists
 from keras_lr._backends.moves import move_
 from keras_lr._backends.products import products
-from keras_lr._backends.search_scalars import at_once, choose, either, inner, pack, seldom, unpack
+from keras_lr._backends.search_scalars import at_once, either, inner, pack, seldom, unpack
 from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, at_rest, set_out
-from keras_lr.line_search._scalars import maximum, sqrt, where
+from keras_lr.line_search._scalars import choose, maximum, sqrt, where
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._directions import Direction
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors

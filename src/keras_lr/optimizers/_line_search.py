@@ -94,7 +94,7 @@ class LineSearch(LendingOptimizer):
 
     needs_batch, takes_learning_rate = True, False
 
-    def __init__(self, search: Any = None, direction: Any = None, name: str = "line_search", **kwargs: Any) -> None:
+    def __init__(self, search: Any = None, direction: Any = None, *, name: str = "line_search", **kwargs: Any) -> None:
         refuse_what_moves(self, kwargs)
         super().__init__(learning_rate=1.0, name=name, **kwargs)
         search = Backtracking() if search is None else search

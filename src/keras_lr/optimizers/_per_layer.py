@@ -48,7 +48,7 @@ class PerLayer(LendingOptimizer):
         True
     """
 
-    def __init__(self, optimizer: Any, factors: Mapping[str, float], name: str = "per_layer") -> None:
+    def __init__(self, optimizer: Any, factors: Mapping[str, float], *, name: str = "per_layer") -> None:
         super().__init__(learning_rate=0.0, name=name)
         if not isinstance(factors, Mapping):
             raise TypeError(f"factors={factors!r} must map patterns to factors, such as {{'encoder/.*': 0.1}}.")

@@ -46,7 +46,7 @@ def square_root_batch_rule(learning_rate: float, batch_size: float, new_batch_si
     return _scaled(learning_rate, batch_size, new_batch_size, 0.5, "batch_size", "new_batch_size")
 
 
-def horizon_rule(learning_rate: float, total_steps: float, new_total_steps: float, exponent: float = 0.32) -> float:
+def horizon_rule(learning_rate: float, total_steps: float, new_total_steps: float, *, exponent: float = 0.32) -> float:
     """Return the peak for a run of another length at the same batch size: ``eta (T' / T)^-exponent``.
 
     Args:
