@@ -88,7 +88,7 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def _show_average(self) -> None:
         optimizer = self._optimizer()
-        if optimizer is None or self._kept is not None or not optimizer.trains:
+        if optimizer is None or self._kept is not None or not optimizer.holds_training_point:
             return
         # The way back by arithmetic may round, and an evaluation must not change the training by a bit.
         self._kept = [(v, ops.copy(v.value)) for v in self._moved()]

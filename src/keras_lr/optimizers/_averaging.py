@@ -50,13 +50,13 @@ class AveragingOptimizer(GlobalOptimizer):
         return x
 
     @property
-    def trains(self) -> bool:
+    def holds_training_point(self) -> bool:
         """Whether the model holds the training point and there is an average that it is not."""
         return self.built and int(self.iterations) > 0 and float(self._numbers["at_average"]) == 0.0
 
     def use_average(self) -> None:
         """Put the averaged weights in the model; nothing happens where they are there already."""
-        if self.trains:
+        if self.holds_training_point:
             self._move(self.to_average_, 1.0)
 
     def use_training(self) -> None:

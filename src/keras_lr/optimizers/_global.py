@@ -76,7 +76,7 @@ class GlobalOptimizer(LendingOptimizer):
                 ``state.multiplier`` and ``state.factors`` make ``rate``; ``state.variables`` and
                 ``state.gradients`` are the model's, one by one. ``state.passing`` may be set to a list that is
                 computed from the gradients, when they are needed no more, and is itself needed in this step alone:
-                it gets their memory (``memory.overwrite``).
+                it gets their memory (``_backends/memory.py``).
             rate: the multiplier at this step, of shape ``()``; of shape ``(n,)`` where ``PerLayer`` gives
                 variables factors of their own. Whatever moves a variable is to be proportional to it.
 
