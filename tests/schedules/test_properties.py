@@ -119,6 +119,7 @@ BAD = [
     (lambda: s.Lambda(0.1), TypeError, "function of the step"),
     (lambda: s.Lambda(lambda t: t).get_config(), ValueError, "lambda, which cannot be saved"),
     (lambda: s.Table.from_values([0.1, -1]), ValueError, "at least 0"),
+    (lambda: s.Cyclical(0.1, 1.0, 3, height=0.5), TypeError, "function of the cycle"),
     (lambda: s.from_optax(lambda t: t, total_steps=0), ValueError, "`total_steps`"),
     (lambda: s.linear_batch_rule(0.1, 0, 1), ValueError, "`batch_size`"),
 ]

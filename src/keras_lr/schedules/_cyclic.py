@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeAlias
 
 from keras_lr.schedules import shapes
 from keras_lr.schedules._decay import between
-from keras_lr.schedules._exchange import Function
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone
-from keras_lr.schedules._value import Positive, Rate, Share, value
+from keras_lr.schedules._value import CHECKS, Positive, Rate, Share, value
+
+Height: TypeAlias = Callable[[Any], Any]
+
+
+def _height(given: Any, called: str) -> Any:
+    if not callable(given) or isinstance(given, type):
+        raise TypeError(f"{called} must be a function of the cycle that returns its height. Received: {given!r}.")
+    return given
+
+
+CHECKS["Height"] = _height
 
 
 @value
@@ -174,7 +185,7 @@ class Cyclical(_Cycle):
     """
 
     source: ClassVar[str] = "PyTorch CyclicLR, scale_fn"
-    height: Function
+    height: Height
 
     def scale(self, cycle: Any, step: Any) -> Any:
         """Return the height of a cycle."""

@@ -20,7 +20,7 @@ Encoded: TypeAlias = str
 
 def _function(given: Any, called: str) -> Any:
     if not callable(given) or isinstance(given, type):
-        raise TypeError(f"{called} must be a function of one number. Received: {given!r}.")
+        raise TypeError(f"{called} must be a function of the step that returns the rate. Received: {given!r}.")
     return given
 
 
