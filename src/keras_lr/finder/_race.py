@@ -12,6 +12,7 @@ from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import ADAPTIVE, kind_of
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress
 from keras_lr.training._training_data import TrainingData
 
@@ -157,5 +158,6 @@ def race(
         steps_per_epoch=steps_per_epoch,
         validation_split=validation_split,
     )
-    prepare(model, data.example())
-    return run_race(model, data, data.horizon(epochs), seed=seed, progress=progress)
+    with first_fit_unspent(model):
+        prepare(model, data.example())
+        return run_race(model, data, data.horizon(epochs), seed=seed, progress=progress)
