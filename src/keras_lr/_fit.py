@@ -13,7 +13,8 @@ from keras_lr import schedules
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
-from keras_lr.callbacks._guard import Event, Guard
+from keras_lr.callbacks._event import Event
+from keras_lr.callbacks._guard import Guard
 from keras_lr.finder import _ladder
 from keras_lr.finder._race import run_race
 from keras_lr.finder._race_result import RaceResult

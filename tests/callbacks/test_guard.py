@@ -173,6 +173,13 @@ def test_an_epoch_that_ends_in_fewer_steps_than_are_executed_together_counts_its
     np.testing.assert_allclose(logs["learning_rate"], [10e-4, 20e-4, 30e-4])
 
 
+def test_two_guards_in_one_fit_are_refused_and_one_in_the_next_is_not():
+    model, guard = a_model(keras.optimizers.Adam(0.003)), keras_lr.callbacks.Guard()
+    with pytest.raises(ValueError, match="Two guards in one fit"):
+        model.fit(X, Y, verbose=0, callbacks=[keras_lr.callbacks.Guard(), guard])
+    assert np.isfinite(model.fit(X, Y, verbose=0, callbacks=[guard]).history["loss"][0])
+
+
 def test_a_window_too_short_is_refused():
     with pytest.raises(ValueError, match="window_steps=3"):
         keras_lr.callbacks.Guard(window_steps=3)

@@ -13,6 +13,7 @@ from keras_lr._backends.steps_interface import loss_of
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
+from keras_lr.callbacks._event import Event
 from keras_lr.callbacks._plan import own_plan, plan
 from keras_lr.callbacks._probation import Probation, ends_lower, late_probation_step
 from keras_lr.callbacks._velocity import velocity
@@ -23,24 +24,6 @@ WARMUP_STEPS = 10
 MOST_RETURNS = 12  # without a good window between them
 MOST_LOST = 4  # a loss that stays high whatever the rate has another cause, such as data in an order
 _NEVER = -(10**9)
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that a training did besides following its plan.
-
-    Attributes:
-        step: the step of the run, counted from 0, at which it was noticed.
-        text: what happened and what was done about it.
-        factor: what the planned rate is multiplied by from here on.
-    """
-
-    step: int
-    text: str
-    factor: float
-
-    def __str__(self) -> str:
-        return f"step {self.step}: {self.text}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +63,7 @@ class Guard(keras.callbacks.Callback):
         step: how many steps the run has made.
 
     Raises:
-        ValueError: `window_steps` is below 4.
+        ValueError: `window_steps` is below 4, or there is another guard in the same `fit`.
 
     Costs: two copies of the weights and the optimizer's slots (four during probation), one window of steps for each
         probation, one wait for the device a window.
@@ -116,6 +99,8 @@ class Guard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the model's compiled step in hand."""
+        if self.params.setdefault("guard", self) is not self:  # Keras hands one dictionary to all callbacks of a fit
+            raise ValueError("Two guards in one fit would both steer its rate and its weights. Give only one.")
         model = self.model
         given = self.learning_rate
         optimizer = innermost(model.optimizer)
