@@ -255,7 +255,9 @@ def test_events_are_told_in_the_order_in_which_they_happened():
     schedule = keras.optimizers.schedules.CosineDecay(1e-3, 100)
     events = fit(a_model(keras.optimizers.Adam(schedule)), x, shuffle=False, callbacks=[Ends()]).events
     assert [event.step for event in events] == sorted(event.step for event in events)
-    for event, words in zip((events[0], events[1], events[-1]), ("set aside", "not finite", "ended after"), strict=True):
+    for event, words in zip(
+        (events[0], events[1], events[-1]), ("set aside", "not finite", "ended after"), strict=True
+    ):
         assert words in event.text
 
 
