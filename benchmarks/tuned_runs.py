@@ -1,11 +1,12 @@
 """The tuned grid that `fit_against_tuned.py` compares with, by plain Keras: `train_on_batch` at a given rate.
 
-    KERAS_BACKEND=jax python benchmarks/tuned_runs.py [--workloads fashion_vit,...] [--smoke] [--output runs.csv]
+    KERAS_BACKEND=tensorflow python benchmarks/tuned_runs.py [--workloads fashion_vit,...] [--smoke] [--output runs.csv]
 
 Per everyday workload, optimizer and schedule (constant; 5 % of warm-up, then a cosine to zero): eight rates half a
 decade apart, and more while the best of them is at an end; two seeds. First weights and batches are those of ours. What
-is missing from the file, `baseline.csv` by default, is run and added to it. `--smoke` cuts every run to 60 steps and
-the ladder to one rate: it shows that everything runs, and nothing else.
+is missing from the file, `baseline.csv` by default, is run and added to it; what it holds was measured on TensorFlow,
+whose first weights of a seed are not those of JAX. `--smoke` cuts every run to 60 steps and the ladder to one rate: it
+shows that everything runs, and nothing else.
 """
 
 import argparse
