@@ -72,7 +72,7 @@ def main() -> None:
         with given.output.open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["backend"] != backend]
     for name in given.workloads.split(","):
-        for optimizer in OPTIMIZERS:
+        for optimizer in WORKLOADS[name].optimizers:
             rate = f"{chosen_rate(name, optimizer):.6g}"
             rows.append({"backend": backend, "workload": name, "optimizer": optimizer, "learning_rate": rate})
             print(f"{name} {optimizer}: {rate}", flush=True)

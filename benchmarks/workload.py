@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-Inputs = np.ndarray | tuple[np.ndarray, ...]
+Inputs = np.ndarray | tuple[np.ndarray, ...] | dict[str, np.ndarray]
 
 
 def accuracy(y: np.ndarray, outputs: np.ndarray) -> float:
@@ -46,7 +46,7 @@ def binary_loss() -> keras.losses.Loss:
 
 @dataclass(frozen=True)
 class Data:
-    """Training part and validation part. Several inputs are a tuple of arrays."""
+    """Training part and validation part. Several inputs are a tuple of arrays, or a dictionary of named ones."""
 
     x: Inputs
     y: np.ndarray
@@ -66,6 +66,7 @@ class Workload:
     loss: Callable[[], keras.losses.Loss] = classes_loss
     metric_name: str = "accuracy"
     metric: Callable[[np.ndarray, np.ndarray], float] = accuracy
+    optimizers: tuple[str, ...] = ("adam", "sgd")
 
 
 class Feed(keras.utils.PyDataset):
@@ -101,9 +102,10 @@ def batch_order(rows: int, batch_size: int, steps: int, seed: int) -> np.ndarray
     return np.concatenate(order)[:steps].astype(np.int32)
 
 
-def take(x: Inputs, rows: np.ndarray) -> Inputs:
-    """The chosen rows of one array or of each in a tuple."""
-    return tuple(part[rows] for part in x) if isinstance(x, tuple) else x[rows]
+def take(x: Inputs, rows: np.ndarray | slice) -> Inputs:
+    """The chosen rows of one array or of each of several."""
+    taken: Inputs = keras.tree.map_structure(lambda part: part[rows], x)
+    return taken
 
 
 def evaluate(model: keras.Model, workload: Workload, data: Data) -> tuple[float, float]:

@@ -11,7 +11,8 @@ REPOSITORY = Path(__file__).parents[1]
 DATA = Path(os.environ.get("KERAS_LR_DATA", REPOSITORY.parent / "shared" / "data"))
 
 ON_WORKLOADS = {
-    "fit_against_tuned": "--smoke --workloads co2_deep_linear",
+    "fit_against_tuned": "--smoke --workloads co2_deep_linear,co2_forecast",
+    "tuned_runs": "--smoke --workloads co2_forecast --output {folder}/runs.csv",
     "fit_cost": "--workloads co2_deep_linear --rounds 1",
     "rates_on_backends": "--workloads co2_deep_linear --output {folder}/rates.csv",
     "optimizers_on_workloads": "--workloads co2_deep_linear --only DoG --seeds 1 --output {folder}/runs.csv",
@@ -39,7 +40,8 @@ OF_COST = {
 }
 
 PRINTED = {
-    "fit_against_tuned": ("co2_deep_linear  ", "mean gap", "steps to 95% of the way"),
+    "fit_against_tuned": ("co2_deep_linear  ", "mean gap", "steps to 95% of the way", "rmsprop, jax\nworkload"),
+    "tuned_runs": ("co2_forecast rmsprop constant 3.16228e-05 0 ", "co2_forecast adam cosine "),
     "fit_cost": ("co2_deep_linear  ", "ratio of time"),
     "rates_on_backends": ("sgd co2_deep_linear", "within one rung (3.16): adam: 1 of 1; sgd: 1 of 1"),
     "optimizers_on_workloads": ("co2_deep_linear", "DoG"),

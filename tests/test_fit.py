@@ -245,6 +245,22 @@ def test_a_run_that_does_not_win_what_its_race_did_is_noticed(monkeypatch):
     assert "a trial before it" in fit(a_model()).events[0].text
 
 
+def test_events_are_told_in_the_order_in_which_they_happened():
+    class Ends(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    x = IMAGES[TRAIN].copy()
+    x[700:703] = np.nan
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 100)
+    events = fit(a_model(keras.optimizers.Adam(schedule)), x, shuffle=False, callbacks=[Ends()]).events
+    assert [event.step for event in events] == sorted(event.step for event in events)
+    for event, words in zip(
+        (events[0], events[1], events[-1]), ("set aside", "not finite", "ended after"), strict=True
+    ):
+        assert words in event.text
+
+
 def test_bad_data_in_the_middle_does_not_end_the_run():
     x = IMAGES[TRAIN].copy()
     x[700:703] = np.nan

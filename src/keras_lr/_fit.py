@@ -158,7 +158,7 @@ def fit(
         learning_rate=race.learning_rate,
         schedule=schedule,
         race=race,
-        events=(*events, *guard.events),
+        events=tuple(sorted((*guard.events, *events), key=lambda event: event.step)),
         steps=guard.step,
         completed=completed,
     )

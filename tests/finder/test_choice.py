@@ -101,6 +101,16 @@ def test_what_the_lanes_have_not_met_takes_rungs_off(best, power, momentum, lane
     assert ("faster and faster" in why) == (rungs > 0 and power > 1)
 
 
+@pytest.mark.parametrize(("best", "shown"), [(0, False), (1, True), (2, False)])
+def test_a_vertex_is_said_where_there_is_one(best, shown):
+    rates = _ladder.rungs(0.1)
+    choice = _choice.choose(rates, bowl(rates, float(rates[best])))
+    said = _choice.reason(choice, rates, 0.5, 1000)
+    assert ("vertex" in said) == shown
+    assert ("the best may lie beyond" in said) == (not shown)
+    assert said.endswith(f"the peak is 0.5 of {choice.rate:.2g}.")
+
+
 def test_at_the_edge_the_peak_is_a_rung_lower_at_any_length():
     for horizon in (20, 250, 30_000):
         assert _choice.step_back(horizon, 1.0) == pytest.approx(1 / _ladder.RUNG)

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import layers, ops
 
 from keras_lr.finder._lanes import Lanes
@@ -22,3 +23,21 @@ def test_a_lane_whose_weights_die_behind_a_finite_loss_has_diverged():
         assert np.all(np.isfinite(lanes.train(np.full(4, 0.01))))
         losses = lanes.train(np.full(4, 3e38))
         assert np.isnan(losses[-1])
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_with_the_decay_of_rmsprop_every_step_is_as_long_as_its_rate(accumulation):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1, use_bias=False)])
+    steps_of = None if accumulation == 1 else accumulation
+    optimizer = keras.optimizers.RMSprop(rho=0.8, gradient_accumulation_steps=steps_of)
+    model.compile(optimizer, loss=lambda y_true, y_pred: ops.mean(y_pred))  # its gradient is always the same
+    x = np.full((8, 3), [1.0, -2.0, 3.0], "float32")
+    data = TrainingData(x, x[:, :1], batch_size=8)
+    prepare(model, data.example())
+    start = model.get_weights()[0]
+    with borrowed(model) as steps:
+        lanes = Lanes(steps, data.batches(steps, 1, seed=0), accumulation, decay=0.8)
+        lanes.train(np.full(10 * accumulation, 0.01))
+        distance, _ = steps.moved(lanes._start)
+    assert distance == pytest.approx(10 * 0.01 * 3**0.5, rel=1e-4)
+    np.testing.assert_array_equal(start, model.get_weights()[0])

@@ -122,20 +122,20 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
             f"their length in four steps, and {factor:.2g} of that is a peak that seldom fails."
         )
     diverged = int(np.sum(~np.isfinite(choice.scores)))
-    parts = [
+    found = (
         f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g}, {rates[choice.best]:.2g} had the lowest loss "
         f"in a short complete schedule"
-        + (f" ({diverged} diverged)" if diverged else "")
-        + f", and the parabola through it and its neighbours has its vertex at {choice.rate:.2g}."
-    ]
+    ) + (f" ({diverged} diverged)" if diverged else "")
     if len(rates) == 1:
         parts = [f"There was room for one lane only, at {choice.rate:.2g}."]
     elif choice.best in (0, len(rates) - 1):
-        parts.append("It is the end of the ladder: the loss still fell there, so the best rate may lie beyond.")
+        parts = [f"{found}. There was no room for another rung at this end of the ladder; the best may lie beyond it."]
+    else:
+        parts = [f"{found}, and the parabola through it and its neighbours has its vertex at {choice.rate:.2g}."]
     if why:
-        parts.append(f"{why}; the peak is {factor:.2g} of that.")
+        parts.append(f"{why}; the peak is {factor:.2g} of {choice.rate:.2g}.")
     elif factor < 1:
-        parts.append(f"For a run of {horizon_steps} steps the peak is {factor:.2g} of that.")
+        parts.append(f"For a run of {horizon_steps} steps the peak is {factor:.2g} of {choice.rate:.2g}.")
     return " ".join(parts)
 
 

@@ -29,7 +29,7 @@ def run_race(
     length = _ladder.lane_steps(updates)
     with borrowed(model) as steps:
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
-        lanes = Lanes(steps, batches, accumulation)
+        lanes = Lanes(steps, batches, accumulation, _uncorrected_decay(optimizer) if length else 0.0)
         centre = _ladder.centre(lambda rate: lanes.movement(rate, _ladder.USUAL_LENGTH))
         most = _ladder.most_lanes(updates, lanes.steps_run // accumulation)
         raced = _raced(lanes, centre, length, most, progress) if most else {}
@@ -53,6 +53,10 @@ def run_race(
         optimizer=type(optimizer).__name__,
         reason=_choice.reason(choice, rates, factor, horizon_steps, why),
     )
+
+
+def _uncorrected_decay(optimizer: keras.optimizers.Optimizer) -> float:
+    return float(optimizer.rho) if isinstance(optimizer, keras.optimizers.RMSprop) else 0.0
 
 
 def _not_raced(optimizer: keras.optimizers.Optimizer, horizon_steps: int) -> RaceResult:
