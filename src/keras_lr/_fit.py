@@ -18,14 +18,17 @@ from keras_lr.callbacks._guard import Guard
 from keras_lr.finder import _ladder
 from keras_lr.finder._race import run_race
 from keras_lr.finder._race_result import RaceResult
-from keras_lr.training._borrow import prepare
+from keras_lr.training._borrow import borrowed, prepare
 from keras_lr.training._checkpoint import Checkpoint, plain
+from keras_lr.training._dead_network import is_dead
 from keras_lr.training._described import described
+from keras_lr.training._executed_together import executed_together
 from keras_lr.training._progress import Progress
 from keras_lr.training._training_data import TrainingData
 
 WARMUP_FRACTION = 0.05
 DECAY_FRACTION = 0.3
+CLEARLY_LOWER = 0.5  # than the race, as a share of what its best lane had won
 
 
 def fit(
@@ -153,6 +156,12 @@ def fit(
     if completed and guard.step < horizon:
         text = f"the run ended after {guard.step} of {horizon} steps, before the rate had fallen to zero"
         events.append(Event(guard.step, text, guard.factor))
+    if completed and _ends_dead(model, data, race, seed):
+        text = (
+            "the network answers every input alike, as one does whose units a rate too high has put out of action; "
+            "train new weights at a lower rate"
+        )
+        events.append(Event(guard.step, text, guard.factor))
     return FitResult(
         history={name: [plain(v) for v in values] for name, values in model.history.history.items()},
         learning_rate=race.learning_rate,
@@ -170,6 +179,17 @@ def run_schedule(peak: float, steps: int) -> schedules.Schedule:
     if decay < 1 or warmup + decay > steps:
         return schedules.Constant(peak)
     return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=decay, decay=schedules.shapes.Linear())
+
+
+def _ends_dead(model: keras.Model, data: TrainingData, race: RaceResult, seed: int) -> bool:
+    """Return whether a run that ended hardly below its race ended with a network that has died."""
+    if not len(race.rates) or data.is_generator or executed_together(model) > 1:
+        return False
+    start = float(race.losses[0, 0])
+    if model.history.history["loss"][-1] < race.best_loss - CLEARLY_LOWER * abs(start - race.best_loss):
+        return False
+    with borrowed(model) as steps:
+        return is_dead(steps, data.batches(steps, 1, seed)[0])
 
 
 def _steps_as_far_as(race: RaceResult, schedule: schedules.Schedule, updates: int) -> int:

@@ -1,0 +1,45 @@
+"""A network that answers every input alike is told from one that does not."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_lr
+from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._dead_network import is_dead
+from keras_lr.training._training_data import TrainingData
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(256, 4)).astype("float32")
+Y = X.sum(1, keepdims=True) + 3.0
+
+
+def a_model(bias):
+    """With a bias of -100 no unit is ever above zero; dropout draws a mask at every step."""
+    hidden = layers.Dense(16, activation="relu", bias_initializer=keras.initializers.Constant(bias))
+    model = keras.Sequential([keras.Input((4,)), hidden, layers.Dropout(0.2), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), loss="mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("bias", "targets", "dead"),
+    [(-100.0, Y, True), (0.0, Y, False), (-100.0, np.full_like(Y, 3.0), False)],
+    ids=["dead", "alive", "one target for all rows tells nothing"],
+)
+def test_exchanged_targets_tell_a_dead_network(bias, targets, dead):
+    model = a_model(bias)
+    data = TrainingData(X, targets, batch_size=32)
+    prepare(model, data.example())
+    before = model.get_weights()
+    with borrowed(model) as steps:
+        assert is_dead(steps, data.batches(steps, 1, seed=0)[0]) is dead
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("bias", "dead"), [(-100.0, True), (0.0, False)])
+def test_fit_says_that_the_network_has_died(bias, dead):
+    result = keras_lr.fit(a_model(bias), X, Y, batch_size=32, epochs=8, verbose=0)
+    assert any("answers every input alike" in event.text for event in result.events) is dead
