@@ -28,6 +28,7 @@ from keras_lr.training._training_data import TrainingData
 
 WARMUP_FRACTION = 0.05
 DECAY_FRACTION = 0.3
+SLOW = 0.1  # share of its first value that an average may still hold at the end of a run
 CLEARLY_LOWER = 0.5  # than the race, as a share of what its best lane had won
 
 
@@ -120,7 +121,7 @@ def fit(
         run = {"epochs": f"{initial_epoch} to {epochs}", **steps, **described(model)}
         found = read_backup(directory, run)
     others = _flat(callbacks)
-    events = _set_aside(model.optimizer, others)
+    events = [*_set_aside(model.optimizer, others), *_slow_statistics(model, horizon)]
     race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress)
     accumulation = model.optimizer.gradient_accumulation_steps or 1
     schedule = run_schedule(race.learning_rate, max(1, horizon // accumulation))
@@ -227,3 +228,18 @@ def _set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.
         if isinstance(callback, keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau):
             events.append(Event(0, f"the {type(callback).__name__} among the callbacks has no effect in this fit", 1.0))
     return events
+
+
+def _slow_statistics(model: keras.Model, horizon: int) -> list[Event]:
+    """Return a word about BatchNormalization whose averages the run is too short for."""
+    normalisers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    slow = [layer for layer in normalisers if layer.trainable and layer.momentum**horizon > SLOW]
+    if not slow:
+        return []
+    text = (
+        f"after {horizon} steps the running averages of {slow[0].name!r}"
+        + (f" and {len(slow) - 1} more layers" if len(slow) > 1 else "")
+        + f" will still be {slow[0].momentum ** horizon:.0%} what they were at the start (momentum={slow[0].momentum}), "
+        "which makes evaluation worse than the training; BatchNormalization(momentum=0.9) follows sooner"
+    )
+    return [Event(0, text, 1.0)]

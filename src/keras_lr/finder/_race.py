@@ -25,7 +25,12 @@ def run_race(
     if getattr(optimizer, "tuning_free", False):
         return _not_raced(optimizer, horizon_steps)
     accumulation = model.optimizer.gradient_accumulation_steps or 1
-    updates = max(1, horizon_steps // accumulation)
+    if accumulation > horizon_steps:
+        raise ValueError(
+            f"gradient_accumulation_steps={accumulation} is more than the {horizon_steps} steps of the run, so no update "
+            "would be made. Accumulate fewer batches, or train for more epochs."
+        )
+    updates = horizon_steps // accumulation
     length = _ladder.lane_steps(updates)
     with borrowed(model) as steps:
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
@@ -138,8 +143,8 @@ def race(
         `.plot()` and saves as a page with `.save("page.html")`.
 
     Raises:
-        ValueError: the model is not compiled or has no trainable weights; the number of steps cannot be known; the loss
-            is not finite before any update, or soon becomes so at every rate.
+        ValueError: the model is not compiled or has no trainable weights; the number of steps cannot be known, or
+            is too small for one update; the loss is not finite before any update, or soon becomes so at every rate.
 
     Costs: 40 to 100 steps, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it; two copies of the
         weights and the optimizer's slots. No rate is compiled: the step is that of `model.fit`.
