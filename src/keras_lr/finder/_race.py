@@ -27,8 +27,8 @@ def run_race(
     accumulation = model.optimizer.gradient_accumulation_steps or 1
     if accumulation > horizon_steps:
         raise ValueError(
-            f"gradient_accumulation_steps={accumulation} is more than the {horizon_steps} steps of the run, so no update "
-            "would be made. Accumulate fewer batches, or train for more epochs."
+            f"gradient_accumulation_steps={accumulation} is more than the {horizon_steps} steps of the run, so no "
+            "update would be made. Accumulate fewer batches, or train for more epochs."
         )
     updates = horizon_steps // accumulation
     length = _ladder.lane_steps(updates)
