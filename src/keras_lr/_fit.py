@@ -238,8 +238,8 @@ def _slow_statistics(model: keras.Model, horizon: int) -> list[Event]:
         return []
     share, more = slow[0].momentum ** horizon, f" and {len(slow) - 1} more layers" if len(slow) > 1 else ""
     text = (
-        f"after {horizon} steps the running averages of {slow[0].name!r}{more} will still be {share:.0%} what they were "
-        f"at the start (momentum={slow[0].momentum}), which makes evaluation worse than the training; "
+        f"after {horizon} steps the running averages of {slow[0].name!r}{more} will still be {share:.0%} what they "
+        f"were at the start (momentum={slow[0].momentum}), which makes evaluation worse than the training; "
         "BatchNormalization(momentum=0.9) follows sooner"
     )
     return [Event(0, text, 1.0)]
