@@ -1,7 +1,7 @@
 """Lend a model's compiled training step for an experiment, and give the model back as it was, bit for bit."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -56,7 +56,8 @@ def steerable(model: keras.Model) -> Iterator[None]:
             rate.assign(own)
         return
     train_function = model.train_function
-    variable = put_rate_variable(optimizer)
+    with _scope(model):
+        variable = put_rate_variable(optimizer)
     model.train_function = None
     try:
         yield
@@ -88,12 +89,19 @@ def prepare(model: keras.Model, batch: Any) -> None:
             "none to look for and none to schedule. Train the model with model.fit(...)."
         )
     _check_targets(model, batch)
-    model._symbolic_build(data_batch=batch)
+    with _scope(model):
+        model._symbolic_build(data_batch=batch)
     if not model.trainable_variables:
         raise ValueError(
             f"The model {model.name!r} has no trainable weights, so no learning rate can do anything. "
             "Set layer.trainable = True on what shall learn, and compile again."
         )
+
+
+def _scope(model: keras.Model) -> AbstractContextManager[Any]:
+    """Return where the model's variables are made: in the scope of TensorFlow's strategy, if it has one."""
+    strategy = getattr(model, "_distribute_strategy", None)
+    return nullcontext() if strategy is None else strategy.scope()
 
 
 def _check_targets(model: keras.Model, batch: Any) -> None:
