@@ -34,7 +34,9 @@ class GeN(Rule):
     own batch wants to go.
 
     Args:
-        initial: α of the first steps.
+        initial: α of the first steps, in units of the direction. The default is for one with a rate of its own, such as
+            Adam(1e-3). Along the plain gradient α is the learning rate itself, and corrections by a tenth come too late
+            for one that diverges: begin low there, with 1e-3.
         every: k, steps between measurements.
         smoothing: m.
         longest: α is never larger.
