@@ -20,7 +20,7 @@ _LENGTHS = ("Length", "LengthOrZero", "LengthOrNone", "Lengths")
 
 
 class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
-    """The base of all schedules: subclass it, decorate with `value`, and write `formula`.
+    """The base of all schedules; for one of your own, `Lambda` takes a function of the step.
 
     A schedule goes wherever Keras takes a learning rate. It is evaluated in double precision on every backend and
     rounded once, so it is exact for steps to 10^9, compiled or not. Steps count updates of the weights: with
