@@ -29,7 +29,6 @@ from keras_lr.training._training_data import TrainingData
 WARMUP_FRACTION = 0.05
 DECAY_FRACTION = 0.3
 SLOW = 0.1  # share of its first value that an average may still hold at the end of a run
-CLEARLY_LOWER = 0.5  # than the race, as a share of what its best lane had won
 
 
 def fit(
@@ -157,7 +156,7 @@ def fit(
     if completed and guard.step < horizon:
         text = f"the run ended after {guard.step} of {horizon} steps, before the rate had fallen to zero"
         events.append(Event(guard.step, text, guard.factor))
-    if completed and _ends_dead(model, data, race, seed):
+    if completed and _ends_dead(model, data, seed):
         text = (
             "the network answers every input alike, as one does whose units a rate too high has put out of action; "
             "train new weights at a lower rate"
@@ -182,12 +181,9 @@ def run_schedule(peak: float, steps: int) -> schedules.Schedule:
     return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=decay, decay=schedules.shapes.Linear())
 
 
-def _ends_dead(model: keras.Model, data: TrainingData, race: RaceResult, seed: int) -> bool:
-    """Return whether a run that ended hardly below its race ended with a network that has died."""
-    if not len(race.rates) or data.is_generator or executed_together(model) > 1:
-        return False
-    start = float(race.losses[0, 0])
-    if model.history.history["loss"][-1] < race.best_loss - CLEARLY_LOWER * abs(start - race.best_loss):
+def _ends_dead(model: keras.Model, data: TrainingData, seed: int) -> bool:
+    """Return whether the network has died, as far as one batch tells; a generator has none left."""
+    if data.is_generator or executed_together(model) > 1:
         return False
     with borrowed(model) as steps:
         return is_dead(steps, data.batches(steps, 1, seed)[0])

@@ -1,15 +1,11 @@
 """What stands around a search on changing batches: decay, averages, precision, replicas, files, refusals."""
 
-import os
-import subprocess
-import sys
-import textwrap
-
 import keras
 import numpy as np
 import pytest
 from oracles.closure_searches import noisy_classes
 from oracles.searching_networks import flat, small_net, steepest
+from oracles.two_replicas import run_on_two_replicas
 
 from keras_lr._backends.products import products
 from keras_lr._backends.search_scalars import at_once, either, pack, seldom, unpack
@@ -175,9 +171,8 @@ def test_moving_the_weights_under_a_search_is_refused():
 
 
 REPLICAS = """
-    import contextlib, sys
+    import contextlib
     import numpy as np
-    {prepare}
     import keras
     from keras_lr.callbacks import WeightsAtRest
     from keras_lr.optimizers import GradientOnly
@@ -187,7 +182,7 @@ REPLICAS = """
 
     def trained(split, decay):
         keras.utils.set_random_seed(0)
-        with {scope} if split else contextlib.nullcontext():
+        with scope() if split else contextlib.nullcontext():
             model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
             model.compile(GradientOnly(weight_decay=decay), loss="mse")
             at_rest = [WeightsAtRest()]
@@ -201,33 +196,13 @@ REPLICAS = """
         assert alone[1]["accepts"][-1] > 10
         for name, values in alone[1].items():
             np.testing.assert_allclose(together[1][name], values, rtol=1e-3, err_msg=name)
-        {agree}
+        if keras.backend.backend() == "tensorflow":
+            for v in [*together[0].trainable_variables, *together[0].optimizer.variables]:
+                first, second = (copy.numpy() for copy in mirrored.experimental_local_results(v.value))
+                np.testing.assert_array_equal(first, second)
 """
-MIRRORED = {
-    "prepare": """import tensorflow as tf
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])""",
-    "scope": "mirrored.scope()",
-    "agree": """for v in [*together[0].trainable_variables, *together[0].optimizer.variables]:
-            first, second = (copy.numpy() for copy in mirrored.experimental_local_results(v.value))
-            np.testing.assert_array_equal(first, second)""",
-}
-DATA_PARALLEL = {
-    "prepare": """import jax
-    def data_parallel():
-        return keras.distribution.DataParallel(devices=keras.distribution.list_devices("cpu")).scope()""",
-    "scope": "data_parallel()",
-    "agree": "assert len(jax.devices()) == 2",
-}
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras distributes nothing over PyTorch")
 def test_replicas_take_the_same_decisions_as_one_device():
-    parts = MIRRORED if keras.backend.backend() == "tensorflow" else DATA_PARALLEL
-    program = textwrap.dedent(REPLICAS.format(**parts))
-    devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, **devices}, capture_output=True, text=True, timeout=180
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_on_two_replicas(REPLICAS)

@@ -15,8 +15,9 @@ def is_dead(steps: TrainingSteps, batch: Any) -> bool:
     """Return whether a network answers every input of a batch alike.
 
     A rate that is too high can put all units of a network where they do so, as ReLUs do that are never above zero. From
-    there no rate leads back, and the loss stays that of the best constant prediction. With the same dropout masks on
-    the same rows such a network has the same loss whichever row a target belongs to, up to rounding.
+    there no rate leads back, and the loss stays that of the best constant prediction. Such a network has the same loss
+    whichever row a target belongs to, up to rounding, unless dropout or other noise behind those units tells the rows
+    apart: then nothing is said.
 
     Args:
         steps: of the borrowed model.
