@@ -192,7 +192,7 @@ def measure_under_way(case: Case) -> Found:
             yield f"{key}/truth", losses
             yield f"{key}/used", np.asarray(rate)
             sweep = range_test(model, data.x, data.y, batch_size=BATCH).suggest()
-            yield f"{key}/range_test", np.asarray(np.nan if sweep.rate is None else sweep.rate)
+            yield f"{key}/range_test", np.asarray(np.nan if sweep.learning_rate is None else sweep.learning_rate)
             rates = ladder(best, key, RUNGS)
             yield from ((f"{key}/{name}", value) for name, value in lanes_around(model, data, rates, case.seed))
 

@@ -89,7 +89,7 @@ Method = Callable[[Asked], tuple[Judgement, float | None]]
 
 
 def by_range_test(asked: Asked) -> tuple[Judgement, float | None]:
-    rate = one_sweep(asked.case).suggest(use=USES[asked.use]).rate
+    rate = one_sweep(asked.case).suggest(use=USES[asked.use]).learning_rate
     return (named(rate / asked.rate), rate / asked.rate) if rate else (Judgement.UNDECIDED, None)
 
 

@@ -128,10 +128,10 @@ def finite(losses: object) -> np.ndarray:
 
 
 def rules() -> dict[str, Callable[[Case, str], float | None]]:
-    peers = {name: (lambda case, use, name=name: case.wide.suggest(name).rate) for name in RULES}
+    peers = {name: (lambda case, use, name=name: case.wide.suggest(name).learning_rate) for name in RULES}
     return {
-        "keras-lr": lambda case, use: one_sweep(case).suggest(use=USES[use]).rate,
-        "keras-lr, two sweeps": lambda case, use: case.test.suggest(use=USES[use]).rate,
+        "keras-lr": lambda case, use: one_sweep(case).suggest(use=USES[use]).learning_rate,
+        "keras-lr, two sweeps": lambda case, use: case.test.suggest(use=USES[use]).learning_rate,
         **peers,
         "default rate": lambda case, use: 1e-3 if case.optimizer == "adam" else 1e-2,
     }

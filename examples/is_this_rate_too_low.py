@@ -26,7 +26,7 @@ def main(epochs: int = 10) -> tuple[float, float]:
     diagnosis = keras_lr.diagnose(model, x, y, epochs=epochs)
     print(diagnosis)
 
-    keras_lr.set_learning_rate(model, diagnosis.suggested_rate)
+    keras_lr.set_learning_rate(model, diagnosis.suggested_learning_rate)
     after = model.fit(x, y, epochs=epochs, verbose=0).history["loss"]
     print(f"\n{epochs} epochs at the old rate: loss {before[-1]:.3g}; as many at the new one: {after[-1]:.3g}")
     return before[-1], after[-1]

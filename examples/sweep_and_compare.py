@@ -27,7 +27,11 @@ def main(epochs: int = 10, seeds: int = 3) -> tuple[keras_lr.SweepResult, keras_
     sweep = keras_lr.sweep(task, [1e-4, 1e-3, 1e-2, 1e-1], seeds=seeds)
     print(sweep)
 
-    methods = {"the default": 1e-3, f"the best, {sweep.best:.2g}": sweep.best, "keras-lr": keras_lr.fit}
+    methods = {
+        "the default": 1e-3,
+        f"the best, {sweep.learning_rate:.2g}": sweep.learning_rate,
+        "keras-lr": keras_lr.fit,
+    }
     comparison = keras_lr.compare(task, methods, seeds=seeds)
     print(f"\n{comparison}")
     return sweep, comparison

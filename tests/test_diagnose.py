@@ -51,7 +51,7 @@ def test_on_a_parabola_the_edge_is_between_its_curvatures(times, judgement):
     diagnosis = keras_lr.diagnose(parabola(keras.optimizers.SGD(times * limit)), X, Y, batch_size=256)
     assert diagnosis.judgement is judgement
     assert "A constant rate from untrained weights on" in diagnosis.verdict.reason
-    edge = diagnosis.suggested_rate / STEP_BACK
+    edge = diagnosis.suggested_learning_rate / STEP_BACK
     assert 0.3 * limit < edge < 1.1 * limit  # between two rungs of half a decade, it is read off a line
     diverged = int(np.sum(~np.all(np.isfinite(diagnosis.losses), axis=1)))  # the batch is then tried alone
     assert diagnosis.total_steps == 30 * (1 + len(diagnosis.factors)) + diverged
@@ -77,7 +77,7 @@ def test_following_the_advice_trains_whatever_the_optimizer(name, rate):
     assert diagnosis.judgement is Judgement.TOO_LOW
     assert [one.name for one in diagnosis.signals] == ["reach of a step", "steps uphill", "update to weight"]
     start = model.evaluate(X, Y, verbose=0)
-    keras_lr.set_learning_rate(model, diagnosis.suggested_rate)
+    keras_lr.set_learning_rate(model, diagnosis.suggested_learning_rate)
     model.fit(X, Y, batch_size=32, epochs=12, verbose=0)
     assert model.evaluate(X, Y, verbose=0) < 0.1 * start
 
@@ -166,7 +166,7 @@ def test_what_has_learnt_all_there_is_is_left_alone():
     y = RANDOM.normal(size=(256, 1)).astype("float32")
     model.layers[0].kernel.assign(np.linalg.lstsq(X, y, rcond=None)[0])
     diagnosis = keras_lr.diagnose(model, X, y, batch_size=256)
-    assert (diagnosis.judgement, diagnosis.suggested_rate) == (Judgement.UNDECIDED, None)
+    assert (diagnosis.judgement, diagnosis.suggested_learning_rate) == (Judgement.UNDECIDED, None)
     assert "Leave the rate" in diagnosis.action
 
 
@@ -194,7 +194,7 @@ def test_the_result_says_what_to_do_plots_and_saves(tmp_path):
     diagnosis = keras_lr.diagnose(
         parabola(keras.optimizers.SGD(1e-5)), X, Y, progress=lambda done, total, text: heard.append((done, total, text))
     )
-    assert f"set_learning_rate(model, {diagnosis.suggested_rate:.2g})" in diagnosis.action
+    assert f"set_learning_rate(model, {diagnosis.suggested_learning_rate:.2g})" in diagnosis.action
     printed = str(diagnosis)
     assert printed.index("too low") < printed.index(diagnosis.action[:40]) < printed.index("reach of a step")
     assert len(heard) == len(diagnosis.factors)

@@ -53,7 +53,7 @@ def test_is_this_rate_too_low(capsys):
 
 def test_sweep_and_compare(capsys):
     sweep, comparison = load("sweep_and_compare")["main"](epochs=1, seeds=1)
-    assert 1e-3 < sweep.best < 1e-1
+    assert 1e-3 < sweep.learning_rate < 1e-1
     assert comparison.values[0, 1, 0] < comparison.values[0, 0, 0]
     assert "steps and seconds to the target" in capsys.readouterr().out
 

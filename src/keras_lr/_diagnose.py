@@ -58,7 +58,7 @@ def diagnose(
         progress: called as `progress(done, total, text)` after each lane.
 
     Returns:
-        A `Diagnosis`: `.judgement`, `.factor`, `.suggested_rate`, `.action`, `.signals`; it prints with the verdict
+        A `Diagnosis`: `.judgement`, `.factor`, `.suggested_learning_rate`, `.action`, `.signals`; it prints with the verdict
         first, plots with `.plot()` and saves as a page with `.save("page.html")`.
 
     Raises:

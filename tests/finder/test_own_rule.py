@@ -112,7 +112,7 @@ def test_no_answer_comes_with_the_reason(curve, reason):
     with pytest.raises(NoAnswer, match=reason):
         observe(RATES, curve[None])
     suggestion = RangeTestResult(RATES, curve[None]).suggest()
-    assert suggestion.rate is None
+    assert suggestion.learning_rate is None
     assert re.search(reason, suggestion.reason)
     with pytest.raises(ValueError, match="no answer"):
         float(suggestion)
@@ -120,12 +120,12 @@ def test_no_answer_comes_with_the_reason(curve, reason):
 
 def test_where_the_loss_never_climbs_the_end_of_a_sweep_far_above_the_moving_rate_is_the_edge():
     falling = np.where(RATES < 0.01, 2.0, 1.0)[None]
-    assert RangeTestResult(RATES, falling, ADAPTIVE, moving_rate=10.0).suggest().rate is None
+    assert RangeTestResult(RATES, falling, ADAPTIVE, moving_rate=10.0).suggest().learning_rate is None
     found = RangeTestResult(RATES, falling, PLAIN, moving_rate=0.1).suggest()
     assert "was still low up to the rate" in found.reason
     fall = observe(RATES, falling, last_edge=5.0).fall
     noise = PLAIN.exponent * np.log10(0.03 / 0.08)
-    assert np.log10(found.rate) == pytest.approx(0.9 * (2 - 3 * PACE) + 0.1 * fall - noise - PLAIN.constant)
+    assert np.log10(found.learning_rate) == pytest.approx(0.9 * (2 - 3 * PACE) + 0.1 * fall - noise - PLAIN.constant)
 
 
 def moved_by(kind, **change):
@@ -148,7 +148,7 @@ def test_noise_lowers_the_rate_of_gradient_descent_only():
 
 def test_losses_of_validation_data_tell_no_noise():
     noisy, calm = (
-        RangeTestResult(RATES, losses(noise=noise, sweeps=20), PLAIN, is_validation=True).suggest().rate
+        RangeTestResult(RATES, losses(noise=noise, sweeps=20), PLAIN, is_validation=True).suggest().learning_rate
         for noise in (0.3, 0.01)
     )
     assert noisy == pytest.approx(calm, rel=0.3)
@@ -181,4 +181,4 @@ def test_sweeps_that_disagree_widen_the_interval():
     agree = RangeTestResult(RATES, losses(), PLAIN).suggest()
     apart = RangeTestResult(RATES, np.concatenate([losses(10.0**e, sweeps=1) for e in (-1.5, 0, 1.5)]), PLAIN).suggest()
     assert apart.high / apart.low > 1.5 * agree.high / agree.low
-    assert agree.low < agree.rate < agree.high
+    assert agree.low < agree.learning_rate < agree.high

@@ -32,7 +32,7 @@ def test_a_diverged_sweep_is_infinite_in_the_band():
 def test_another_librarys_rule_is_the_median_of_its_answers_on_each_sweep(rule):
     answers = [RULES[rule](RATES, losses) for losses in SWEEPS]
     suggestion = TEST.suggest(rule)
-    assert suggestion.rate == pytest.approx(np.median(answers))
+    assert suggestion.learning_rate == pytest.approx(np.median(answers))
     assert (suggestion.low, suggestion.high) == (min(answers), max(answers))
     assert RULES[rule].library in suggestion.reason
 
@@ -51,7 +51,7 @@ def test_it_prints_its_answer_and_every_rule():
     text = str(TEST)
     assert "Learning rate range test" in text
     assert all(rule in text for rule in RULES)
-    assert f"{TEST.suggest().rate:.4g}" in text
+    assert f"{TEST.suggest().learning_rate:.4g}" in text
 
 
 def test_a_curve_without_an_answer_prints_the_reason():

@@ -20,7 +20,7 @@ def test_it_finds_the_best_of_the_rates_that_it_is_given():
     assert result.seeds == (0, 1)
     assert result.values.shape == (4, 2)
     assert result.curves.shape == (4, 2, 2)
-    assert 0.03 < result.best < 1
+    assert 0.03 < result.learning_rate < 1
     assert result.edge == 1e4
     assert (result.monitor, result.optimizer, result.steps) == ("loss", "SGD", 12)
     np.testing.assert_array_equal(result.values[:3], result.curves[:3, :, -1])
@@ -45,7 +45,7 @@ def test_it_goes_on_beyond_a_border(rates, side):
     assert not result.at_border
     added = [rate for rate in result.rates if not min(rates) <= rate <= max(rates)]
     assert all((rate > max(rates)) == (side > 0) for rate in added)
-    assert 0.03 < result.best < 1
+    assert 0.03 < result.learning_rate < 1
 
 
 def test_a_border_that_stays_is_said():
@@ -100,7 +100,7 @@ def test_what_is_judged_by_and_how_long_can_be_chosen():
 def test_what_cannot_be_done_is_said_before_training(arguments, error, message):
     arguments = {"rates": [0.1], "seeds": 1, "epochs": 1, "widen": False} | arguments
     if error is None:
-        assert keras_lr.sweep(a_linear_task(), **arguments).best == pytest.approx(0.1)
+        assert keras_lr.sweep(a_linear_task(), **arguments).learning_rate == pytest.approx(0.1)
         return
     with pytest.raises(error, match=message):
         keras_lr.sweep(a_linear_task(), **arguments)

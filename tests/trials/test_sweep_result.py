@@ -22,7 +22,7 @@ def a_result(values=VALUES, **fields):
 def test_it_prints_every_rate_and_the_reason():
     result = a_result()
     printed = str(result)
-    assert 0.01 < result.best < 0.1
+    assert 0.01 < result.learning_rate < 0.1
     assert result.edge == 1.0
     for words in (
         "best learning rate",
@@ -38,7 +38,7 @@ def test_it_prints_every_rate_and_the_reason():
 def test_a_higher_accuracy_is_better():
     values = np.where(np.isfinite(VALUES), 1 - VALUES, -np.inf)
     result, mirrored = a_result(values, monitor="val_accuracy", higher_is_better=True), a_result()
-    assert result.best == pytest.approx(mirrored.best)
+    assert result.learning_rate == pytest.approx(mirrored.learning_rate)
     assert (result.low, result.high, result.edge) == (mirrored.low, mirrored.high, mirrored.edge)
     assert "higher is better" in str(result)
 

@@ -52,14 +52,14 @@ class Diagnosis(Shown):
         return self.verdict.factor
 
     @property
-    def suggested_rate(self) -> float | None:
+    def suggested_learning_rate(self) -> float | None:
         """The rate times the factor; None where there is no telling."""
         return None if self.factor is None else self.learning_rate * self.factor
 
     @property
     def action(self) -> str:
         """What to do next, in a sentence."""
-        rate, factor, verdict = self.suggested_rate, self.factor, self.verdict
+        rate, factor, verdict = self.suggested_learning_rate, self.factor, self.verdict
         if rate is None or factor is None or verdict.low is None or verdict.high is None:
             return "Leave the rate, and look at what the reason names."
         if verdict.judgement is Judgement.RIGHT:
@@ -84,7 +84,7 @@ class Diagnosis(Shown):
             "learning rate" + (" (highest to come)" if self.is_scheduled else ""): self.learning_rate,
             "multiply it by": "no telling" if verdict.factor is None else rounded(verdict.factor),
             "interval": _range(verdict.low, verdict.high),
-            "suggested rate": "none" if self.suggested_rate is None else self.suggested_rate,
+            "suggested rate": "none" if self.suggested_learning_rate is None else self.suggested_learning_rate,
             "optimizer": self.optimizer,
             "steps of the diagnosis": self.total_steps,
             "steps of the run": self.horizon_steps,
@@ -119,8 +119,8 @@ class Diagnosis(Shown):
         marks = [Mark("your rate", self.learning_rate)]
         spans = []
         verdict = self.verdict
-        if self.suggested_rate is not None and verdict.low is not None and verdict.high is not None:
-            marks.append(Mark("suggested", self.suggested_rate))
+        if self.suggested_learning_rate is not None and verdict.low is not None and verdict.high is not None:
+            marks.append(Mark("suggested", self.suggested_learning_rate))
             spans.append(Span("interval", verdict.low * self.learning_rate, verdict.high * self.learning_rate))
         return Chart(
             "Loss after a few steps at each rate",

@@ -89,7 +89,7 @@ def range_test(
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     >>> model.compile(optimizer=keras.optimizers.SGD(), loss="mse")
     >>> test = keras_lr.range_test(model, x, y)
-    >>> 0.01 < test.suggest().rate < 1
+    >>> 0.01 < test.suggest().learning_rate < 1
     True
     """
     _check(low, high, steps, sweeps, spacing, validation_data)

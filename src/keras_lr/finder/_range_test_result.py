@@ -17,25 +17,25 @@ class Suggestion:
     """A learning rate, how sure it is, and why.
 
     Attributes:
-        rate: the learning rate, or None where there is no answer.
+        learning_rate: the rate, or None where there is no answer.
         low, high: the interval around it, or None.
         reason: a sentence: how the rate came about, or why there is none.
     """
 
-    rate: float | None
+    learning_rate: float | None
     low: float | None
     high: float | None
     reason: str
 
     def __str__(self) -> str:
-        if self.rate is None or self.low is None or self.high is None:
+        if self.learning_rate is None or self.low is None or self.high is None:
             return self.reason
-        return f"{self.rate:.3g} ({self.low:.2g} to {self.high:.2g}). {self.reason}"
+        return f"{self.learning_rate:.3g} ({self.low:.2g} to {self.high:.2g}). {self.reason}"
 
     def __float__(self) -> float:
-        if self.rate is None:
+        if self.learning_rate is None:
             raise ValueError(f"The range test has no answer: {self.reason}")
-        return self.rate
+        return self.learning_rate
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +89,7 @@ class RangeTestResult(Shown):
         >>> rates = np.geomspace(1e-6, 100, 100)
         >>> losses = 2 - 1.5 / (1 + (0.01 / rates) ** 2) + (rates / 0.3) ** 4
         >>> test = RangeTestResult(rates, losses[None], moving_rate=0.02)
-        >>> f"{test.suggest().rate:.2g}, {test.suggest('valley').rate:.2g}"
+        >>> f"{test.suggest().learning_rate:.2g}, {test.suggest('valley').learning_rate:.2g}"
         '0.01, 0.00098'
         """
         if not isinstance(use, Use):
@@ -169,16 +169,16 @@ class RangeTestResult(Shown):
         constant, peak = (self.suggest(use=use) for use in Use)
         steps = int(np.isfinite(self.sweeps).sum())
         facts: dict[str, str | int | float | None] = {
-            "learning rate, constant": constant.rate if constant.rate else "no answer",
+            "learning rate, constant": constant.learning_rate if constant.learning_rate else "no answer",
             "interval": _interval(constant),
-            "learning rate, peak of a schedule": peak.rate if peak.rate else "no answer",
+            "learning rate, peak of a schedule": peak.learning_rate if peak.learning_rate else "no answer",
             "interval of the peak": _interval(peak),
             "optimizer": self.optimizer,
             "training steps": steps,
         }
         found = [("constant", "keras-lr", constant), ("peak", "keras-lr", peak)]
         found += [(name, rule.library, self.suggest(rule)) for name, rule in RULES.items()]
-        rows = [(name, library, s.rate, s.low, s.high) for name, library, s in found]
+        rows = [(name, library, s.learning_rate, s.low, s.high) for name, library, s in found]
         return Report(
             "Learning rate range test",
             [
@@ -201,7 +201,7 @@ class RangeTestResult(Shown):
             "validation loss" if self.is_validation else "loss of the batch",
             lines=[Line("pooled loss", self.rates[shown], self.losses[shown])],
             bands=[Band("pooled loss", self.rates[shown], low[shown], np.minimum(high[shown], ceiling))],
-            marks=[Mark("suggested", suggestion.rate)] if suggestion.rate else [],
+            marks=[Mark("suggested", suggestion.learning_rate)] if suggestion.learning_rate else [],
             spans=[Span("interval", suggestion.low, suggestion.high)] if suggestion.low and suggestion.high else [],
             log_x=True,
             note=f"{_counted(len(self.sweeps))} pooled; the band holds the middle two thirds of the losses.",

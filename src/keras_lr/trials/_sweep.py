@@ -99,7 +99,7 @@ def sweep(
         progress: called as `progress(done, total, text)` before the first trial and after each.
 
     Returns:
-        A `SweepResult`: `.best`, `.low`, `.high`, `.edge`, `.reason`, `.values`, `.curves`; it prints as a table, plots
+        A `SweepResult`: `.learning_rate`, `.low`, `.high`, `.edge`, `.reason`, `.values`, `.curves`; it prints as a table, plots
         the U-curve and saves as a page.
 
     Raises:
@@ -120,7 +120,7 @@ def sweep(
     >>> x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
     >>> task = keras_lr.Task(build, x, x.sum(1, keepdims=True), epochs=2)
     >>> result = keras_lr.sweep(task, [0.003, 0.03, 0.3, 3.0], seeds=2)
-    >>> 0.03 < result.best < 1.0, result.edge is None
+    >>> 0.03 < result.learning_rate < 1.0, result.edge is None
     (True, True)
     """
     task = checked_task(task, epochs)

@@ -37,8 +37,8 @@ class SweepResult(Shown):
     widened: int = 0
 
     @property
-    def best(self) -> float:
-        """The best rate: the vertex of a parabola in log rate through the best one tried and its neighbours.
+    def learning_rate(self) -> float:
+        """The best one: the vertex of a parabola in log rate through the best one tried and its neighbours.
 
         Where there is no parabola, because the best one tried is at a border, it is that rate. Best by the median over
         the seeds, among the rates at which no seed diverged.
@@ -98,7 +98,7 @@ class SweepResult(Shown):
     def report(self) -> Report:
         """Describe the sweep in facts, a table, the U-curve and the learning curves."""
         facts: dict[str, str | int | float | None] = {
-            "best learning rate": self.best,
+            "best learning rate": self.learning_rate,
             "interval": f"{self.low:.2g} to {self.high:.2g}",
             "edge of stability": "not reached" if self.edge is None else self.edge,
             "judged by": f"{self.monitor} at the end, {'higher' if self.higher_is_better else 'lower'} is better",
@@ -132,7 +132,7 @@ class SweepResult(Shown):
     def _u_chart(self) -> Chart:
         shown = without_exploded(self.values, self.values)
         line = Line("median", self.rates, without_exploded(np.median(self.values, axis=1), self.values))
-        marks = [Mark("best", self.best)]
+        marks = [Mark("best", self.learning_rate)]
         if self.edge is not None:
             marks.append(Mark("first divergence", self.edge))
         every = Points("seeds", np.repeat(self.rates, len(self.seeds)), shown.ravel())
