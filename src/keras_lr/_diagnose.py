@@ -58,8 +58,8 @@ def diagnose(
         progress: called as `progress(done, total, text)` after each lane.
 
     Returns:
-        A `Diagnosis`: `.judgement`, `.factor`, `.suggested_learning_rate`, `.action`, `.signals`; it prints with the verdict
-        first, plots with `.plot()` and saves as a page with `.save("page.html")`.
+        A `Diagnosis`: `.judgement`, `.factor`, `.suggested_learning_rate`, `.action`, `.signals`; it prints with the
+        verdict first, plots with `.plot()` and saves as a page with `.save("page.html")`.
 
     Raises:
         ValueError: the model is not compiled or has no trainable weights; the rate is zero, negative or not finite; the

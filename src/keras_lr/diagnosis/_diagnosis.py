@@ -84,7 +84,7 @@ class Diagnosis(Shown):
             "learning rate" + (" (highest to come)" if self.is_scheduled else ""): self.learning_rate,
             "multiply it by": "no telling" if verdict.factor is None else rounded(verdict.factor),
             "interval": _range(verdict.low, verdict.high),
-            "suggested rate": "none" if self.suggested_learning_rate is None else self.suggested_learning_rate,
+            "suggested learning rate": "none" if self.suggested_learning_rate is None else self.suggested_learning_rate,
             "optimizer": self.optimizer,
             "steps of the diagnosis": self.total_steps,
             "steps of the run": self.horizon_steps,

@@ -99,8 +99,8 @@ def sweep(
         progress: called as `progress(done, total, text)` before the first trial and after each.
 
     Returns:
-        A `SweepResult`: `.learning_rate`, `.low`, `.high`, `.edge`, `.reason`, `.values`, `.curves`; it prints as a table, plots
-        the U-curve and saves as a page.
+        A `SweepResult`: `.learning_rate`, `.low`, `.high`, `.edge`, `.reason`, `.values`, `.curves`; it prints as a
+        table, plots the U-curve and saves as a page.
 
     Raises:
         ValueError: an argument is out of its range; every trial diverged; the storage cannot be used, or holds another
