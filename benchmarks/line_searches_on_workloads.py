@@ -1,19 +1,21 @@
 """Every search with its defaults against tuned SGD and Adam, the starting rate varied over eight decades.
 
     KERAS_BACKEND=jax python benchmarks/line_searches_on_workloads.py [--workloads fmnist_mlp,...] [--searches PAL,...]
-        [--seeds 1] [--starts 5] [--minutes 30] [--output runs.csv]
+        [--seeds 1] [--starts 5] [--minutes 30] [--fit] [--output runs.csv]
 
 A search that begins with a rate (`initial`) is started at 1e-4 ... 1e4 times its default; PAL, SafePolyak and
 PoNoS have no such rate, and their own constant (`measure`, `floor`, `scale`) is multiplied by as much. Tuned SGD and
 Adam come from `baseline.csv`. Per workload and search the table shows the final validation loss at the default start,
 the best and the worst over the starts, evaluations a step, and milliseconds a step with compilation.
 Runs are appended to `--output` as they end, and those that it holds are not repeated: with `--minutes` of processor
-time a study can be made in pieces. The defaults come first, then the starts nearest to them.
+time a study can be made in pieces. The defaults come first, then the starts nearest to them. With `--fit` the runs
+are those of `keras_lr.fit`: the step that the search finds, times a warm-up, a hold and a decay to zero.
 """
 
 import argparse
 import csv
 import dataclasses
+import functools
 import itertools
 import time
 from collections.abc import Iterable
@@ -25,6 +27,7 @@ import score
 from workload import Feed, evaluate
 from workloads import WORKLOADS
 
+import keras_lr
 from keras_lr.line_search import PAL, SLS, EachStep, GeN, Goldstein, Growing, Polyak, PoNoS, SafePolyak, SaLSA
 from keras_lr.optimizers import LineSearch
 from keras_lr.training import attach
@@ -70,7 +73,7 @@ class Evaluations(keras.callbacks.Callback):
         self.total += float(logs["evaluations"])
 
 
-def train(name: str, search: str, factor: float, seed: int) -> Run:
+def train(name: str, search: str, factor: float, seed: int, by_fit: bool) -> Run:
     workload = WORKLOADS[name]
     data = workload.load()
     keras.utils.set_random_seed(seed)
@@ -79,7 +82,9 @@ def train(name: str, search: str, factor: float, seed: int) -> Run:
     counter = Evaluations()
     feed = Feed(data, workload.batch_size, workload.steps, seed)
     start = time.process_time()
-    attach(model).fit(feed, verbose=0, shuffle=False, callbacks=[counter])
+    attach(model)
+    train_model = functools.partial(keras_lr.fit, model) if by_fit else model.fit
+    train_model(feed, verbose=0, shuffle=False, callbacks=[counter])
     milliseconds = (time.process_time() - start) / workload.steps * 1e3
     loss, metric = evaluate(model, workload, data)
     return Run(name, search, factor, seed, loss, metric, counter.total / workload.steps, milliseconds)
@@ -92,6 +97,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--starts", type=int, default=5, help="odd: starting rates over eight decades")
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no run after so much processor time")
+    parser.add_argument("--fit", action="store_true", help="train by keras_lr.fit, which schedules the step")
     parser.add_argument("--output", type=Path, default=Path("line_searches_on_workloads.csv"))
     options = parser.parse_args()
     done = read(options.output)
@@ -100,7 +106,7 @@ def main() -> None:
     end = time.process_time() + 60.0 * options.minutes
     for seed, factor, name, search in itertools.product(range(options.seeds), starts(options.starts), names, searches):
         if (name, search, factor, seed) not in known and time.process_time() < end:
-            done.append(train(name, search, factor, seed))
+            done.append(train(name, search, factor, seed, options.fit))
             keras.backend.clear_session()
             append(options.output, done[-1])
     table(done)

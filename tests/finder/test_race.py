@@ -136,11 +136,20 @@ def test_a_method_that_finds_the_rate_itself_keeps_its_factor(optimizer):
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
-@pytest.mark.parametrize("optimizer", ["LineSearch", "COCOB"])
+@pytest.mark.parametrize("optimizer", ["LBFGS", "COCOB"])
 @pytest.mark.parametrize("find", [keras_lr.race, keras_lr.range_test, keras_lr.fit])
 def test_a_method_that_takes_no_rate_is_refused_with_the_remedy(optimizer, find):
     with pytest.raises(ValueError, match=rf"{optimizer} .* takes no learning rate.*model\.fit"):
         find(a_model(getattr(keras_lr.optimizers, optimizer)()), X, Y)
+
+
+def test_fit_ends_a_line_search_on_short_steps():
+    search = keras_lr.optimizers.LineSearch(keras_lr.line_search.PAL())
+    model = keras_lr.attach(a_model(search))
+    result = keras_lr.fit(model, X, Y, epochs=20, batch_size=32, verbose=0)
+    assert result.race.total_steps == 0
+    assert result.history["alpha"][-1] < 0.2 * max(result.history["alpha"])
+    assert result.history["loss"][-1] < 0.5 * result.history["loss"][0]
 
 
 def test_a_pretrained_model_gets_a_rate_that_does_not_undo_it():

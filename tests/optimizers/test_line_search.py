@@ -5,6 +5,7 @@
 writes the record that the three backends are compared with.
 """
 
+import itertools
 import json
 from pathlib import Path
 
@@ -241,7 +242,6 @@ def test_a_search_and_an_optimizer_wrap_into_the_average_of_weights():
         ("clipvalue", 1.0),
         ("gradient_accumulation_steps", 2),
         ("ema_overwrite_frequency", 5),
-        ("learning_rate", 0.1),
     ],
 )
 def test_what_would_move_the_weights_off_the_line_is_refused(argument, value):
@@ -254,9 +254,8 @@ def test_other_refusals():
         LineSearch("armijo")
     with pytest.raises(ValueError, match="gradient_accumulation_steps"):
         LineSearch(PAL(), keras.optimizers.SGD(0.1, gradient_accumulation_steps=2))
-    optimizer = LineSearch(PAL())
-    with pytest.raises(ValueError, match="direction"):
-        optimizer.learning_rate = 0.1
+    with pytest.raises(ValueError, match="learning_rate"):
+        LBFGS(learning_rate=0.1)
     model = keras.Sequential([keras.Input((5,)), layers.Dense(1, kernel_constraint="non_neg")])
     for constrained in (LineSearch(PAL()), LBFGS()):
         model.compile(constrained, loss="mse")
@@ -274,8 +273,55 @@ def test_clipping_and_decay_of_the_direction_are_part_of_it():
     assert fit(model, 6)["search_status"] == [Status.ACCEPTED] * 6
 
 
+@pytest.mark.parametrize("search", EVERY, ids=repr)
+def test_the_learning_rate_multiplies_what_was_found(search):
+    whole, half = (fit(linear(LineSearch(search, learning_rate=rate))) for rate in (1.0, 0.5))
+    assert whole["alpha"][0] > 0.0
+    assert half["alpha"][0] == pytest.approx(0.5 * whole["alpha"][0], rel=1e-6)
+    assert half["evaluations"] == whole["evaluations"]
+
+
+@pytest.mark.parametrize("direction", [lambda: None, lambda: keras.optimizers.SGD(0.1)], ids=["gradient", "SGD"])
+@pytest.mark.parametrize("search", [PAL(), Polyak(), Backtracking()], ids=repr)
+def test_weights_go_as_far_as_the_multiplied_step(search, direction):
+    models = [linear(LineSearch(search, direction(), learning_rate=rate)) for rate in (1.0, 0.25)]
+    for model in models:
+        fit(model)
+    whole, quarter = (weights(model) for model in models)
+    np.testing.assert_allclose(quarter, 0.25 * whole, rtol=1e-4)
+
+
+def test_a_search_remembers_what_it_found_and_not_what_was_made_of_it():
+    schedule = keras.optimizers.schedules.PolynomialDecay(1.0, 4, 0.0)
+    model = linear(LineSearch(EachStep(Goldstein(), Restarting(0.2)), learning_rate=schedule))
+    seen = fit(model, 6)["alpha"]
+    assert seen[0] > 0.0
+    assert seen[4:] == [0.0, 0.0]
+    found = fit(linear(LineSearch(SLS(10), learning_rate=0.5)), 5)["alpha"]
+    assert all(later / former < 2 ** (1 / 10) * 1.001 for former, later in itertools.pairwise(found))
+
+
+def test_gen_knows_that_a_step_was_shortened():
+    gradient = loss_and_gradient(np.zeros(5))[1]
+    best = exact_step(np.zeros(5), -gradient)
+    model = linear(LineSearch(GeN(initial=0.8 * best, every=1, smoothing=0.5), learning_rate=0.1))
+    fit(model)
+    np.testing.assert_allclose(weights(model), -0.08 * best * gradient, rtol=1e-4)
+    assert fit(model)["alpha"][0] == pytest.approx(0.1 * (0.4 + 0.5) * best, rel=1e-2)
+
+
+def test_a_rate_that_is_assigned_is_a_step_as_the_one_that_is_read():
+    model = linear(LineSearch(PAL()))
+    step = fit(model)["alpha"][0]
+    model.optimizer.learning_rate = 0.5 * float(model.optimizer.learning_rate)
+    assert float(ops.convert_to_numpy(model.optimizer._learning_rate)) == pytest.approx(0.5)
+    assert step > 0.0
+
+
 def test_configuration_travels():
-    optimizer = LineSearch(EachStep(Backtracking(0.2), SameDecrease()), keras.optimizers.Adam(0.01))
+    schedule = keras.optimizers.schedules.CosineDecay(1.0, 10)
+    search = EachStep(Backtracking(0.2), SameDecrease())
+    optimizer = LineSearch(search, keras.optimizers.Adam(0.01), learning_rate=schedule)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert again.search == optimizer.search
     assert again.get_config() == optimizer.get_config()

@@ -28,10 +28,10 @@ class GeN(Rule):
     """Keep a step and correct it every k steps by the parabola through three losses on a fresh batch.
 
     The step u made before, chosen by the last batch, is judged by this one: with L₊ the loss here (after u, known
-    already), L₀ the loss before u and L₋ the loss one u further back, its best multiple is
-    (L₋ - L₊)/(2·(L₊ - 2·L₀ + L₋)). Where that is a minimum ahead, α ← m·α + (1 - m)·α·clip(multiple, 1/2, 2).
-    Because the batch is a fresh one, the loss on the way is an unbiased sample, while PAL and Armijo look where their
-    own batch wants to go.
+    already), L₀ the loss before u and L₋ the loss one u further back, its best multiple is (L₋ - L₊)/(2·(L₊ - 2·L₀ +
+    L₋)). Where that is a minimum ahead, α ← m·α + (1 - m)·clip(multiple·‖u‖, α/2, 2·α), with u in units of the
+    direction: α itself, unless a schedule of the optimizer has shortened the step. Because the batch is a fresh one,
+    the loss on the way is an unbiased sample, while PAL and Armijo look where their own batch wants to go.
 
     Args:
         initial: α of the first steps, in units of the direction. The default is for one with a rate of its own, such as
@@ -73,24 +73,25 @@ class GeN(Rule):
         return memory.alpha
 
     def step(self, line: Line, start: Point, alpha: Tensor, memory: Measured) -> tuple[Accepted, Measured]:
-        """Judge the step before, along which `line` runs with 0 here and -1 where it came from."""
+        """Judge the step before, of length `alpha`, along which `line` runs with 0 here and -1 where it came from."""
         due = (memory.steps > 0.0) & (memory.steps % self.every == 0.0)
 
         def measure() -> tuple[Tensor, Tensor]:
             before = like(line.phi(like(-1.0, alpha)), start.value)
             further = like(line.phi(like(-2.0, alpha)), start.value)
-            factor, found = best_multiple(further, before, start.value)
-            factor = where(found, self.smoothing + (1.0 - self.smoothing) * factor, 1.0)
-            return at_most(alpha * factor, self.longest), count(2, alpha)
+            multiple, found = best_multiple(further, before, start.value)
+            best = at_least(at_most(alpha * multiple, 2.0 * memory.alpha), 0.5 * memory.alpha)
+            new = where(found, self.smoothing * memory.alpha + (1.0 - self.smoothing) * best, memory.alpha)
+            return at_most(new, self.longest), count(2, alpha)
 
-        new, evaluations = choose(due, measure, lambda: (like(alpha, alpha), count(0, alpha)))
+        new, evaluations = choose(due, measure, lambda: (like(memory.alpha, alpha), count(0, alpha)))
         status = where(due, int(Status.ACCEPTED), int(Status.KEPT))
         accepted = outcome(start, new > 0.0, new, start.value, evaluations, status)
         return accepted, Measured(new, memory.steps + 1.0)
 
 
 def best_multiple(further: Tensor, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the best multiple of a step, cut to [1/2, 2], and whether the three losses tell one.
+    """Return the best multiple of a step, and whether the three losses tell one.
 
     Args:
         further: the loss one step behind its start.
@@ -100,4 +101,4 @@ def best_multiple(further: Tensor, before: Tensor, after: Tensor) -> tuple[Tenso
     bend = after - 2.0 * before + further
     found = (bend > 0.0) & (further > after)
     multiple = 0.5 * (further - after) / where(found, bend, 1.0)
-    return at_least(at_most(multiple, 2.0), 0.5), found & is_finite(multiple)
+    return multiple, found & is_finite(multiple)

@@ -32,7 +32,7 @@ _NO_LINE = Line(_not_asked, _not_asked)
 class Own(NamedTuple):
     """The numbers that the optimizer keeps before those of the rule; the logs show the first three."""
 
-    alpha: Any = 0.0  # the step that was taken last
+    alpha: Any = 0.0  # the step that was taken last: what was found times the learning rate
     evaluations: Any = 0.0  # what it took
     search_status: Any = 0.0  # a `Status`
     replaced: Any = 0.0  # directions that were replaced so far
@@ -70,6 +70,9 @@ class LineSearch(LendingOptimizer):
             rate is the direction, so that α multiplies that rate. A direction within 0.06 degrees of a right angle
             to the gradient, or beyond, is replaced by the negative gradient at the same length (`replaced` counts
             how often).
+        learning_rate: a multiplier of the step that is found, a float or a schedule. No search shortens its steps
+            towards the end of a run; `WSD(1.0, steps)`, or `keras_lr.fit`, does. The search remembers what it found,
+            and its condition holds for that.
         name: name of the optimizer.
         **kwargs: `use_ema`, `ema_momentum` and `loss_scale_factor` of `keras.optimizers.Optimizer`.
 
@@ -92,11 +95,19 @@ class LineSearch(LendingOptimizer):
         3.0
     """
 
-    needs_batch, takes_learning_rate = True, False
+    needs_batch = tuning_free = True
 
-    def __init__(self, search: Any = None, direction: Any = None, *, name: str = "line_search", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        search: Any = None,
+        direction: Any = None,
+        *,
+        learning_rate: Any = 1.0,
+        name: str = "line_search",
+        **kwargs: Any,
+    ) -> None:
         refuse_what_moves(self, kwargs)
-        super().__init__(learning_rate=1.0, name=name, **kwargs)
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         search = Backtracking() if search is None else search
         if isinstance(search, type) or not callable(getattr(search, "step", search)):
             raise ValueError(f"LineSearch takes a search such as line_search.PAL(). Received: search={search!r}.")
@@ -119,7 +130,7 @@ class LineSearch(LendingOptimizer):
         self._remembered = self.rule.memory()
         initial = [*Own(), *self._remembered]
         self._numbers = self.add_variable(
-            shape=(len(initial),), dtype="float32", initializer=initial_values(initial), name="numbers"
+            (len(initial),), lambda shape, dtype=None: ops.convert_to_tensor(initial, dtype), "float32", name="numbers"
         )
         self.logged_variables = {name: (self._numbers, i) for i, name in enumerate(REPORTED)}
 
@@ -144,21 +155,25 @@ class LineSearch(LendingOptimizer):
 
     @property
     def learning_rate(self) -> Any:
-        """The step that the search took last."""
+        """The step that was taken last; a number that is assigned is one too, for callbacks that read and write."""
         return self._numbers.value[0] if self.built else self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        raise ValueError(
-            f"LineSearch finds the rate itself. Received: learning_rate={value!r}. For a rate on a schedule, give the "
-            "schedule to `direction`, e.g. LineSearch(search, keras.optimizers.SGD(schedule))."
-        )
+        if self.built and not callable(value):
+            alpha = float(self.learning_rate)
+            value = value * float(self._multiplier()) / alpha if alpha > 0.0 else value
+        keras.optimizers.Optimizer.learning_rate.fset(self, value)
+
+    def _multiplier(self) -> Any:
+        return ops.cast(self._get_current_learning_rate(), "float32")
 
     def get_config(self) -> dict[str, Any]:
         direction = None if self.direction is None else keras.saving.serialize_keras_object(self.direction)
         return {
             "search": keras.saving.serialize_keras_object(self.search),
             "direction": direction,
+            "learning_rate": super().get_config()["learning_rate"],
             "name": self.name,
             "use_ema": self.use_ema,
             "ema_momentum": self.ema_momentum,
@@ -168,7 +183,7 @@ class LineSearch(LendingOptimizer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "LineSearch":
         config = dict(config)
-        for part in ("search", "direction"):
+        for part in ("search", "direction", "learning_rate"):
             config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects=custom_objects)
         made = cls(**config)
         made.restored = True
@@ -182,15 +197,16 @@ class LineSearch(LendingOptimizer):
         if proposed is not None:
             products += [inner(gradient, proposed), inner(proposed, proposed)]
         kept = ops.convert_to_tensor(self._numbers)
-        (loss,), numbers, *products = unpack(batch.loss, kept, *products)
+        (loss,), numbers, (multiplier,), *products = unpack(batch.loss, kept, self._multiplier(), *products)
         before, remembered = Own(*numbers[: len(Own._fields)]), numbers[len(Own._fields) :]
         plan = at_once(self._plan, loss, remembered, *(product for (product,) in products))
         direction = gradient if proposed is None else steer(proposed, gradient, plan.instead, plan.astray)
-        accepted, memory = plan.outcome or self._search(batch, trainable_variables, direction, plan, before.stride)
+        accepted, memory = plan.outcome or self._search(batch, trainable_variables, direction, plan, before, multiplier)
+        alpha = accepted.alpha * multiplier
         if plan.outcome:
-            leap(trainable_variables, direction, plan.scale * plan.first, plan.go)
+            leap(trainable_variables, direction, plan.scale * alpha, plan.go)
         replaced = before.replaced if proposed is None else before.replaced + where(plan.astray, 1.0, 0.0)
-        own = Own(accepted.alpha, accepted.evaluations, accepted.status, replaced, accepted.alpha * plan.scale)
+        own = Own(alpha, accepted.evaluations, accepted.status, replaced, alpha * plan.scale)
         lists.write([self._numbers], [pack([*own, *memory], kept)])
         if self._heading:
             lists.write(self._heading, direction)
@@ -230,18 +246,19 @@ class LineSearch(LendingOptimizer):
         return Plan(start, scale, first, go, astray, instead, memory, outcome)
 
     def _search(
-        self, batch: Batch, variables: list[Any], direction: Tensors, plan: "Plan", stride: Any
+        self, batch: Batch, variables: list[Any], direction: Tensors, plan: "Plan", before: Own, multiplier: Any
     ) -> tuple[Accepted, Any]:
         """Move the weights by what the rule finds; return the outcome and what the rule remembers."""
         if self.rule.looks_back:
-            line = self._line_back(batch, variables, stride)
-            accepted, memory = self.rule.step(line, plan.start, plan.memory[0], plan.memory)
-            leap(variables, direction, plan.scale * accepted.alpha, plan.go & _good(accepted.alpha))
+            line = self._line_back(batch, variables, before.stride)
+            accepted, memory = self.rule.step(line, plan.start, before.alpha, plan.memory)
+            step = accepted.alpha * multiplier
+            leap(variables, direction, plan.scale * step, plan.go & _good(step))
             return _unless(plan.go, accepted), memory
         walk = batch.walk(variables, direction, plan.scale, plan.first, plan.go)
         accepted, memory = self.rule.step(walk.line, plan.start, plan.first, plan.memory)
         accepted, memory = at_once(lambda go, *found: (_unless(go, found[0]), found[1]), plan.go, accepted, memory)
-        walk.settle(accepted.alpha)
+        walk.settle(accepted.alpha * multiplier)
         return accepted, memory
 
     def _line_back(self, batch: Batch, variables: list[Any], stride: Any) -> Line:
@@ -263,11 +280,6 @@ def propose(optimizer: keras.optimizers.Optimizer, gradient: Tensors, variables:
     proposed = lists.add_(lists.copy(after), before, -1.0)
     lists.write(variables, before)
     return proposed
-
-
-def initial_values(values: list[float]) -> Any:
-    """Return an initializer for a vector of given numbers."""
-    return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)
 
 
 def _reciprocal(x: Any) -> Any:

@@ -34,7 +34,7 @@ def refuse_what_moves(optimizer: Any, kwargs: dict[str, Any]) -> None:
 
 
 _REFUSED = {
-    "learning_rate": "since the search finds the rate; the rate of a direction is an argument of the direction",
+    "learning_rate": "since its search finds how far to go",
     "weight_decay": "which moves the weights off the line; give it to `direction`, or use a regularizer",
     "clipnorm": "which bends the gradient that slopes are taken with; give it to `direction`",
     "global_clipnorm": "which scales the gradient that slopes are taken with; give it to `direction`",
