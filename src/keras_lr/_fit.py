@@ -14,9 +14,8 @@ from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
 from keras_lr.callbacks._guard import Guarding
 from keras_lr.callbacks._guarded_run import GuardedRun
-from keras_lr.finder import _ladder
+from keras_lr.finder import RaceResult, _ladder
 from keras_lr.finder._race import run_race
-from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import borrowed, prepare
 from keras_lr.training._checkpoint import Checkpoint, plain
 from keras_lr.training._dead_network import is_dead

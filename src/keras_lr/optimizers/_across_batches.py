@@ -16,7 +16,8 @@ from keras_lr._backends import lists
 from keras_lr._backends.moves import move_
 from keras_lr._backends.products import products
 from keras_lr._backends.search_scalars import at_once, either, inner, pack, seldom, unpack
-from keras_lr.line_search._dynamic import Decision, Limits, SearchState, Seen, at_rest, set_out
+from keras_lr.line_search import Limits
+from keras_lr.line_search._dynamic import Decision, SearchState, Seen, at_rest, set_out
 from keras_lr.line_search._scalars import choose, maximum, sqrt, where
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._directions import Direction

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 
 from keras_lr._backends.search_scalars import at_once
-from keras_lr.line_search._dynamic import Decision, DynamicRule, Limits, SearchState, Seen, judge
-from keras_lr.line_search._gradient_only import Inexact
+from keras_lr.line_search import Inexact, Limits
+from keras_lr.line_search._dynamic import Decision, DynamicRule, SearchState, Seen, judge
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._directions import Direction, RMSpropDirection
 from keras_lr.optimizers._global import State

@@ -15,7 +15,8 @@ import keras
 from keras import ops
 
 from keras_lr._backends.search_scalars import unpack
-from keras_lr.line_search._dynamic import Decision, Limits, SearchState, Seen, judge
+from keras_lr.line_search import Limits, Wolfe
+from keras_lr.line_search._dynamic import Decision, SearchState, Seen, judge
 from keras_lr.line_search._noisy_line import (
     NO_LINE,
     Notes,
@@ -27,7 +28,6 @@ from keras_lr.line_search._noisy_line import (
     propose,
     set_out_line,
 )
-from keras_lr.line_search._probabilistic import Wolfe
 from keras_lr.line_search._scalars import where
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._batch import batch_at_hand
