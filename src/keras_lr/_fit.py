@@ -111,7 +111,7 @@ def fit(
     horizon = data.horizon(epochs, initial_epoch)
     others = _flat(callbacks)
     directory = None if backup_dir is None else pathlib.Path(backup_dir)
-    run = _resumable(model, data, batch_size, initial_epoch, epochs) if directory else {}
+    run = _identity(model, data, batch_size, initial_epoch, epochs) if directory else {}
     found = read_backup(directory, run) if directory else None
     events = [*set_aside(model.optimizer, others), *slow_statistics(model, horizon)]
 
@@ -192,10 +192,10 @@ def _steps_as_far_as(race: RaceResult, schedule: schedules.Schedule, updates: in
     return int(np.searchsorted(np.cumsum(rates), np.sum(lane.values(np.arange(length)))))
 
 
-def _resumable(
+def _identity(
     model: keras.Model, data: TrainingData, batch_size: int | None, initial_epoch: int, epochs: int
 ) -> dict[str, Any]:
-    """Return by what the backup of a run is recognised, if the run can go on from one."""
+    """Return what must be the same in a run that goes on, and refuse data whose place cannot be found again."""
     data.check_position()
     steps = {"steps per epoch": data.steps_per_epoch, "batch size": batch_size}
     return {"epochs": f"{initial_epoch} to {epochs}", **steps, **described(model)}
