@@ -101,7 +101,7 @@ def lanes_around(model: keras.Model, data: TrainingData, rates: np.ndarray, seed
         for rate in rates:
             look = Look(along, training, 1)
             losses.append(lanes.train(np.full(LANE_STEPS, rate), look.step))
-            reaches.append(reach(Steps.of(look.numbers)).value)
+            reaches.append(reach(Steps.of(look.seen)).value)
     yield "rates", rates
     yield "losses", np.stack(losses)
     yield "reach", np.array(reaches)
@@ -132,7 +132,7 @@ def measure_run(case: Case) -> Found:
                 loss = look.closely(batch, float(rate)) if last else training.step(batch, float(rate))
                 if last:
                     losses[i, step // every] = float(loss)
-            numbers[i] = look.numbers
+            numbers[i] = np.array(look.seen)
     yield f"{key}/rates", rates
     yield f"{key}/looks", numbers
     yield f"{key}/losses", losses

@@ -23,7 +23,7 @@ import numpy as np
 from workload import batch_order, take
 from workloads import WORKLOADS
 
-from keras_lr.line_search._dynamic import Decision, Search
+from keras_lr.line_search._dynamic import Decision, SearchState
 from keras_lr.optimizers import AdagradDirection, AdamDirection, GradientOnly, RMSpropDirection
 from keras_lr.optimizers._across_batches import STEPS_AT_THE_START, default_ratio
 from keras_lr.schedules import Constant
@@ -88,11 +88,11 @@ class Runner:
             [jnp.array(v.value) for v in part] for part in (model.trainable_variables, model.non_trainable_variables)
         )
         state = [jnp.array(value) for value in self.state]
-        state[self.search_at] = state[self.search_at].at[Search._fields.index("step_size")].set(start)
+        state[self.search_at] = state[self.search_at].at[SearchState._fields.index("step_size")].set(start)
         for rows, longest in zip(order, ratios, strict=True):
             x, y = take(self.data.x, rows), self.data.y[rows]
             weights, others, state = self.step(weights, others, state, longest, x, y)
-        search = Search(*np.asarray(state[self.search_at]))
+        search = SearchState(*np.asarray(state[self.search_at]))
         descent = state[self.descent_at : self.descent_at + len(weights)]
         weights = [w + search.position * u for w, u in zip(weights, descent, strict=True)]
         some = np.linspace(0, len(self.data.y) - 1, 4000).astype(int)

@@ -11,7 +11,7 @@ from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks._plan import rates_at
 from keras_lr.diagnosis import Diagnosis, Signal, Steps
 from keras_lr.diagnosis._judgement import judge, rung_to_try
-from keras_lr.diagnosis._signals import signals_of, stability
+from keras_lr.diagnosis._signals import Step, signals_of, stability
 from keras_lr.finder._lanes import Lanes
 from keras_lr.training._along_step import AlongStep
 from keras_lr.training._borrow import borrowed, prepare
@@ -102,7 +102,7 @@ def diagnose(
             look = Look(along, training, accumulation)
             still = lanes.train(np.zeros(LANE_STEPS * accumulation))
             losses = _on_a_ladder(lanes, still, rate, accumulation, look, progress)
-            steps = Steps.of(look.numbers)
+            steps = Steps.of(look.seen)
             signals = _signals(steps, rate, optimizer, lambda: along.sharpness(batches[0], look.after))
     factors = np.array(sorted(losses))
     table = np.stack([losses[factor] for factor in factors])
@@ -164,13 +164,14 @@ class Look:
     """Makes the steps of a lane and looks at some of them on their own batches.
 
     Attributes:
+        seen: what was seen of each step that was looked at.
         after: the parts of a copy of all values after the last step that was looked at; None before there was one.
     """
 
     def __init__(self, along: AlongStep, training: TrainingSteps, accumulation: int) -> None:
         self._along, self._training, self._accumulation = along, training, accumulation
         self._made = 0
-        self._seen: list[np.ndarray] = []
+        self.seen: list[Step] = []
         self.after: Any = None
 
     def step(self, batch: Any, rate: float) -> Any:
@@ -186,13 +187,8 @@ class Look:
         before = self._training.copy()
         loss = self._training.step(batch, rate)
         self.after = self._training.parts(self._training.copy())
-        self._seen.append(self._along.ends(batch, self._training.parts(before), self.after[0]))
+        self.seen.append(self._along.ends(batch, self._training.parts(before), self.after[0]))
         return loss
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """What was seen of each step, as `AlongStep.ends` returns it, shape `(steps, 6)`."""
-        return np.array(self._seen).reshape(-1, 6)
 
 
 def _signals(

@@ -3,21 +3,19 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_lr import schedules
-from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr._fit_events import end_of_run, set_aside, slow_statistics
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
-from keras_lr.callbacks._event import Event
-from keras_lr.callbacks._guard import Guard
-from keras_lr.finder import _ladder
+from keras_lr.callbacks._guard import Guarding
+from keras_lr.callbacks._guarded_run import GuardedRun
+from keras_lr.finder import RaceResult, _ladder
 from keras_lr.finder._race import run_race
-from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import borrowed, prepare
 from keras_lr.training._checkpoint import Checkpoint, plain
 from keras_lr.training._dead_network import is_dead
@@ -28,7 +26,6 @@ from keras_lr.training._training_data import TrainingData
 
 WARMUP_FRACTION = 0.05
 DECAY_FRACTION = 0.3
-SLOW = 0.1  # share of its first value that an average may still hold at the end of a run
 
 
 def fit(
@@ -112,57 +109,41 @@ def fit(
     )
     prepare(model, data.example())
     horizon = data.horizon(epochs, initial_epoch)
-    directory = None if backup_dir is None else pathlib.Path(backup_dir)
-    run: dict[str, Any] = {}
-    found: Checkpoint | None = None
-    if directory:
-        data.check_position()
-        steps = {"steps per epoch": data.steps_per_epoch, "batch size": batch_size}
-        run = {"epochs": f"{initial_epoch} to {epochs}", **steps, **described(model)}
-        found = read_backup(directory, run)
     others = _flat(callbacks)
-    events = [*_set_aside(model.optimizer, others), *_slow_statistics(model, horizon)]
+    directory = None if backup_dir is None else pathlib.Path(backup_dir)
+    run = _identity(model, data, batch_size, initial_epoch, epochs) if directory else {}
+    found = read_backup(directory, run) if directory else None
+    events = [*set_aside(model.optimizer, others), *slow_statistics(model, horizon)]
+
     race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress)
     accumulation = model.optimizer.gradient_accumulation_steps or 1
-    schedule = run_schedule(race.learning_rate, max(1, horizon // accumulation))
-    guard = Guard(schedule, probation=False)
-    guard.expect(race.best_loss, accumulation * _steps_as_far_as(race, schedule, horizon // accumulation))
-    begun = found.facts["epoch"] if found else initial_epoch
-    backup = None
+    updates = max(1, horizon // accumulation)
+    schedule = run_schedule(race.learning_rate, updates)
+    trial_steps = accumulation * _steps_as_far_as(race, schedule, updates)
+    guard = GuardedRun(schedule, probation=False, trial_loss=race.best_loss, trial_steps=trial_steps)
+
+    begun, backup = initial_epoch, None
     if directory:
-        backup = Backup(directory, guard, run, dataclasses.asdict(race), found, begun, data.is_generator)
-    completed = False
-    try:
-        model.fit(
-            **{"validation_data": validation_data} | data.for_fit((begun - initial_epoch) * data.steps_per_epoch),
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=[guard, *others, *([backup] if backup else ())],
-            validation_split=validation_split,
-            initial_epoch=begun,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-        )
-        completed = True
-    except KeyboardInterrupt:
-        text = f"interrupted after {guard.step} of {horizon} steps"
-        if backup:
-            text += f"; the same call goes on with epoch {backup.epoch + 1}"
-        events.append(Event(guard.step, text, guard.factor))
-    finally:
-        guard.close()
-    if completed and guard.step < horizon:
-        text = f"the run ended after {guard.step} of {horizon} steps, before the rate had fallen to zero"
-        events.append(Event(guard.step, text, guard.factor))
-    if completed and _ends_dead(model, data, seed):
-        text = (
-            "the network answers every input alike, as one does whose units a rate too high has put out of action; "
-            "train new weights at a lower rate"
-        )
-        events.append(Event(guard.step, text, guard.factor))
+        backup = Backup(directory, guard, run, dataclasses.asdict(race), found, initial_epoch, data.is_generator)
+        begun = backup.epoch
+    completed = _completes(
+        model,
+        guard,
+        **{"validation_data": validation_data} | data.for_fit((begun - initial_epoch) * data.steps_per_epoch),
+        batch_size=batch_size,
+        epochs=epochs,
+        verbose=verbose,
+        callbacks=[Guarding(guard), *others, *([backup] if backup else ())],
+        validation_split=validation_split,
+        initial_epoch=begun,
+        steps_per_epoch=steps_per_epoch,
+        validation_steps=validation_steps,
+        validation_batch_size=validation_batch_size,
+        validation_freq=validation_freq,
+    )
+    dead = completed and _ends_dead(model, data, seed)
+    next_epoch = backup.epoch if backup else None
+    events += end_of_run(guard.step, horizon, guard.factor, completed=completed, dead=dead, next_epoch=next_epoch)
     return FitResult(
         history={name: [plain(v) for v in values] for name, values in model.history.history.items()},
         learning_rate=race.learning_rate,
@@ -180,6 +161,17 @@ def run_schedule(peak: float, steps: int) -> schedules.Schedule:
     if decay < 1 or warmup + decay > steps:
         return schedules.Constant(peak)
     return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=decay, decay=schedules.shapes.Linear())
+
+
+def _completes(model: keras.Model, guard: GuardedRun, **arguments: Any) -> bool:
+    """Run `model.fit`; return whether it came to its end, and was not interrupted by Ctrl-C."""
+    try:
+        model.fit(**arguments)
+    except KeyboardInterrupt:
+        return False
+    finally:
+        guard.close()
+    return True
 
 
 def _ends_dead(model: keras.Model, data: TrainingData, seed: int) -> bool:
@@ -200,6 +192,15 @@ def _steps_as_far_as(race: RaceResult, schedule: schedules.Schedule, updates: in
     return int(np.searchsorted(np.cumsum(rates), np.sum(lane.values(np.arange(length)))))
 
 
+def _identity(
+    model: keras.Model, data: TrainingData, batch_size: int | None, initial_epoch: int, epochs: int
+) -> dict[str, Any]:
+    """Return what must be the same in a run that goes on, and refuse data whose place cannot be found again."""
+    data.check_position()
+    steps = {"steps per epoch": data.steps_per_epoch, "batch size": batch_size}
+    return {"epochs": f"{initial_epoch} to {epochs}", **steps, **described(model)}
+
+
 def _raced_before(found: Checkpoint) -> RaceResult:
     plan: dict[str, Any] = dict(found.facts["plan"])
     plan |= {name: np.asarray(value) for name, value in plan.items() if isinstance(value, list)}
@@ -211,32 +212,3 @@ def _flat(callbacks: Any) -> list[keras.callbacks.Callback]:
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return list(callbacks.callbacks)
     return [] if callbacks is None else list(keras.tree.flatten(callbacks))
-
-
-def _set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.callbacks.Callback]) -> list[Event]:
-    """Return what has no effect, because the rate of every step is planned here."""
-    events = []
-    rate = innermost(optimizer)._learning_rate
-    if not isinstance(rate, keras.Variable):
-        events.append(Event(0, f"the {type(rate).__name__} in the optimizer is set aside during this fit", 1.0))
-    for callback in callbacks:
-        if isinstance(callback, Guard):
-            raise ValueError("callbacks holds a Guard, and keras_lr.fit brings one of its own. Leave it out.")
-        if isinstance(callback, keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau):
-            events.append(Event(0, f"the {type(callback).__name__} among the callbacks has no effect in this fit", 1.0))
-    return events
-
-
-def _slow_statistics(model: keras.Model, horizon: int) -> list[Event]:
-    """Return a word about BatchNormalization whose averages the run is too short for."""
-    normalisers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
-    slow = [layer for layer in normalisers if layer.trainable and layer.momentum**horizon > SLOW]
-    if not slow:
-        return []
-    share, more = slow[0].momentum ** horizon, f" and {len(slow) - 1} more layers" if len(slow) > 1 else ""
-    text = (
-        f"after {horizon} steps the running averages of {slow[0].name!r}{more} will still be {share:.0%} what they "
-        f"were at the start (momentum={slow[0].momentum}), which makes evaluation worse than the training; "
-        "BatchNormalization(momentum=0.9) follows sooner"
-    )
-    return [Event(0, text, 1.0)]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from keras_lr import schedules
-from keras_lr.callbacks._event import Event
-from keras_lr.finder._race_result import RaceResult
+from keras_lr.callbacks import Event
+from keras_lr.finder import RaceResult
 from keras_lr.report import Chart, Facts, Line, Mark, Part, Report, Shown, Table, Text
 
 

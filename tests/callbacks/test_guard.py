@@ -10,6 +10,8 @@ import keras_lr
 from keras_lr._backends.shuffled_arrays import shuffled_arrays
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble
+from keras_lr.callbacks._guard import Guarding
+from keras_lr.callbacks._guarded_run import GuardedRun
 from keras_lr.callbacks._velocity import velocity
 
 IMAGES, LABELS = (load_digits().data / 16).astype("float32"), load_digits().target
@@ -247,7 +249,7 @@ def test_the_velocity_that_holds_a_rate_can_be_stopped(optimizer, stops):
 
     class Stop(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
-            guard._steps.zero(velocity(model.optimizer))
+            guard._run._steps.zero(velocity(model.optimizer))
 
     def moves(callbacks):
         before = model.get_weights()
@@ -271,15 +273,14 @@ def test_weights_from_before_a_gain_need_not_have_it_at_once():
     assert watch.near_best
 
 
-@pytest.mark.parametrize(("expected", "after", "noticed_at"), [(None, 0, []), (0.5, 0, [12]), (0.5, 17, [24])])
+@pytest.mark.parametrize(("expected", "after", "noticed_at"), [(np.inf, 0, []), (0.5, 0, [12]), (0.5, 17, [24])])
 def test_a_training_that_never_wins_what_a_trial_did_is_noticed(expected, after, noticed_at):
     model = a_model("sgd")
-    guard = keras_lr.callbacks.Guard(lambda step: 0.0, probation=False, window_steps=4)
-    if expected is not None:
-        guard.expect(expected, after)
+    trial = {"trial_loss": expected, "trial_steps": after}
+    guard = GuardedRun(lambda step: 0.0, probation=False, window_steps=4, **trial)
     random = np.random.default_rng(0)  # the same losses on every backend
     model.set_weights([0.15 * random.normal(size=w.shape) for w in model.get_weights()])
-    model.fit(X, Y, shuffle=False, batch_size=32, verbose=0, callbacks=[guard])
+    model.fit(X, Y, shuffle=False, batch_size=32, verbose=0, callbacks=[Guarding(guard)])
     # Once: at the lower rate the training need not win as much as soon, or it would be lowered window by window.
     assert [event.step for event in guard.events] == noticed_at
     assert all("a trial before it" in event.text for event in guard.events)
@@ -299,6 +300,6 @@ def test_a_return_goes_to_weights_from_before_the_trouble_and_stops_the_velocity
     model.fit(X[:512], Y[:512], batch_size=32, verbose=0, callbacks=[guard])
     assert [event.step for event in guard.events] == [16]
     assert "back to the weights of step 4;" in guard.events[0].text
-    assert guard._watch.best == 3.0  # as it was known at step 4
+    assert guard._run._watch.best == 3.0  # as it was known at step 4
     for v in velocity(model.optimizer):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(v), 0.0)

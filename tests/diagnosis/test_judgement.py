@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_lr.diagnosis import Judgement
-from keras_lr.diagnosis._judgement import NEAR, STEP_BACK, TOLERANCE, judge, lane_scores, rounded, rung_to_try
+from keras_lr.diagnosis._judgement import NEAR, STEP_BACK, TOLERANCE, judge, late_scores, rounded, rung_to_try
 
 pytestmark = pytest.mark.numpy_only
 
@@ -103,7 +103,7 @@ def test_the_edge_is_where_a_tenth_of_the_descent_is_lost():
 
 def test_a_lane_that_diverged_counts_as_infinitely_high():
     losses = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, np.nan, 1.0], [1.0, 2.0, 3.0, np.inf]])
-    assert lane_scores(losses).tolist() == [1.0, np.inf, np.inf]
+    assert late_scores(losses).tolist() == [1.0, np.inf, np.inf]
     factors, still = np.array([0.1, 1.0, 10.0]), np.full(4, 2.0)
     verdict = judge(factors, losses, still, stays=False)
     assert (verdict.judgement, verdict.factor) == (Judgement.TOO_HIGH, 0.1)

@@ -28,7 +28,7 @@ from keras_lr.line_search import (
     Quadratic,
     SlopeTracking,
 )
-from keras_lr.line_search._dynamic import Search, Seen, at_rest, judge, set_out
+from keras_lr.line_search._dynamic import SearchState, Seen, at_rest, judge, set_out
 
 PATIENT = Limits(max_trials=1000)
 PAIRS = [
@@ -199,7 +199,7 @@ def test_floats_and_tensors_decide_alike(step, cap, slope, value, phase, norm):
     search = search._replace(lower=step / 2, lower_slope=-1.0, trials=3.0, accepts=2.0)
     for rule in [*(pair[0] for pair in PAIRS), *(Quadratic(kind) for kind in Enforced)]:
         on_host = judge(rule, Limits(), search, Seen(slope, norm, value))
-        tensors = Search(*(ops.convert_to_tensor(field, "float32") for field in search))
+        tensors = SearchState(*(ops.convert_to_tensor(field, "float32") for field in search))
         seen = Seen(*(ops.convert_to_tensor(field, "float32") for field in (slope, norm, value)))
         on_device = judge(rule, Limits(), tensors, seen)
         assert bool(on_host.accept) == bool(ops.convert_to_numpy(on_device.accept))

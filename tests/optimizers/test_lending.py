@@ -31,7 +31,7 @@ def lends(monkeypatch):
     """Make every tensor worth a variable, or none."""
 
     def choose(yes):
-        monkeypatch.setattr(_lending, "SMALL", 1)
+        monkeypatch.setattr(_lending, "WORTH_LENDING", 1)
         monkeypatch.setattr(memory, "pays", lambda weights: yes)
 
     return choose

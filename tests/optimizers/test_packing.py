@@ -13,7 +13,7 @@ from test_every_optimizer import TABLE, apply, built, every, values
 from keras_lr import optimizers
 from keras_lr._backends import lists
 from keras_lr.optimizers._global import GlobalOptimizer
-from keras_lr.optimizers._packing import SMALL, Packing
+from keras_lr.optimizers._packing import WORTH_A_KERNEL, Packing
 
 SHAPES = st.lists(st.lists(st.integers(1, 4), max_size=3).map(tuple), min_size=1, max_size=12)
 START = [np.linspace(-1, 1, 6).reshape(3, 2), np.ones(2), np.linspace(1, 2, 4), np.ones((1, 3))]
@@ -40,9 +40,9 @@ def test_what_is_packed_comes_back(shapes, data):
 
 
 def test_only_small_variables_of_a_kind_are_joined():
-    packing = Packing.together([(2,), (SMALL,), (3,), (4,), (5,)], ["a", "a", "b", "a", None])
+    packing = Packing.together([(2,), (WORTH_A_KERNEL,), (3,), (4,), (5,)], ["a", "a", "b", "a", None])
     assert packing.groups == ((0, 3), (1,), (2,), (4,))
-    assert Packing.together([(SMALL - 1,), (1,)], ["a", "a"]).groups == ((0, 1),)
+    assert Packing.together([(WORTH_A_KERNEL - 1,), (1,)], ["a", "a"]).groups == ((0, 1),)
 
 
 def test_parts_are_the_same_inside_a_compiled_step():

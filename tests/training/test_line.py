@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_lr._backends.ops.search_scalars import SMALL
+from keras_lr._backends.ops.search_scalars import FIT_IN_CACHE
 from keras_lr._backends.search_scalars import unpack
 from keras_lr._backends.walks import leap, walk
 
@@ -36,7 +36,7 @@ def scalar(value):
     return unpack(ops.convert_to_tensor(value, dtype="float32"))[0][0]
 
 
-@pytest.fixture(params=[3, SMALL])
+@pytest.fixture(params=[3, FIT_IN_CACHE])
 def bowl(request):
     """Few weights and many: how the last move is made depends on their number."""
     return Bowl([keras.Variable(np.zeros((2, 2), "float32")), keras.Variable(np.zeros(request.param, "float32"))])

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from keras_lr.callbacks._guard import Guard
+from keras_lr.callbacks._guarded_run import GuardedRun
 from keras_lr.training._checkpoint import (
     Checkpoint,
     arrays_of,
@@ -30,18 +30,18 @@ class Backup(keras.callbacks.Callback):
 
     Args:
         directory: where the backup is.
-        guard: of the same run; it comes before in the list of callbacks.
+        guard: of the same run; its callback comes before in the list.
         run: what must be the same when the run goes on, by name; JSON can hold it.
         plan: what was found before the run, and is found again in `found.facts["plan"]`.
         found: the backup to go on from. Default `None`: the run begins.
-        initial_epoch: the epoch with which the run begins or goes on.
+        initial_epoch: the epoch with which the run begins, unless it goes on.
         one_iterator: whether one iterator over the data serves all epochs.
     """
 
     def __init__(
         self,
         directory: pathlib.Path,
-        guard: Guard,
+        guard: GuardedRun,
         run: dict[str, Any],
         plan: dict[str, Any],
         found: Checkpoint | None,
@@ -53,7 +53,7 @@ class Backup(keras.callbacks.Callback):
         self._guard = guard
         self._run, self._plan = run, plan
         self._found = found
-        self._epoch = initial_epoch
+        self._epoch: int = found.facts["epoch"] if found else initial_epoch
         self._one_iterator = one_iterator
         self._drawn_by_opening: list[Any] | None = None
         self._history: dict[str, list[Any]] = {}

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_lr._backends.wrapped_optimizers import optimizers_in, wrappers_and_core
-from keras_lr.optimizers._scheduled import Scheduled
+from keras_lr.optimizers import Scheduled
 from keras_lr.schedules import Schedule, Steerable
 
 

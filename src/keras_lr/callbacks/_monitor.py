@@ -10,7 +10,7 @@ from keras_lr._backends.steps_interface import Steered, unsteered
 from keras_lr._backends.watched import watched
 from keras_lr.diagnosis import RunDiagnosis, Steps
 from keras_lr.diagnosis._run import judge_run
-from keras_lr.diagnosis._signals import reach, update_to_weight
+from keras_lr.diagnosis._signals import Step, reach, update_to_weight
 from keras_lr.training._along_step import AlongStep
 from keras_lr.training._executed_together import executed_together
 
@@ -81,7 +81,7 @@ class Monitor(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add what the steps of the epoch showed."""
         if logs is not None:
-            steps = Steps.of(np.array(self._seen[self._first_of_epoch :]))
+            steps = Steps.of(self._seen[self._first_of_epoch :])
             logs["reach"] = reach(steps).value
             logs["update_to_weight"] = update_to_weight(steps).value
 
@@ -91,7 +91,7 @@ class Monitor(keras.callbacks.Callback):
 
     def diagnosis(self) -> RunDiagnosis:
         """Say what the steps so far tell of the rate: too high, too low or undecided, and why."""
-        return judge_run(np.array(self._at), np.array(self._seen).reshape(-1, 6))
+        return judge_run(np.array(self._at), self._seen)
 
     def _give_back(self) -> None:
         if self._ours is not None and self.model.train_function is self._ours:
@@ -101,7 +101,7 @@ class Monitor(keras.callbacks.Callback):
     def _forget(self) -> None:
         self._steps = 0
         self._at: list[int] = []
-        self._seen: list[np.ndarray] = []
+        self._seen: list[Step] = []
         self._first_of_epoch = 0
 
     def _wanted(self) -> bool:

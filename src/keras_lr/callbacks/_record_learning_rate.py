@@ -9,7 +9,7 @@ import numpy.typing as npt
 from keras_lr._backends.steps_interface import Steered
 from keras_lr._backends.wrapped_optimizers import innermost, optimizers_in, wrappers_and_core
 from keras_lr.callbacks._plan import rates_at
-from keras_lr.optimizers._scheduled import Scheduled
+from keras_lr.optimizers import Scheduled
 from keras_lr.training._set_learning_rate import is_number
 
 _AHEAD = 128

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lr.diagnosis._judgement import Judgement, Verdict, lane_scores, rounded
+from keras_lr.diagnosis._judgement import Judgement, Verdict, late_scores, rounded
 from keras_lr.diagnosis._signals import Signal, Steps
 from keras_lr.report import Chart, Facts, Line, Mark, Part, Points, Report, Shown, Span, Table, Text
 
@@ -100,18 +100,18 @@ class Diagnosis(Shown):
         return Table("Steps at the rate", ("signal", "value", "interval", "what it means"), rows)
 
     def _lanes(self) -> Table:
-        scores = lane_scores(self.losses)
+        scores = late_scores(self.losses)
         words = ["best" if i == np.argmin(scores) else "" for i in range(len(scores))]
         rows = [
             (float(f * self.learning_rate), float(f), float(s), w if np.isfinite(s) else "diverged")
             for f, s, w in zip(self.factors, scores, words, strict=True)
         ]
-        rows.insert(0, (0.0, 0.0, float(lane_scores(self.still[None])[0]), "no step"))
+        rows.insert(0, (0.0, 0.0, float(late_scores(self.still[None])[0]), "no step"))
         note = f"Mean loss of {self.losses.shape[1]} batches from the present weights, without the first quarter."
         return Table("Rates that were tried", ("rate", "times yours", "loss", ""), rows, note=note)
 
     def _lanes_chart(self) -> Chart:
-        scores, still = lane_scores(self.losses), float(lane_scores(self.still[None])[0])
+        scores, still = late_scores(self.losses), float(late_scores(self.still[None])[0])
         # Far above the start the losses grow without bound and would press the rest of the curve flat.
         ceiling = still + max(still - float(np.min(scores)), 1e-3 * abs(still))
         shown = np.where(scores <= ceiling, scores, np.inf)

@@ -89,7 +89,7 @@ def rounded(number: float) -> str:
     return np.format_float_positional(float(f"{number:.1e}"), trim="-")
 
 
-def lane_scores(losses: np.ndarray) -> np.ndarray:
+def late_scores(losses: np.ndarray) -> np.ndarray:
     """Return the mean loss of each lane but for its first quarter; infinite where a loss is not finite."""
     finite = np.all(np.isfinite(losses), axis=1)
     late = np.where(finite[:, None], losses, 0.0)[:, _first(losses.shape[1]) :]
@@ -101,8 +101,8 @@ class _Seen:
 
     def __init__(self, factors: np.ndarray, losses: np.ndarray, still: np.ndarray) -> None:
         self.factors, self._losses, self._still = factors, losses, still
-        self.scores = lane_scores(losses)
-        self.still_score = float(lane_scores(still[None])[0])
+        self.scores = late_scores(losses)
+        self.still_score = float(late_scores(still[None])[0])
         self.best = int(np.argmin(self.scores))
 
     @property

@@ -1,11 +1,12 @@
 """What the steps of a run say of its rate: pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from keras_lr.diagnosis._judgement import Judgement, Verdict, rounded
-from keras_lr.diagnosis._signals import Signal, Steps, reach, reaches, signals_of
+from keras_lr.diagnosis._signals import Signal, Step, Steps, are_finite, reach, reaches, signals_of
 from keras_lr.report import Chart, Facts, Line, Part, Points, Report, Shown, Table, Text
 
 SHORT, LONG = 0.1, 1.1  # reach of a step
@@ -57,15 +58,14 @@ class RunDiagnosis(Shown):
         )
 
 
-def judge_run(at: np.ndarray, numbers: np.ndarray) -> RunDiagnosis:
+def judge_run(at: np.ndarray, made: Sequence[Step]) -> RunDiagnosis:
     """Judge the rate of a run by single steps of it.
 
     Args:
         at: the number of each step in the run, shape `(looks,)`.
-        numbers: losses, slopes and squared lengths of each, as `Steps.of` reads them, shape `(looks, 6)`.
+        made: the steps.
     """
-    finite = np.all(np.isfinite(numbers), axis=1)
-    steps = Steps.of(numbers)
+    finite, steps = are_finite(made), Steps.of(made)
     judged = steps.part(int(np.ceil(BEGINNING * len(steps))), len(steps))
     diverged = not np.all(finite)
     return RunDiagnosis(_verdict(judged, diverged), signals_of(judged), at[finite], steps, diverged)

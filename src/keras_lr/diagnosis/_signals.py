@@ -5,7 +5,9 @@ measured on the same samples with the same dropout masks, most of the noise canc
 compares consecutive batches and needs the gradient of every sample for it.)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,6 +41,17 @@ class Signal:
         return "" if self.low is None or self.high is None else f"{rounded(self.low)} to {rounded(self.high)}"
 
 
+class Step(NamedTuple):
+    """What was measured of one step of the optimizer on its own batch; not finite where the loss was not."""
+
+    loss: float
+    slope: float  # the derivative along the whole step, before it
+    loss_after: float
+    slope_after: float
+    squared_length: float  # of the step
+    squared_weights_length: float  # of all trainable weights before the step
+
+
 @dataclass(frozen=True, eq=False)
 class Steps:
     """Steps of the optimizer, each on its own batch; all of shape `(steps,)`.
@@ -58,10 +71,9 @@ class Steps:
     weights_length: np.ndarray
 
     @classmethod
-    def of(cls, numbers: np.ndarray) -> "Steps":
-        """Read rows of losses, slopes and squared lengths, shape `(steps, 6)`; what is not finite is left out."""
-        numbers = numbers.reshape(-1, 6)
-        loss, slope, loss_after, slope_after, step, weights = numbers[np.all(np.isfinite(numbers), axis=1)].T
+    def of(cls, made: Sequence[Step]) -> "Steps":
+        """Put steps together; one that is not finite is left out."""
+        loss, slope, loss_after, slope_after, step, weights = _table(made)[are_finite(made)].T
         return cls(loss, slope, loss_after, slope_after, np.sqrt(step), np.sqrt(weights))
 
     def __len__(self) -> int:
@@ -70,6 +82,11 @@ class Steps:
     def part(self, first: int, end: int) -> "Steps":
         """Return the steps from one index up to another."""
         return Steps(*(getattr(self, field.name)[first:end] for field in fields(self)))
+
+
+def are_finite(made: Sequence[Step]) -> np.ndarray:
+    """Return of each step whether all of its numbers are finite; shape `(steps,)`."""
+    return np.all(np.isfinite(_table(made)), axis=1)
 
 
 def signals_of(steps: Steps) -> tuple[Signal, ...]:
@@ -132,6 +149,10 @@ def stability(sharpness: float, rate: float, momentum: float, *, nesterov: bool 
         else f"The sharpest direction of the loss would be stable at {rounded(1 / max(value, 1e-12))} times the rate."
     )
     return Signal("rate over stability limit", value, None, None, "of the limit", meaning)
+
+
+def _table(made: Sequence[Step]) -> np.ndarray:
+    return np.array(made, np.float64).reshape(-1, len(Step._fields))
 
 
 def _interval(curvature: np.ndarray, descent: np.ndarray, value: float) -> tuple[float | None, float | None]:

@@ -1,4 +1,14 @@
-"""The rate from the loss and its slope along a line: searches and rules, as frozen values."""
+"""The rate from the loss and its slope along a line: searches and rules, as frozen values.
+
+A `Search` finds a step along one line and remembers nothing: `Backtracking`, `Goldstein`, `StrongWolfe`, `HagerZhang`.
+A `Rule` says how far to go at every step of a training; it chooses what to try first, searches from there, and may
+remember a few numbers until the next step: `PAL`, `PoNoS`, `SaLSA`, `Polyak`, `SafePolyak`, `GeN`. `EachStep` makes a
+rule of a search and of a way to choose its first trial (`Growing`, `Restarting`, `SameDecrease`); `LineSearch` follows
+a rule, and puts a bare search into one.
+
+`Inexact`, `Maximum`, `Back`, `Bisection`, `Quadratic`, `SlopeTracking` and `Wolfe` are for searches whose every trial
+sees another batch: `GradientOnly` and `ProbabilisticLineSearch`.
+"""
 
 from keras_lr.line_search._backtracking import Backtracking as Backtracking
 from keras_lr.line_search._dynamic import Limits as Limits

@@ -22,7 +22,7 @@ FIRST, GROWING, SHRINKING, REFINING = 0.0, 1.0, 2.0, 3.0
 """The phases of a search: at its first trial, doubling, halving, between the two ends of a bracket."""
 
 
-class Search(NamedTuple):
+class SearchState(NamedTuple):
     """The state of a search along one direction d from the origin x₀; every field a scalar."""
 
     phase: Scalar  # FIRST, GROWING, SHRINKING or REFINING
@@ -57,7 +57,7 @@ class Decision(NamedTuple):
     """What a rule answers."""
 
     accept: Any  # a bool, or a boolean tensor
-    search: Search  # its step_size: the next trial; after an acceptance the first trial along the next direction
+    search: SearchState  # its step_size: the next trial; after an acceptance the first one along the next direction
 
 
 class DynamicRule(Protocol):
@@ -67,7 +67,7 @@ class DynamicRule(Protocol):
     def needs_value(self) -> bool:
         """Whether the rule looks at the loss, and not at the slope alone."""
 
-    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+    def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         """Accept the trial or name the next one."""
 
 
@@ -103,12 +103,14 @@ class Limits(Value):
         check(self, "max_non_finite", least=1)
 
 
-def at_rest(initial_step: float) -> Search:
+def at_rest(initial_step: float) -> SearchState:
     """Return the state before the first gradient: no direction yet, weights at the origin."""
-    return Search(*([0.0] * len(Search._fields)))._replace(step_size=initial_step)
+    return SearchState(*([0.0] * len(SearchState._fields)))._replace(step_size=initial_step)
 
 
-def judge(rule: Callable[[Search, Seen, float], Decision], limits: Limits, search: Search, seen: Seen) -> Decision:
+def judge(
+    rule: Callable[[SearchState, Seen, float], Decision], limits: Limits, search: SearchState, seen: Seen
+) -> Decision:
     """Let the rule decide on a trial, behind the guards that hold for all rules.
 
     A gradient met at rest begins a search whatever its slope. A zero gradient says nothing and moves nothing. A
@@ -131,8 +133,8 @@ def judge(rule: Callable[[Search, Seen, float], Decision], limits: Limits, searc
 
 
 def set_out(
-    limits: Limits, search: Search, start_slope: Scalar, length: Scalar, max_update_norm: Scalar, value: Scalar
-) -> Search:
+    limits: Limits, search: SearchState, start_slope: Scalar, length: Scalar, max_update_norm: Scalar, value: Scalar
+) -> SearchState:
     """Return the state at the first trial along a new direction, from an accepted search.
 
     The cap is the step size at which the update has length `max_update_norm`.
@@ -155,7 +157,7 @@ def set_out(
     )
 
 
-def narrow(search: Search, slope: Scalar) -> Search:
+def narrow(search: SearchState, slope: Scalar) -> SearchState:
     """Move one end of the bracket to the trial: the lower end where it descends, else the upper."""
     descends = slope < 0.0
     return search._replace(
@@ -166,7 +168,7 @@ def narrow(search: Search, slope: Scalar) -> Search:
     )
 
 
-def _count(took: Any, tried: Search, chosen: Search) -> Search:
+def _count(took: Any, tried: SearchState, chosen: SearchState) -> SearchState:
     return chosen._replace(
         position=chosen.step_size,
         accepts=tried.accepts + where(took, 1.0, 0.0),
@@ -175,7 +177,7 @@ def _count(took: Any, tried: Search, chosen: Search) -> Search:
     )
 
 
-def _draw_back(limits: Limits, search: Search, moved: Any) -> Search:
+def _draw_back(limits: Limits, search: SearchState, moved: Any) -> SearchState:
     count = search.non_finite + 1.0
     smaller = minimum(maximum(search.step_size * limits.non_finite_shrink, limits.smallest_step), search.step_size)
     step_size = where(moved, smaller, search.step_size)

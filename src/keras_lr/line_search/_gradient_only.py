@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import keras
 
-from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, SHRINKING, Decision, Search, Seen, narrow
+from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, SHRINKING, Decision, SearchState, Seen, narrow
 from keras_lr.line_search._scalars import Scalar, exp, maximum, minimum, where
 from keras_lr.line_search._value import Value
 
@@ -51,7 +51,7 @@ class Inexact(Value):
         _check(self.growth, self.overshoot)
         _check(self.growth if self.first_growth is None else self.first_growth, self.overshoot)
 
-    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+    def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         small_overshoot = (seen.slope > 0.0) & (seen.slope < self.overshoot * abs(search.start_slope))
         growth: Scalar = self.growth
         if self.first_growth is not None:
@@ -83,7 +83,7 @@ class Maximum(Value):
     def __post_init__(self) -> None:
         _check(self.growth, self.overshoot)
 
-    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+    def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         tolerated = self.overshoot * abs(search.start_slope)
         return _grow_or_shrink(search, seen.slope, tolerated, self.growth, smallest_step)
 
@@ -107,7 +107,7 @@ class Back(Value):
     def __post_init__(self) -> None:
         _check(self.growth, self.overshoot)
 
-    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+    def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         first = search.phase == FIRST
         tolerated = where(first, 0.0, self.overshoot * abs(search.start_slope))
         good = where(first, seen.slope < tolerated, seen.slope <= tolerated)
@@ -139,7 +139,7 @@ class Bisection(Value):
         if not 0.0 < self.precision < 1.0:
             raise ValueError(f"precision is a fraction of the step, between 0 and 1; received {self.precision}.")
 
-    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+    def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         search = narrow(search, seen.slope)
         open_ended = search.upper == 0.0
         step_size = where(
@@ -177,13 +177,15 @@ class SlopeTracking(Value):
         if not 0.0 < self.gain <= 1.0:
             raise ValueError(f"gain must lie in (0, 1]; received {self.gain}. The default 0.02 is a good start.")
 
-    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+    def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         lengths = seen.gradient_norm * search.length
         cosine = seen.slope / maximum(lengths, 1e-30)
         return Decision(True, search._replace(step_size=search.step_size * exp(-self.gain * cosine)))
 
 
-def _grow_or_shrink(search: Search, slope: Scalar, threshold: Scalar, growth: Scalar, smallest_step: float) -> Decision:
+def _grow_or_shrink(
+    search: SearchState, slope: Scalar, threshold: Scalar, growth: Scalar, smallest_step: float
+) -> Decision:
     step_size, first = search.step_size, search.phase == FIRST
     below = slope < threshold
     may_grow = where(first, step_size < search.cap, (search.phase == GROWING) & (step_size <= search.cap / growth))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, Decision, Search, Seen
+from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, Decision, SearchState, Seen
 from keras_lr.line_search._scalars import Scalar, clip, maximum, minimum, where
 from keras_lr.line_search._value import Value
 
@@ -64,7 +64,7 @@ class Quadratic(Value):
         """Whether the loss of the batch has to be known."""
         return self.enforced is not Enforced.SLOPES
 
-    def __call__(self, search: Search, seen: Seen, smallest_step: float) -> Decision:
+    def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         if self.enforced is Enforced.VALUES:
             return self._from_three_values(search, seen)
         slope, curvature = _model(self.enforced, search, seen)
@@ -72,7 +72,7 @@ class Quadratic(Value):
         step_size = where(final, search.step_size, self._least(search, search.step_size, slope, curvature))
         return Decision(final, search._replace(phase=REFINING, step_size=step_size))
 
-    def _from_three_values(self, search: Search, seen: Seen) -> Decision:
+    def _from_three_values(self, search: SearchState, seen: Seen) -> Decision:
         """The first trial a is kept in `lower`, its value in `lower_slope`; the second is at 2a or at a/2."""
         first, final = search.phase == FIRST, search.phase == REFINING
         step_size, value = search.step_size, seen.value
@@ -93,7 +93,7 @@ class Quadratic(Value):
             ),
         )
 
-    def _least(self, search: Search, trial: Scalar, slope: Scalar, curvature: Scalar) -> Scalar:
+    def _least(self, search: SearchState, trial: Scalar, slope: Scalar, curvature: Scalar) -> Scalar:
         """Return the minimum of slope · α + ½ curvature · α², kept near the trial and under the cap."""
         good = (curvature > 0.0) & (slope < 0.0)
         steepest = where(curvature > 0.0, curvature, 1.0)
@@ -101,7 +101,7 @@ class Quadratic(Value):
         return minimum(clip(wanted, trial / self.growth, trial * self.growth), search.cap)
 
 
-def _model(enforced: Enforced, search: Search, seen: Seen) -> tuple[Scalar, Scalar]:
+def _model(enforced: Enforced, search: SearchState, seen: Seen) -> tuple[Scalar, Scalar]:
     """Return slope at the origin and curvature of the quadratic; α is the trial."""
     step_size = where(search.step_size > 0.0, search.step_size, 1.0)
     rise = (seen.value - search.start_value) / step_size

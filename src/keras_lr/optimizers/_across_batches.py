@@ -16,7 +16,8 @@ from keras_lr._backends import lists
 from keras_lr._backends.moves import move_
 from keras_lr._backends.products import products
 from keras_lr._backends.search_scalars import at_once, either, inner, pack, seldom, unpack
-from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, at_rest, set_out
+from keras_lr.line_search import Limits
+from keras_lr.line_search._dynamic import Decision, SearchState, Seen, at_rest, set_out
 from keras_lr.line_search._scalars import choose, maximum, sqrt, where
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._directions import Direction
@@ -39,8 +40,8 @@ def default_ratio(decay_steps: int | None) -> float:
     return 0.1 if decay_steps is None else min(0.15, 2.5 / math.sqrt(decay_steps))
 
 
-_POSITION = Search._fields.index("position")
-_ACCEPTED = Search._fields.index("accepted_step_size")
+_POSITION = SearchState._fields.index("position")
+_ACCEPTED = SearchState._fields.index("accepted_step_size")
 
 
 class AcrossBatches(GlobalOptimizer):
@@ -85,11 +86,11 @@ class AcrossBatches(GlobalOptimizer):
 
     # What a subclass writes.
 
-    def decide(self, search: Search, seen: Seen, state: State) -> Decision:
+    def decide(self, search: SearchState, seen: Seen, state: State) -> Decision:
         """Accept the trial or name the next one; scalars as `unpack` gives them."""
         raise NotImplementedError
 
-    def begin(self, fresh: Search, u: Tensors, state: State) -> list[Any]:
+    def begin(self, fresh: SearchState, u: Tensors, state: State) -> list[Any]:
         """Return the notes at the start of a search, tensors in the order of ``notes``."""
         return []
 
@@ -115,7 +116,7 @@ class AcrossBatches(GlobalOptimizer):
         (slope,), (square,), fields, (cap,), (value,) = unpack(
             *products(g, state.descent), state.search, self._cap(state.multiplier), self._value(state)
         )
-        search, seen = Search(*fields), Seen(-slope, sqrt(square), value)
+        search, seen = SearchState(*fields), Seen(-slope, sqrt(square), value)
         if self.max_update_norm is None:
             search = self._measured(x, search)
             cap = cap * sqrt(search.initial_norm * search.longest_norm)
@@ -153,10 +154,10 @@ class AcrossBatches(GlobalOptimizer):
         (product,), (square,) = unpack(*products(u, g))
         return -product, sqrt(square)
 
-    def _go_on(self, accept: Any, settled: Search, slope: Any, length: Any, cap: Any, value: Any) -> Search:
+    def _go_on(self, accept: Any, settled: SearchState, slope: Any, length: Any, cap: Any, value: Any) -> SearchState:
         return either(accept, lambda: set_out(self.limits, settled, slope, length, cap, value), lambda: settled)
 
-    def _note(self, accept: Any, now: Search, u: Tensors, state: State) -> None:
+    def _note(self, accept: Any, now: SearchState, u: Tensors, state: State) -> None:
         if not self.notes:
             return
         kept = [getattr(state, name) for name in self.notes]
@@ -181,7 +182,7 @@ class AcrossBatches(GlobalOptimizer):
             cap = cap * ops.rsqrt(1.0 + self.count() / STEPS_AT_THE_START)
         return cap * multiplier
 
-    def _measured(self, x: Tensors, search: Search) -> Search:
+    def _measured(self, x: Tensors, search: SearchState) -> SearchState:
         """Return the search with the length of the weights, measured anew once in a while."""
         first = search.length == 0.0  # the weights have not moved yet
         due = first | ((search.trials == 0.0) & (search.accepts % ACCEPTS_BETWEEN_NORMS == 0.0))
@@ -198,7 +199,7 @@ class AcrossBatches(GlobalOptimizer):
 
     def return_to_trial(self) -> None:
         """Move weights at rest to the trial point again, so that the search goes on where it was."""
-        search = Search(*ops.convert_to_numpy(self._numbers["search"]))
+        search = SearchState(*ops.convert_to_numpy(self._numbers["search"]))
         if search.length > 0.0:  # else there is no line yet
             self._stand_at(float(search.step_size))
 
@@ -248,7 +249,7 @@ class AcrossBatches(GlobalOptimizer):
         return self._field("accepted_step_size")
 
     def _field(self, name: str) -> float:
-        return float(getattr(Search(*ops.convert_to_numpy(self._numbers["search"])), name))
+        return float(getattr(SearchState(*ops.convert_to_numpy(self._numbers["search"])), name))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 
 from keras_lr._backends.search_scalars import at_once
-from keras_lr.line_search._dynamic import Decision, DynamicRule, Limits, Search, Seen, judge
-from keras_lr.line_search._gradient_only import Inexact
+from keras_lr.line_search import Inexact, Limits
+from keras_lr.line_search._dynamic import Decision, DynamicRule, SearchState, Seen, judge
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._directions import Direction, RMSpropDirection
 from keras_lr.optimizers._global import State
@@ -93,7 +93,7 @@ class GradientOnly(AcrossBatches):
         self.rule = Inexact(overshoot=3.0, first_growth=10.0) if rule is None else rule
         self.needs_batch = self.rule.needs_value
 
-    def decide(self, search: Search, seen: Seen, state: State) -> Decision:
+    def decide(self, search: SearchState, seen: Seen, state: State) -> Decision:
         return at_once(partial(judge, self.rule, self.limits), search, seen)
 
     def get_config(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import keras
 
 from keras_lr._backends import memory
 
-SMALL = 2**16  # entries of a tensor whose memory is not worth a variable
+WORTH_LENDING = 2**16  # entries that a tensor needs for its memory to be worth a variable
 
 
 class LendingOptimizer(keras.optimizers.Optimizer):
@@ -21,7 +21,7 @@ class LendingOptimizer(keras.optimizers.Optimizer):
     def lend(self, shapes: Sequence[tuple[int, ...]], make: Callable[[int], Any]) -> dict[int, Any]:
         """Return by place the variables that ``make(place)`` made for the tensors of ``shapes`` that are worth it."""
         sizes = [math.prod(shape) for shape in shapes]
-        worth = [i for i, size in enumerate(sizes) if size >= SMALL] if memory.pays(sum(sizes)) else []
+        worth = [i for i, size in enumerate(sizes) if size >= WORTH_LENDING] if memory.pays(sum(sizes)) else []
         lent = {i: make(i) for i in worth}
         for variable in lent.values():
             variable.lent = True

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from keras_lr._backends import lists
 
-SMALL = 2**14  # entries of a variable that costs more as a kernel of its own than by being copied
+WORTH_A_KERNEL = 2**14  # entries that a variable needs for a kernel of its own to cost less than a copy
 T = TypeVar("T")
 
 
@@ -37,7 +37,7 @@ class Packing:
         """Join the small variables of a kind; None is the kind of a variable that stays alone."""
         groups: dict[Any, list[int]] = {}
         for i, (shape, kind) in enumerate(zip(shapes, kinds, strict=True)):
-            small = kind is not None and math.prod(shape) < SMALL
+            small = kind is not None and math.prod(shape) < WORTH_A_KERNEL
             groups.setdefault(("joined", kind) if small else ("alone", i), []).append(i)
         return cls(tuple(shapes), tuple(tuple(group) for group in groups.values()))
 

@@ -15,7 +15,8 @@ import keras
 from keras import ops
 
 from keras_lr._backends.search_scalars import unpack
-from keras_lr.line_search._dynamic import Decision, Limits, Search, Seen, judge
+from keras_lr.line_search import Limits, Wolfe
+from keras_lr.line_search._dynamic import Decision, SearchState, Seen, judge
 from keras_lr.line_search._noisy_line import (
     NO_LINE,
     Notes,
@@ -27,7 +28,6 @@ from keras_lr.line_search._noisy_line import (
     propose,
     set_out_line,
 )
-from keras_lr.line_search._probabilistic import Wolfe
 from keras_lr.line_search._scalars import where
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._batch import batch_at_hand
@@ -115,10 +115,10 @@ class ProbabilisticLineSearch(AcrossBatches):
         self.add_scalar("observed", 0.0, (self.conditions.max_evaluations + 1, 3))
         self.add_scalar("process", list(NO_LINE), (len(NO_LINE),))
 
-    def decide(self, search: Search, seen: Seen, state: State) -> Decision:
+    def decide(self, search: SearchState, seen: Seen, state: State) -> Decision:
         before = state.observed, state.process
 
-        def rule(search: Search, seen: Seen, smallest_step: float) -> Decision:
+        def rule(search: SearchState, seen: Seen, smallest_step: float) -> Decision:
             accept, step_size, state.observed, state.process = self._look(search, seen, *before)
             return Decision(accept, search._replace(step_size=step_size))
 
@@ -128,7 +128,7 @@ class ProbabilisticLineSearch(AcrossBatches):
         state.process = where(lost, before[1], state.process)
         return decision
 
-    def begin(self, fresh: Search, u: Tensors, state: State) -> list[Any]:
+    def begin(self, fresh: SearchState, u: Tensors, state: State) -> list[Any]:
         """Return the notes of a new line: the observation at its origin, and the noise there."""
         old = Notes(*ops.unstack(state.process))
         fresh = _tensors(fresh, state.process)
@@ -137,7 +137,7 @@ class ProbabilisticLineSearch(AcrossBatches):
         notes = set_out_line(old, fresh.step_size, steepness, self._variances(u, steepness, old), mean)
         return [at_origin(state.observed.shape[0], state.process.dtype), ops.stack(list(notes))]
 
-    def _look(self, search: Search, seen: Seen, observed: Any, process: Any) -> tuple[Any, Any, Any, Any]:
+    def _look(self, search: SearchState, seen: Seen, observed: Any, process: Any) -> tuple[Any, Any, Any, Any]:
         """Add what was seen to the process; return whether to accept, the next step, and the notes."""
         conditions, notes = self.conditions, Notes(*ops.unstack(process))
         search, seen = _tensors(search, process), _tensors(seen, process)

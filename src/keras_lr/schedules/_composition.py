@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import numbers
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import keras
 
@@ -17,9 +17,7 @@ from keras_lr.schedules._classics import Constant
 from keras_lr.schedules._exchange import Lambda
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrZero, Lengths
-from keras_lr.schedules._value import CHECKS, value
-
-Schedules: TypeAlias = tuple[Schedule, ...]
+from keras_lr.schedules._value import value
 
 
 def as_schedule(given: Any, called: str) -> Schedule:
@@ -40,8 +38,10 @@ def _schedules(given: Any, called: str) -> tuple[Schedule, ...]:
     return parts
 
 
-CHECKS["Schedule"] = as_schedule
-CHECKS["Schedules"] = _schedules
+ScheduleLike: TypeAlias = Annotated[Schedule, as_schedule]
+"""A schedule, made of whatever says a rate."""
+Schedules: TypeAlias = Annotated[tuple[Schedule, ...], _schedules]
+"""One or more of them."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -181,7 +181,7 @@ class Delayed(Schedule):
         delay_steps: how much later.
     """
 
-    schedule: Schedule
+    schedule: ScheduleLike
     delay_steps: LengthOrZero
 
     @property
@@ -210,7 +210,7 @@ class Repeated(Schedule):
         every_steps: after how many steps it begins again.
     """
 
-    schedule: Schedule
+    schedule: ScheduleLike
     every_steps: Length
 
     def formula(self, step: Any, xp: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from keras_lr.schedules import shapes
 from keras_lr.schedules._classics import Constant
+from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._decay import ShapeLike, progress, shaped
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Epochs, Fraction, Length, LengthOrNone, LengthOrZero
@@ -42,7 +43,7 @@ class Cooldown(Schedule):
     """
 
     source: ClassVar[str] = "Hägele et al. (2024), arXiv 2405.18392, section 3"
-    schedule: Schedule
+    schedule: ScheduleLike
     at_step: LengthOrZero
     cooldown_steps: Length
     end_learning_rate: Rate = 0.0
@@ -104,7 +105,7 @@ class WSD(Schedule):
     decay_steps: LengthOrNone = None
     end_learning_rate: Rate = 0.0
     decay: ShapeLike = shapes.OneMinusPower()
-    stable: Schedule = Constant(1.0)
+    stable: ScheduleLike = Constant(1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

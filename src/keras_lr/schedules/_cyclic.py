@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from keras_lr.schedules import shapes
 from keras_lr.schedules._decay import between
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone
-from keras_lr.schedules._value import CHECKS, Positive, Rate, Share, value
-
-Height: TypeAlias = Callable[[Any], Any]
+from keras_lr.schedules._value import Positive, Rate, Share, value
 
 
 def _height(given: Any, called: str) -> Any:
@@ -22,7 +20,7 @@ def _height(given: Any, called: str) -> Any:
     return given
 
 
-CHECKS["Height"] = _height
+Height: TypeAlias = Annotated[Callable[[Any], Any], _height]
 
 
 @value

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from keras_lr.schedules import shapes
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length
-from keras_lr.schedules._value import CHECKS, Positive, Rate, Real, Share, value
-
-ShapeLike: TypeAlias = Any
+from keras_lr.schedules._value import Positive, Rate, Real, Share, value
 
 
 def _shape(given: Any, called: str) -> Any:
@@ -21,7 +19,7 @@ def _shape(given: Any, called: str) -> Any:
     return given
 
 
-CHECKS["ShapeLike"] = _shape
+ShapeLike: TypeAlias = Annotated[Any, _shape]
 
 
 def progress(step: Any, length: Any, xp: Any) -> Any:

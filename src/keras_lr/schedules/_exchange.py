@@ -5,17 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import keras
 import numpy as np
 
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
-from keras_lr.schedules._value import CHECKS, value
-
-Function: TypeAlias = Callable[[Any], Any]
-Encoded: TypeAlias = str
+from keras_lr.schedules._value import value
 
 
 def _function(given: Any, called: str) -> Any:
@@ -24,7 +21,7 @@ def _function(given: Any, called: str) -> Any:
     return given
 
 
-CHECKS["Function"] = _function
+Function: TypeAlias = Annotated[Callable[[Any], Any], _function]
 
 
 @value
@@ -66,7 +63,7 @@ class Table(Schedule):
         encoded: little-endian float64 numbers in base 64.
     """
 
-    encoded: Encoded
+    encoded: str
 
     def __post_init__(self) -> None:
         table = self.table

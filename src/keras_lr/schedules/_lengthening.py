@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length
 from keras_lr.schedules._value import value
@@ -20,7 +21,7 @@ class Slowed(Schedule):
         total_steps: where it ends now.
     """
 
-    schedule: Schedule
+    schedule: ScheduleLike
     at_step: Length
     total_steps: Length
 
@@ -53,8 +54,8 @@ class Lengthening:
         rate_replanned: the rate of the replanned schedule there.
     """
 
-    replanned: Schedule
-    continued: Schedule
+    replanned: ScheduleLike
+    continued: ScheduleLike
     at_step: float
     rate_before: float
     rate_replanned: float

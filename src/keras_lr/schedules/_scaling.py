@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras_lr.schedules._value import CHECKS
+from keras_lr.schedules._value import not_negative, positive, rate
 
 
 def linear_batch_rule(learning_rate: float, batch_size: float, new_batch_size: float) -> float:
@@ -63,11 +63,10 @@ def horizon_rule(learning_rate: float, total_steps: float, new_total_steps: floa
     >>> round(schedules.horizon_rule(1e-3, 1000, 10_000), 6)
     0.000479
     """
-    power = CHECKS["NotNegative"](exponent, "horizon_rule: the argument `exponent`")
+    power = not_negative(exponent, "horizon_rule: the argument `exponent`")
     return _scaled(learning_rate, total_steps, new_total_steps, -power, "total_steps", "new_total_steps")
 
 
-def _scaled(rate: float, old: float, new: float, exponent: float, old_name: str, new_name: str) -> float:
-    positive = CHECKS["Positive"]
+def _scaled(learning_rate: float, old: float, new: float, exponent: float, old_name: str, new_name: str) -> float:
     ratio = positive(new, f"the argument `{new_name}`") / positive(old, f"the argument `{old_name}`")
-    return CHECKS["Rate"](rate, "the argument `learning_rate`") * ratio**exponent
+    return rate(learning_rate, "the argument `learning_rate`") * ratio**exponent

@@ -13,10 +13,8 @@ import numpy.typing as npt
 from keras_lr import schedules  # for the algebra: a circle, so its names are looked up when a method is called
 from keras_lr._backends.arithmetic import evaluate
 from keras_lr.schedules._asking_optimizer import updates
-from keras_lr.schedules._units import Epochs, Fraction, Length, in_steps
-from keras_lr.schedules._value import CHECKS, Value
-
-_LENGTHS = ("Length", "LengthOrZero", "LengthOrNone", "Lengths")
+from keras_lr.schedules._units import Epochs, Fraction, Length, LengthOrNone, LengthOrZero, Lengths, in_steps
+from keras_lr.schedules._value import Value, positive
 
 
 class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
@@ -82,16 +80,16 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
     def _mapped(self, change: Callable[[Length, str], Length]) -> Self:
         """Return the schedule with every length changed, also in the schedules that it is made of."""
         changes: dict[str, Any] = {}
-        for field in dataclasses.fields(self):
-            held, called = getattr(self, field.name), self._called(field.name)
-            if field.type == "Lengths":
-                changes[field.name] = tuple(change(one, called) for one in held)
-            elif field.type in _LENGTHS and held is not None:
-                changes[field.name] = change(held, called)
+        for name, annotation in self._annotations().items():
+            held, called = getattr(self, name), self._called(name)
+            if annotation == Lengths:
+                changes[name] = tuple(change(one, called) for one in held)
+            elif annotation in (Length, LengthOrZero, LengthOrNone) and held is not None:
+                changes[name] = change(held, called)
             elif isinstance(held, Schedule):
-                changes[field.name] = held._mapped(change)
-            elif field.type == "Schedules":
-                changes[field.name] = tuple(one._mapped(change) for one in held)
+                changes[name] = held._mapped(change)
+            elif isinstance(held, tuple) and any(isinstance(one, Schedule) for one in held):
+                changes[name] = tuple(one._mapped(change) for one in held)
         return dataclasses.replace(self, **changes) if changes else self
 
     def resolved(self, *, steps_per_epoch: float | None = None, total_steps: float | None = None) -> Self:
@@ -140,7 +138,7 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
         Args:
             factor: above 0; 2 makes everything last twice as long.
         """
-        ratio = CHECKS["Positive"](factor, "stretched: the argument `factor`")
+        ratio = positive(factor, "stretched: the argument `factor`")
 
         def stretch(given: Length, called: str) -> Length:
             match given:

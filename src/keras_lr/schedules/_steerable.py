@@ -17,7 +17,7 @@ from keras_lr._backends.arithmetic import evaluate
 from keras_lr.schedules._asking_optimizer import updates
 from keras_lr.schedules._composition import as_schedule
 from keras_lr.schedules._schedule import Schedule
-from keras_lr.schedules._value import CHECKS
+from keras_lr.schedules._value import rate
 
 _MULTIPLIER, _LEARNING_RATE, _RULE = 0, 1, slice(2, 8)
 _FOLLOWED = -1.0
@@ -49,7 +49,7 @@ class Steerable(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, schedule: Any, *, multiplier: float = 1.0, learning_rate: float | None = None) -> None:
         numbers = np.zeros(_NUMBERS, "float32")
-        numbers[_MULTIPLIER] = CHECKS["Rate"](multiplier, "Steerable: the argument `multiplier`")
+        numbers[_MULTIPLIER] = rate(multiplier, "Steerable: the argument `multiplier`")
         numbers[_LEARNING_RATE] = _FOLLOWED if learning_rate is None else _rate(learning_rate)
         self.numbers = keras.Variable(
             numbers, trainable=False, dtype="float32", name="steering", aggregation="only_first_replica"
@@ -101,7 +101,7 @@ class Steerable(keras.optimizers.schedules.LearningRateSchedule):
             multiplier: at least 0.
         """
         numbers = self._numbers()
-        numbers[_MULTIPLIER] = CHECKS["Rate"](multiplier, "steer: the argument `multiplier`")
+        numbers[_MULTIPLIER] = rate(multiplier, "steer: the argument `multiplier`")
         self._assign(numbers)
 
     def fix(self, learning_rate: float | None) -> None:
@@ -189,4 +189,4 @@ class _InParts(tuple, keras.optimizers.schedules.LearningRateSchedule):  # type:
 
 
 def _rate(given: Any) -> float:
-    return float(CHECKS["Rate"](given, "Steerable: the argument `learning_rate`"))
+    return rate(given, "Steerable: the argument `learning_rate`")

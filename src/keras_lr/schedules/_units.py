@@ -7,9 +7,9 @@ A step is one update of the weights. `Epochs` and `Fraction` become steps when t
 from __future__ import annotations
 
 import itertools
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from keras_lr.schedules._value import CHECKS, Positive, Value, real, value
+from keras_lr.schedules._value import Positive, Value, real, value
 
 
 @value
@@ -44,15 +44,7 @@ class Fraction(Value):
     fraction: Positive
 
 
-# `Any` stands for `Epochs | Fraction`: a formula computes with a length only once that is a number.
-Length: TypeAlias = float | Any
-"""Steps (a number above 0), `Epochs` or `Fraction`."""
-LengthOrNone: TypeAlias = Length | None
-LengthOrZero: TypeAlias = Length
-Lengths: TypeAlias = tuple[Length, ...]
-
-
-def _length_or_zero(given: Any, called: str) -> Length:
+def _length_or_zero(given: Any, called: str) -> Any:
     if isinstance(given, Epochs | Fraction):
         return given
     if isinstance(given, str):
@@ -63,7 +55,7 @@ def _length_or_zero(given: Any, called: str) -> Length:
     return int(number) if number == int(number) else number
 
 
-def length(given: Any, called: str) -> Length:
+def length(given: Any, called: str) -> Any:
     """Return a length above 0: steps, `Epochs` or `Fraction`."""
     checked = _length_or_zero(given, called)
     if checked == 0:
@@ -71,7 +63,11 @@ def length(given: Any, called: str) -> Length:
     return checked
 
 
-def _lengths(given: Any, called: str) -> tuple[Length, ...]:
+def _length_or_none(given: Any, called: str) -> Any:
+    return None if given is None else length(given, called)
+
+
+def _lengths(given: Any, called: str) -> tuple[Any, ...]:
     checked = tuple(length(one, called) for one in given)
     steps = [one for one in checked if not isinstance(one, Epochs | Fraction)]
     if not checked or any(b <= a for a, b in itertools.pairwise(steps)):
@@ -79,10 +75,13 @@ def _lengths(given: Any, called: str) -> tuple[Length, ...]:
     return checked
 
 
-CHECKS["Length"] = length
-CHECKS["LengthOrZero"] = _length_or_zero
-CHECKS["LengthOrNone"] = lambda given, called: None if given is None else length(given, called)
-CHECKS["Lengths"] = _lengths
+# `Any` stands for `Epochs | Fraction`: a formula computes with a length only once that is a number.
+Length: TypeAlias = Annotated[float | Any, length]
+"""Steps (a number above 0), `Epochs` or `Fraction`."""
+LengthOrNone: TypeAlias = Annotated[float | Any | None, _length_or_none]
+LengthOrZero: TypeAlias = Annotated[float | Any, _length_or_zero]
+Lengths: TypeAlias = Annotated[tuple[float | Any, ...], _lengths]
+"""One or more lengths, each above the one before."""
 
 
 def in_steps(given: Length, steps_per_epoch: float | None, total_steps: float | None, called: str) -> Length:

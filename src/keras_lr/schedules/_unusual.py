@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone, LengthOrZero
@@ -174,7 +175,7 @@ class Noise(Schedule):
     """
 
     source: ClassVar[str] = "timm, Scheduler, noise_range_t"
-    schedule: Schedule
+    schedule: ScheduleLike
     amplitude: NotNegative = 0.67
     standard_deviation: NotNegative = 0.0
     seed: Count = 42

@@ -1,33 +1,19 @@
 """A schedule, a shape and a unit are values: frozen, checked, compared by content, printed as the call that makes them.
 
-The annotation of a field says what it holds, and that is all a class has to say: ``Rate``, ``Length`` and the other
-names below choose the check, the conversion (an int becomes a float, a list a tuple) and what resolving units and
-stretching do to it.
+The annotation of a field says what it holds, and that is all a class has to say: ``Rate``, ``Length`` and their like
+are a type together with the function that checks and converts what is given (an int becomes a float, a list a tuple).
+They also choose what resolving units and stretching do to it.
 """
 
 import dataclasses
 import enum
+import functools
 import math
 import numbers
-from collections.abc import Callable, Mapping
-from typing import Any, Self, TypeAlias, TypeVar, dataclass_transform
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, TypeAlias, TypeVar, dataclass_transform, get_origin, get_type_hints
 
 import keras
-
-Rate: TypeAlias = float
-"""A learning rate or another value of a hyperparameter: finite and at least 0."""
-Rates: TypeAlias = tuple[float, ...]
-"""One or more rates."""
-Positive: TypeAlias = float
-"""A finite number above 0."""
-NotNegative: TypeAlias = float
-"""A finite number, at least 0."""
-Real: TypeAlias = float
-"""A finite number."""
-Share: TypeAlias = float
-"""A number between 0 and 1."""
-Count: TypeAlias = int
-"""A whole number, at least 0."""
 
 _T = TypeVar("_T")
 
@@ -36,10 +22,17 @@ class Value:
     """Gives a frozen dataclass its checks, its short ``repr`` and its configuration."""
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            check = CHECKS.get(str(field.type))
-            if check is not None:
-                object.__setattr__(self, field.name, check(getattr(self, field.name), self._called(field.name)))
+        for name, annotation in self._annotations().items():
+            if get_origin(annotation) is Annotated:
+                (check,) = annotation.__metadata__
+                object.__setattr__(self, name, check(getattr(self, name), self._called(name)))
+
+    @classmethod
+    @functools.cache
+    def _annotations(cls) -> dict[str, Any]:
+        """Return the annotation of each field by name: ``Annotated[type, check]`` where there is a check."""
+        found = get_type_hints(cls, include_extras=True)
+        return {field.name: found[field.name] for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
 
     @classmethod
     def _called(cls, argument: str) -> str:
@@ -83,58 +76,62 @@ def real(given: Any, called: str) -> float:
     return float(given)
 
 
-def _rate(given: Any, called: str) -> float:
+def rate(given: Any, called: str) -> float:
     number = real(given, called)
     if number < 0:
         raise ValueError(f"{called} must be at least 0: a negative rate climbs the loss. Received: {given!r}.")
     return number
 
 
-def _not_negative(given: Any, called: str) -> float:
+def not_negative(given: Any, called: str) -> float:
     number = real(given, called)
     if number < 0:
         raise ValueError(f"{called} must be at least 0. Received: {given!r}.")
     return number
 
 
-def _positive(given: Any, called: str) -> float:
+def positive(given: Any, called: str) -> float:
     number = real(given, called)
     if number <= 0:
         raise ValueError(f"{called} must be above 0. Received: {given!r}.")
     return number
 
 
-def _share(given: Any, called: str) -> float:
+def share(given: Any, called: str) -> float:
     number = real(given, called)
     if not 0 <= number <= 1:
         raise ValueError(f"{called} must lie between 0 and 1. Received: {given!r}.")
     return number
 
 
-def _count(given: Any, called: str) -> int:
+def count(given: Any, called: str) -> int:
     number = real(given, called)
     if number < 0 or number != int(number):
         raise ValueError(f"{called} must be a whole number, at least 0. Received: {given!r}.")
     return int(number)
 
 
-def _rates(given: Any, called: str) -> tuple[float, ...]:
-    rates = tuple(_rate(one, called) for one in given)
+def rates(given: Any, called: str) -> tuple[float, ...]:
+    rates = tuple(rate(one, called) for one in given)
     if not rates:
         raise ValueError(f"{called} must hold at least one rate. Received: {given!r}.")
     return rates
 
 
-CHECKS: dict[str, Callable[[Any, str], Any]] = {
-    "Rate": _rate,
-    "Rates": _rates,
-    "Positive": _positive,
-    "NotNegative": _not_negative,
-    "Real": real,
-    "Share": _share,
-    "Count": _count,
-}
-"""What a field of each annotation must be; units and schedules add theirs where they are defined."""
+Rate: TypeAlias = Annotated[float, rate]
+"""A learning rate or another value of a hyperparameter: finite and at least 0."""
+Rates: TypeAlias = Annotated[tuple[float, ...], rates]
+"""One or more rates."""
+Positive: TypeAlias = Annotated[float, positive]
+"""A finite number above 0."""
+NotNegative: TypeAlias = Annotated[float, not_negative]
+"""A finite number, at least 0."""
+Real: TypeAlias = Annotated[float, real]
+"""A finite number."""
+Share: TypeAlias = Annotated[float, share]
+"""A number between 0 and 1."""
+Count: TypeAlias = Annotated[int, count]
+"""A whole number, at least 0."""
 
 
 def _public_name(cls: type) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from keras_lr.schedules import shapes
+from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._decay import ShapeLike, shaped
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrZero
-from keras_lr.schedules._value import CHECKS, Share, value
+from keras_lr.schedules._value import Share, share, value
 
 
 class Join(enum.Enum):
@@ -47,8 +48,8 @@ class Ramp(enum.Enum):
     __str__ = __repr__
 
 
-CHECKS["Join"] = lambda given, called: Join(given)
-CHECKS["Ramp"] = lambda given, called: Ramp(given)
+JoinLike: TypeAlias = Annotated[Join, lambda given, called: Join(given)]
+RampLike: TypeAlias = Annotated[Ramp, lambda given, called: Ramp(given)]
 
 
 @value
@@ -79,12 +80,12 @@ class WarmUp(Schedule):
     """
 
     source: ClassVar[str] = "Goyal et al. (2017), arXiv 1706.02677, section 2.2"
-    schedule: Schedule
+    schedule: ScheduleLike
     warmup_steps: LengthOrZero
     shape: ShapeLike = shapes.Linear()
     start: Share = 0.0
-    ramp: Ramp = Ramp.BETWEEN
-    join: Join = Join.PREFIX
+    ramp: RampLike = Ramp.BETWEEN
+    join: JoinLike = Join.PREFIX
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -188,7 +189,7 @@ def untuned_warmup_steps(beta_2: float = 0.999) -> int:
 
     Reference: Ma, Yarats, On the adequacy of untuned warmup, arXiv 1910.04209, section 4.
     """
-    share = CHECKS["Share"](beta_2, "untuned_warmup_steps: the argument `beta_2`")
-    if share == 1:
+    decay = share(beta_2, "untuned_warmup_steps: the argument `beta_2`")
+    if decay == 1:
         raise ValueError("untuned_warmup_steps: the argument `beta_2` must be below 1. Received: 1.")
-    return round(2 / (1 - share))
+    return round(2 / (1 - decay))

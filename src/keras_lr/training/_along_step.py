@@ -11,6 +11,7 @@ from keras_lr._backends import gradients
 from keras_lr._backends.attached_step_interface import Handed
 from keras_lr._backends.compiled import compiled
 from keras_lr._backends.steps_interface import Parts
+from keras_lr.diagnosis._signals import Step
 from keras_lr.training._line import ModelBatch
 
 POWER_ITERATIONS = 15
@@ -31,14 +32,11 @@ class AlongStep:
         self._compiled_ends = compiled(self._ends)
         self._compiled_product = compiled(self._product)
 
-    def ends(self, data: Any, before: Parts, moved: list[Any]) -> np.ndarray:
-        """Return loss and slope before, loss and slope after, `|d|^2` and `|w|^2`, for the step `d` to `moved` weights.
-
-        A slope is the derivative along the whole step, `gradient . d`.
-        """
+    def ends(self, data: Any, before: Parts, moved: list[Any]) -> Step:
+        """Return what the batch says of the step from the parts `before` to the weights `moved`."""
         batch = data_adapter_utils.unpack_x_y_sample_weight(data)
         numbers = self._compiled_ends(tuple(before), moved, batch)
-        return np.asarray(ops.convert_to_numpy(numbers), np.float64)
+        return Step(*ops.convert_to_numpy(numbers).tolist())
 
     def sharpness(self, data: Any, at: Parts) -> float:
         """Return the eigenvalue of the Hessian that is largest in size, by power iteration from a random vector."""
@@ -54,9 +52,15 @@ class AlongStep:
         loss, gradient = batch.loss_and_gradient_at(weights)
         loss_after, gradient_after = batch.loss_and_gradient_at(list(moved))
         step = [b - a for a, b in zip(weights, moved, strict=True)]
-        slopes = _dot(gradient, step), _dot(gradient_after, step)
-        numbers = loss, slopes[0], loss_after, slopes[1], _dot(step, step), _dot(weights, weights)
-        return ops.stack([ops.cast(number, "float32") for number in numbers])
+        seen = Step(
+            loss=loss,
+            slope=_dot(gradient, step),
+            loss_after=loss_after,
+            slope_after=_dot(gradient_after, step),
+            squared_length=_dot(step, step),
+            squared_weights_length=_dot(weights, weights),
+        )
+        return ops.stack([ops.cast(number, "float32") for number in seen])
 
     def _product(self, at: Any, vectors: Any, data: Any) -> Any:
         """Return the Rayleigh quotient of a vector, and the Hessian times that vector at length 1."""

@@ -7,8 +7,7 @@ from typing import Any, TypeAlias
 import keras
 
 from keras_lr.optimizers._batch import needs_batch
-from keras_lr.training._attach import attach
-from keras_lr.training._set_learning_rate import set_learning_rate
+from keras_lr.training import attach, set_learning_rate
 
 Method: TypeAlias = "float | keras.optimizers.Optimizer | Callable[..., Any]"
 

@@ -12,11 +12,11 @@ from keras_lr.callbacks._plan import own_plan, plan
 from keras_lr.finder._race import run_race
 from keras_lr.schedules import Schedule
 from keras_lr.task import Task
+from keras_lr.training import set_learning_rate
 from keras_lr.training._borrow import prepare, put_rate_variable
 from keras_lr.training._executed_together import Epoch, executed_together
 from keras_lr.training._first_fit import first_fit_to_come
 from keras_lr.training._random_state import random_state, set_random_state
-from keras_lr.training._set_learning_rate import set_learning_rate
 from keras_lr.trials._arguments import training_data
 from keras_lr.trials._course import Course
 from keras_lr.trials._outcome import Outcome

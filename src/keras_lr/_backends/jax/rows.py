@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from keras_lr._backends.ops.search_scalars import SMALL
+from keras_lr._backends.ops.search_scalars import FIT_IN_CACHE
 
 _WIDEST, _NARROWEST = 4096, 256  # of a row; in narrower ones the loop costs more than another pass
 
@@ -20,7 +20,7 @@ def sums(functions: Sequence[Callable[..., Any]], *tensors: Any) -> tuple[Any, .
     """Return for each function, which works entry by entry, the sum of what it makes of the tensors."""
     first = tensors[0]
     width = math.gcd(first.size, _WIDEST)
-    if first.size < SMALL or width < _NARROWEST:
+    if first.size < FIT_IN_CACHE or width < _NARROWEST:
         return tuple(jnp.sum(function(*tensors)) for function in functions)
 
     def add(totals: tuple[Any, ...], rows: tuple[Any, ...]) -> tuple[tuple[Any, ...], None]:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from keras_lr._backends.ops import lists
-from keras_lr._backends.ops.search_scalars import SMALL
+from keras_lr._backends.ops.search_scalars import FIT_IN_CACHE
 from keras_lr._backends.ops.walks import Tensor, Tensors, line_from_first_trial
 from keras_lr.line_search import Walk
 
@@ -24,7 +24,7 @@ def walk(batch: Any, variables: list[Any], direction: Tensors, scale: Tensor, fi
             far = scale * (alpha - first)
             return [x + far * d for x, d in zip(weights, direction, strict=True)]
 
-        if sum(x.size for x in base) < SMALL:
+        if sum(x.size for x in base) < FIT_IN_CACHE:
             end = [jnp.where(go, a, x) for a, x in zip(move(base), base, strict=True)]
         else:
             # A loop of one turn or none: a conditional would copy the weights, and a pass over them costs as well.

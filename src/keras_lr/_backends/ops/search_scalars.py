@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_lr.line_search._scalars import choose
 
-SMALL = 100_000  # numbers up to which they lie in the cache of the processor and passes over them are cheap
+FIT_IN_CACHE = 100_000  # numbers that the cache of the processor holds, so that passes over them are cheap
 
 
 def unpack(*vectors: Any) -> list[list[Any]]:
@@ -48,6 +48,6 @@ def inner(a: list[Any], b: list[Any]) -> Any:
     XLA's dot is twice as fast on a CPU as its sum of products.
     """
     a, b = ([ops.reshape(x, (-1,)) for x in part] for part in (a, b))
-    if sum(x.shape[0] for x in a) < SMALL:
+    if sum(x.shape[0] for x in a) < FIT_IN_CACHE:
         return ops.dot(ops.concatenate(a), ops.concatenate(b))
     return sum(ops.dot(x, y) for x, y in zip(a, b, strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_lr._backends.ops.search_scalars import SMALL
+from keras_lr._backends.ops.search_scalars import FIT_IN_CACHE
 from keras_lr._backends.tensorflow.search_scalars import inner
 
 _PARTS = 8
@@ -21,6 +21,6 @@ def products(a: list[Any], b: list[Any]) -> tuple[Any, Any]:
 
 
 def _parts(x: Any) -> list[Any]:
-    if x.shape.num_elements() < SMALL or x.shape[0] % _PARTS:
+    if x.shape.num_elements() < FIT_IN_CACHE or x.shape[0] % _PARTS:
         return [x]
     return list(tf.split(x, _PARTS))

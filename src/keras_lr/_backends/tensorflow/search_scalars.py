@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_lr._backends.ops.search_scalars import SMALL
+from keras_lr._backends.ops.search_scalars import FIT_IN_CACHE
 from keras_lr.line_search._scalars import choose
 
 
@@ -27,7 +27,7 @@ def seldom(condition: Any, numbers: int, yes: Callable[[], Any], no: Callable[[]
 
     A conditional is some thirty kernels, more than the sum over few numbers.
     """
-    return (either if numbers < SMALL else choose)(condition, yes, no)
+    return (either if numbers < FIT_IN_CACHE else choose)(condition, yes, no)
 
 
 def inner(a: list[Any], b: list[Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch._utils import _flatten_dense_tensors
 
-SMALL = 100_000  # numbers up to which one copy is cheaper than a kernel for each variable
+CHEAP_TO_COPY = 100_000  # numbers for which one copy costs less than a kernel for each variable
 
 
 def unpack(*vectors: Any) -> list[list[float]]:
@@ -40,7 +40,7 @@ def either(condition: bool, yes: Callable[[], Any], no: Callable[[], Any]) -> An
 
 def inner(a: list[Any], b: list[Any]) -> Any:
     """Return the inner product over all variables; of few numbers as one kernel instead of two a variable."""
-    if sum(x.numel() for x in a) >= SMALL:
+    if sum(x.numel() for x in a) >= CHEAP_TO_COPY:
         return torch.stack([torch.dot(x.reshape(-1), y.reshape(-1)) for x, y in zip(a, b, strict=True)]).sum()
     flat = _flatten_dense_tensors(a)
     return torch.dot(flat, flat if a is b else _flatten_dense_tensors(b))

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from keras_lr._backends.torch.search_scalars import SMALL
+from keras_lr._backends.torch.search_scalars import CHEAP_TO_COPY
 
 Tensors = list[Any]
 _BLOCK = 65536  # numbers; three arrays of them are 768 KiB
@@ -32,7 +32,7 @@ def over_root_(u: Tensors, v: Tensors, g: Tensors, epsilon: Any, rho: float | No
 def _blocks(*lists: Tensors) -> Iterator[tuple[Tensors, ...]]:
     """Yield the lists cut alike into parts that fit a cache; as they are where they are small or not on a processor."""
     first = lists[0]
-    if first[0].device.type != "cpu" or sum(x.numel() for x in first) < SMALL:
+    if first[0].device.type != "cpu" or sum(x.numel() for x in first) < CHEAP_TO_COPY:
         yield lists
         return
     for tensors in zip(*lists, strict=True):

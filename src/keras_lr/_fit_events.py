@@ -1,0 +1,65 @@
+"""What `fit` has to say besides its results: before the run, and about its end."""
+
+from collections.abc import Sequence
+
+import keras
+
+from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr.callbacks import Event, Guard
+
+SLOW = 0.1  # share of its first value that an average may still hold at the end of a run
+
+
+def set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.callbacks.Callback]) -> list[Event]:
+    """Return what has no effect, because the rate of every step is planned here."""
+    events = []
+    rate = innermost(optimizer)._learning_rate
+    if not isinstance(rate, keras.Variable):
+        events.append(Event(0, f"the {type(rate).__name__} in the optimizer is set aside during this fit", 1.0))
+    for callback in callbacks:
+        if isinstance(callback, Guard):
+            raise ValueError("callbacks holds a Guard, and keras_lr.fit brings one of its own. Leave it out.")
+        if isinstance(callback, keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau):
+            events.append(Event(0, f"the {type(callback).__name__} among the callbacks has no effect in this fit", 1.0))
+    return events
+
+
+def slow_statistics(model: keras.Model, horizon: int) -> list[Event]:
+    """Return a word about BatchNormalization whose averages the run is too short for."""
+    normalisers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    slow = [layer for layer in normalisers if layer.trainable and layer.momentum**horizon > SLOW]
+    if not slow:
+        return []
+    share, more = slow[0].momentum ** horizon, f" and {len(slow) - 1} more layers" if len(slow) > 1 else ""
+    text = (
+        f"after {horizon} steps the running averages of {slow[0].name!r}{more} will still be {share:.0%} what they "
+        f"were at the start (momentum={slow[0].momentum}), which makes evaluation worse than the training; "
+        "BatchNormalization(momentum=0.9) follows sooner"
+    )
+    return [Event(0, text, 1.0)]
+
+
+def end_of_run(
+    step: int, horizon: int, factor: float, *, completed: bool, dead: bool, next_epoch: int | None
+) -> list[Event]:
+    """Return what is to be said of a run that was broken off, came to an early end, or left a dead network.
+
+    Args:
+        step: how many steps the run has made, of the `horizon` that it was planned for.
+        factor: what the planned rate is multiplied by.
+        completed: whether it came to its end.
+        dead: whether the network answers every input alike.
+        next_epoch: the epoch with which its backup goes on, counted from 0; None where there is no backup.
+    """
+    texts = []
+    if not completed:
+        more = "" if next_epoch is None else f"; the same call goes on with epoch {next_epoch + 1}"
+        texts.append(f"interrupted after {step} of {horizon} steps{more}")
+    elif step < horizon:
+        texts.append(f"the run ended after {step} of {horizon} steps, before the rate had fallen to zero")
+    if dead:
+        texts.append(
+            "the network answers every input alike, as one does whose units a rate too high has put out of action; "
+            "train new weights at a lower rate"
+        )
+    return [Event(step, text, factor) for text in texts]

@@ -1,0 +1,243 @@
+"""A run under guard: losses by the window, returns to good weights, probations, and the rate of every step."""
+
+import math
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lr._backends.steps import TrainingSteps
+from keras_lr._backends.steps_interface import loss_of
+from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr.callbacks._batch_losses import BatchLosses
+from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
+from keras_lr.callbacks._event import Event
+from keras_lr.callbacks._plan import own_plan, plan
+from keras_lr.callbacks._probation import Probation, ends_lower, late_probation_step
+from keras_lr.callbacks._velocity import velocity
+from keras_lr.training._borrow import steerable
+from keras_lr.training._executed_together import Epoch, executed_together
+
+WARMUP_STEPS = 10
+MOST_RETURNS = 12  # without a good window between them
+MOST_LOST = 4  # a loss that stays high whatever the rate has another cause, such as data in an order
+_NEVER = -(10**9)
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A state of the training that can be gone back to, and the lowest loss of a window by then."""
+
+    step: int
+    best_loss: float
+    values: Any
+
+
+class GuardedRun:
+    """Watches over the steps of one `fit`; between `begin` and `close` the compiled step and its rate are in its hands.
+
+    Args:
+        learning_rate, window_steps, probation, verbose: see `Guard`.
+        trial_loss: what a short trial from the same weights has reached. It counts as won until the first return: a
+            rate that kills the network in its first steps leaves no gain of the run's own to measure a loss by.
+        trial_steps: how many steps the run needs to go as far as the trial has; in these nothing counts as lost.
+
+    Attributes:
+        events, factor, step: see `Guard`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = None,
+        *,
+        window_steps: int | None = None,
+        probation: bool = True,
+        verbose: bool = False,
+        trial_loss: float = np.inf,
+        trial_steps: int = 0,
+    ) -> None:
+        self._learning_rate, self._window_steps = learning_rate, window_steps
+        self._wants_probation, self._verbose = probation, verbose
+        self._trial_loss, self._trial_steps = trial_loss, trial_steps
+        self.events: list[Event] = []
+        self.factor, self.step = 1.0, 0
+        self._stack: ExitStack | None = None
+
+    def begin(self, model: keras.Model, params: dict[str, Any]) -> None:
+        """Take the compiled step of a model in hand; `params` are those that Keras gives to callbacks."""
+        self._model = model
+        given, optimizer = self._learning_rate, innermost(model.optimizer)
+        self._plan = own_plan(optimizer) if given is None else plan(given, optimizer.gradient_accumulation_steps or 1)
+        self._stack = ExitStack()
+        self._stack.enter_context(steerable(model))
+        self._steps = TrainingSteps(model)
+        self._stack.callback(self._steps.release)
+        self._stride = executed_together(model)
+        self._window = max(4, (self._window_steps or usual_window_steps(params)) // self._stride)
+        patience = max(2, math.ceil(self._trial_steps / (self._window * self._stride)))
+        self._watch, self._losses = LossWatch(trial=self._trial_loss, patience=patience), BatchLosses()
+        self.events, self.factor, self.step = [], 1.0, 0
+        self._returned_at, self._returns = _NEVER, 0
+        self._window_start_loss, self._window_losses = np.nan, np.empty(0)
+        self._good = self._recent = self._copied()
+        self._probation = Probation() if self._wants_probation else None
+        self._late_probation = late_probation_step(params) if self._wants_probation else None
+        self._steps.steer(self._before, self._after)
+
+    def begin_epoch(self, steps: int | None) -> None:
+        """Follow Keras, which begins a new mean of the loss; `steps` are those of the epoch, if they are known."""
+        self._losses.begin_mean()
+        self._epoch = Epoch(self._model, steps)
+
+    def report(self, logs: dict[str, Any]) -> None:
+        """Add the rate of the epoch's last step to what Keras reports of the epoch."""
+        if self._losses.mean_is_empty:  # a return at the epoch's last step: Keras' 0 would be the best loss ever seen
+            logs.update({name: math.nan for name in logs if not name.startswith("val_")})
+        logs["learning_rate"] = self._rate
+
+    def end(self) -> None:
+        """See that the model ends with finite weights, and close."""
+        self._read()
+        if not (np.all(np.isfinite(self._window_losses)) and self._steps.finite()):
+            self._answer(Trouble.BAD_BATCH)
+        self.close()
+
+    def close(self) -> None:
+        """Give the model its own step and rate back, and good weights if an exception left it without."""
+        if self._stack is None:
+            return  # the training never began, or is closed
+        if not self._steps.whole():
+            self._steps.put(self._good.values)
+        self._stack.close()
+        self._stack = None
+
+    def values(self) -> Any:
+        """Return a copy of all values that decide the next step."""
+        return self._steps.copy()
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what a run that goes on from the end of an epoch has to know: facts, and copies of values by name."""
+        self._read()
+        facts = {
+            "step": self.step,
+            "factor": self.factor,
+            "events": [asdict(event) for event in self.events],
+            "watch": asdict(self._watch),
+            "returned_at": self._returned_at,
+            "returns": self._returns,
+            "window": [self._window_start_loss, list(self._window_losses)],
+            "copies": [[copy.step, copy.best_loss] for copy in (self._good, self._recent)],
+        }
+        return facts, {"now": self.values(), "good": self._good.values, "recent": self._recent.values}
+
+    def go_on(self, facts: dict[str, Any], values: dict[str, Any]) -> None:
+        """Go on from what `state` returned, as if nothing had been in between."""
+        self.step, self.factor = facts["step"], facts["factor"]
+        self.events = [Event(**event) for event in facts["events"]]
+        self._watch = LossWatch(**facts["watch"])
+        self._returned_at, self._returns = facts["returned_at"], facts["returns"]
+        self._window_start_loss, window_losses = facts["window"]
+        self._window_losses = np.asarray(window_losses, np.float64)
+        (good, good_best), (recent, recent_best) = facts["copies"]
+        self._good = _Copy(good, good_best, values["good"])
+        self._recent = _Copy(recent, recent_best, values["recent"])
+        self._steps.put(values["now"])
+
+    def _before(self) -> None:
+        # Steps that Keras executes together share one rate: that of their middle.
+        self._rate = self._rate_at(self.step + (self._stride - 1) // 2)
+        self._steps.set_learning_rate(self._rate)
+
+    def _rate_at(self, step: int) -> float:
+        return self._plan(step) * self.factor * min(1.0, (step - self._returned_at) / WARMUP_STEPS)
+
+    def _after(self, logs: dict[str, Any]) -> None:
+        self._losses.add(loss_of(logs))
+        self.step += self._epoch.call()
+        if self._epoch.is_over:
+            self._read()  # before a validation would see weights that are no good
+        if len(self._window_losses) + len(self._losses) < self._window and np.all(np.isfinite(self._window_losses)):
+            return
+        self._read()
+        losses, self._window_losses = self._window_losses, np.empty(0)
+        if not self._steps.finite():
+            losses[-1] = np.nan  # an activation that turns NaN into 0, as TensorFlow's ReLU does, hides dead weights
+        if self._probation is not None:
+            self._on_probation(self._probation, losses)
+        else:
+            self._judged(losses)
+
+    def _read(self) -> None:
+        self._window_losses = np.concatenate([self._window_losses, self._losses.read()])
+
+    def _judged(self, losses: np.ndarray) -> None:
+        """Answer a window with trouble; keep the weights at the end of one without."""
+        trouble = self._watch.judge(losses)
+        self._window_start_loss = losses[0]
+        if trouble is None and self._late_probation is not None and self.step >= self._late_probation:
+            self._probation, self._late_probation = Probation(), None
+            self._good = self._recent = self._copied()
+            return
+        if trouble is None or (trouble is Trouble.LOST and self._returns >= MOST_LOST):
+            self._returns = 0 if trouble is None else self._returns
+            if self._watch.near_best or trouble is not None:
+                self._good, self._recent = self._recent, self._copied()
+        else:
+            self._answer(trouble)
+
+    def _on_probation(self, probation: Probation, losses: np.ndarray) -> None:
+        """Keep the better of two windows of steps from the same weights; a tenth that won is tried again."""
+        if probation.losses is not None and not ends_lower(losses, probation.losses):
+            self._probation = None
+            self.factor *= 10.0
+            if trouble := self._watch.judge(probation.losses):
+                self._answer(trouble)
+            else:
+                self._steps.put(probation.values)
+                self._recent = self._copied()
+            return
+        if probation.losses is not None:
+            self._note(f"{self.factor:.1g} of the planned rate did better from the same weights and is kept")
+        probation.losses, probation.values = losses, self._steps.copy()
+        self._go_back()
+        self.factor /= 10.0
+
+    def _answer(self, trouble: Trouble) -> None:
+        """Go back; lower the rate unless a batch was bad in a calm stretch."""
+        self._returns += 1
+        keep_rate = trouble is Trouble.BAD_BATCH and self._returns == 1
+        if not keep_rate:
+            self.factor *= 0.5 if self._good.step > 0 else 0.25
+        if trouble is Trouble.BAD_BATCH and np.isfinite(self._window_start_loss):
+            self._good = self._recent  # its first loss was finite, so its weights were
+        step = self._go_back()
+        if not keep_rate:
+            self._steps.zero(velocity(innermost(self._model.optimizer)))
+        self._recent = self._good
+        # Weights from before a gain need not have it at once.
+        self._watch.best, self._watch.trial = self._good.best_loss, np.inf
+        self._returned_at = self.step - 1
+        self._note(
+            f"{trouble.value}; back to the weights of step {step}; "
+            + ("the rate is kept" if keep_rate else f"from here on the planned rate is multiplied by {self.factor:.3g}")
+        )
+        if self._returns >= MOST_RETURNS:
+            self._note(f"training is stopped at the weights of step {step}: {MOST_RETURNS} returns did not help")
+            self._model.stop_training = True
+
+    def _go_back(self) -> int:
+        """Put the last good weights and optimizer state into the model; returns the step that they are of."""
+        self._steps.put(self._good.values)
+        self._steps.reset_metrics()
+        self._losses.begin_mean()
+        return self._good.step
+
+    def _copied(self) -> _Copy:
+        return _Copy(self.step, self._watch.best, self._steps.copy())
+
+    def _note(self, text: str) -> None:
+        self.events.append(Event(self.step, text, self.factor))
+        if self._verbose:
+            print(self.events[-1])
