@@ -148,6 +148,7 @@ def test_where_nothing_is_finite_the_rate_is_not_the_cause():
         ([5.0, 4.0, 3.0, 2.0, 1.0], 1),  # the highest is the best
         ([5.0, 4.0, 3.0, 1.0, 1.01], 1),  # or as good
         ([5.0, 4.0, 1.0, 2.0, 3.0], 0),
+        ([5.0, 4.0, 1.0, 2.0, np.nan], 0),
         ([1.0, 2.0, 3.0, 4.0, np.nan], -1),  # the lowest is the best
         ([np.nan] * 5, -1),
         ([11.0, 12.0, 13.0, np.nan, np.nan], -1),  # all of them harm
