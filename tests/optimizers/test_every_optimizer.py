@@ -1,5 +1,6 @@
 """What every optimizer of this room has to do, whatever its rule. A new one is a new row of the table."""
 
+import inspect
 import json
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from keras_lr import optimizers
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._batch import hand_over
 from keras_lr.optimizers._global import GlobalOptimizer
+from keras_lr.optimizers._moments import gathered
 from keras_lr.training import attach
 
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
@@ -273,6 +275,30 @@ def test_fits_compiled_once(name):
     if keras.backend.backend() != "torch":
         assert len(traces) == seen
     assert np.isfinite([float(v) for v in history["loss"]]).all()
+
+
+BETAS = [
+    (name, beta)
+    for name in dir(optimizers)
+    if name in TABLE
+    for beta in inspect.signature(getattr(optimizers, name)).parameters
+    if beta.startswith("beta")
+]
+
+
+@pytest.mark.parametrize(("name", "beta"), BETAS)
+def test_the_weight_of_an_old_mean_is_below_1(name, beta):
+    wrong = 1.5 if beta == "beta_3" else 1.0  # Prodigy's sums may go without a decay
+    with pytest.raises(ValueError, match=f"{beta}={wrong}"):
+        getattr(optimizers, name)(**{beta: wrong})
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.999, 1 - 1e-6])
+@pytest.mark.parametrize("steps", [1, 3, 1000])
+def test_what_an_average_has_gathered_is_exact_in_single_precision(beta, steps):
+    found = gathered(beta, ops.convert_to_tensor(steps, dtype="float32"))
+    wanted = -np.expm1(steps * np.log1p(beta - 1.0)) if beta else 1.0
+    assert float(found) == pytest.approx(wanted, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["AdaHessian", "MoMo", "MoMoAdam", "ScheduleFreePlus", "Sophia"])
