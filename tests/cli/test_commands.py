@@ -231,6 +231,14 @@ def test_a_file_that_cannot_be_written_is_said_before_training(folder, terminal,
     assert message in said
 
 
+@pytest.mark.parametrize("command", ["race", "range-test", "sweep", "compare", "diagnose", "demo"])
+def test_no_command_trains_for_a_report_that_cannot_be_written(folder, terminal, command):
+    script = [] if command == "demo" else ["problem.py"]
+    status, printed, said = terminal(command, *script, "--report", "out.pdf")
+    assert (status, printed) == (2, "")
+    assert "the name must end in .html or .json." in said
+
+
 def test_help_names_every_command(terminal):
     status, printed, _ = terminal("--help")
     assert status == 0

@@ -76,6 +76,14 @@ def test_where_every_rate_has_lost_a_seed_the_fewest_count():
     assert u_curve(RATES, losses).index == 1
 
 
+def test_a_divergence_elsewhere_leaves_the_median_of_the_other_rates():
+    losses = bowl(0.004) + NOISE
+    losses[-1] = np.inf
+    curve = u_curve(RATES, losses)
+    np.testing.assert_array_equal(curve.scores[:-1], np.median(losses[:-1], axis=1))
+    assert curve.index == np.argmin(np.median(losses, axis=1)) != np.argmin(np.mean(losses, axis=1))
+
+
 def test_all_diverged_is_an_error_with_a_remedy():
     with pytest.raises(ValueError, match=r"Every run diverged, at all rates from 0.0001 to 1\. Give lower rates"):
         u_curve(RATES, np.full((9, 3), np.inf))
