@@ -13,6 +13,7 @@ from oracles.optimizer_problems import least_squares
 from keras_lr import optimizers
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._batch import hand_over
+from keras_lr.optimizers._directions import AdamDirection, RMSpropDirection
 from keras_lr.optimizers._global import GlobalOptimizer
 from keras_lr.optimizers._moments import gathered
 from keras_lr.training import attach
@@ -291,6 +292,33 @@ def test_the_weight_of_an_old_mean_is_below_1(name, beta):
     wrong = 1.5 if beta == "beta_3" else 1.0  # Prodigy's sums may go without a decay
     with pytest.raises(ValueError, match=f"{beta}={wrong}"):
         getattr(optimizers, name)(**{beta: wrong})
+
+
+@pytest.mark.parametrize(
+    ("make", "argument", "wrong"),
+    [
+        (optimizers.DAdaptSGD, "momentum", 1.0),
+        (optimizers.DAdaptAdaGrad, "momentum", 1.0),
+        (optimizers.AdaHessian, "power", 1.1),
+        (optimizers.AdaHessian, "power", -0.1),
+        (optimizers.DoG, "relative_start", 0.0),
+        (AdamDirection, "beta_2", 1.0),
+        (RMSpropDirection, "rho", 1.0),
+    ],
+)
+def test_what_is_out_of_its_range_is_named(make, argument, wrong):
+    with pytest.raises(ValueError, match=argument):
+        make(**{argument: wrong})
+
+
+@pytest.mark.parametrize("name", ["AdaHessian", "Sophia"])
+def test_the_probes_of_the_hessian_are_signs_as_likely_plus_as_minus(name):
+    optimizer, _ = fresh(name)
+    drawn = np.stack([np.concatenate([s.ravel() for s in values(optimizer.random_signs())]) for _ in range(200)])
+    np.testing.assert_array_equal(np.abs(drawn), 1.0)
+    assert np.all(np.abs(drawn.mean(axis=0)) < 5 / np.sqrt(200))
+    # Independent of each other, so that what lies beside the diagonal has the mean 0: u (H u) is its diagonal.
+    assert np.all(np.abs(drawn.T @ drawn / 200 - np.eye(drawn.shape[1])) < 5 / np.sqrt(200))
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.999, 1 - 1e-6])

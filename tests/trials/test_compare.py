@@ -114,6 +114,9 @@ def test_several_tasks_are_scored(tmp_path):
     printed = str(result)
     for words in ("highest score by steps  fast (1)", "All tasks", "score by steps", "short", "long", "Target 0.5"):
         assert words in printed
+    scores = next(part for part in result.report().parts if getattr(part, "title", "") == "All tasks")
+    reached = np.isfinite(np.median(result.steps_to_target, axis=2)).sum(0)
+    assert [row[3] for row in scores.rows] == [f"{count} of 2" for count in reached]
     assert len(result.plot()) == 3
     result.save(tmp_path / "compare.html")
     result.save(tmp_path / "compare.json")

@@ -32,7 +32,8 @@ def test_it_prints_every_rate_and_the_reason():
         "cannot tell the rates",
     ):
         assert words in printed
-    assert result.reason.startswith("Of 4 rates from 0.001 to 1, 0.01 ended with the best val_loss")
+    assert result.reason.startswith("Of 4 rates from 0.001 to 1, 0.01 ended with the best val_loss, over 3 ")
+    assert "over 3 seeds a median of 0.22; the parabola" in result.reason
 
 
 def test_the_table_and_the_charts_show_medians_and_ranges():

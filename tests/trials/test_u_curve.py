@@ -116,6 +116,28 @@ def test_equal_differences_are_no_chance():
     assert not is_worse(best, best)
 
 
+@pytest.mark.parametrize("seeds", [2, 3, 5, 8])
+def test_worse_is_what_a_paired_t_test_says(seeds):
+    random = np.random.default_rng(seeds)
+    told = []
+    for shift in np.linspace(0.0, 3.0, 60):
+        losses, best = shift + random.normal(size=seeds), random.normal(size=seeds)
+        told.append(stats.ttest_rel(losses, best, alternative="greater").pvalue < 0.05)
+        assert is_worse(losses, best) == told[-1]
+    assert 0 < sum(told) < 60
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 7), (4, 7), (1, 4)])
+def test_the_interval_goes_on_while_the_seeds_cannot_tell(first, last):
+    losses = np.full((9, 4), 9.0)
+    losses[first : last + 1] = 0.3 + np.array([-2.0, -1.0, 1.0, 2.0])
+    losses[4] = 0.0  # the best, by less than the noise
+    curve = u_curve(RATES, losses)
+    told = [stats.ttest_rel(row, losses[4], alternative="greater").pvalue < 0.05 for row in losses[[0, 3, 5, 8]]]
+    assert told == [True, first > 3, last < 5, True]
+    np.testing.assert_array_equal(np.flatnonzero(curve.alike), np.arange(first, last + 1))
+
+
 values = arrays(np.float64, (5, 3), elements=st.floats(0.1, 10).map(lambda v: round(v, 3)) | st.just(np.inf))
 
 
