@@ -129,7 +129,7 @@ def test_worse_is_what_a_paired_t_test_says(seeds):
 
 @pytest.mark.parametrize(("first", "last"), [(1, 7), (4, 7), (1, 4)])
 def test_the_interval_goes_on_while_the_seeds_cannot_tell(first, last):
-    losses = np.full((9, 4), 9.0)
+    losses = np.tile([9.0, 9.5, 10.0, 10.5], (9, 1))
     losses[first : last + 1] = 0.3 + np.array([-2.0, -1.0, 1.0, 2.0])
     losses[4] = 0.0  # the best, by less than the noise
     curve = u_curve(RATES, losses)
