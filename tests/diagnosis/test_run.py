@@ -64,6 +64,8 @@ def test_the_chart_pools_a_tenth_of_the_steps():
 def test_it_prints_plots_and_saves(tmp_path):
     diagnosis = run_of(np.linspace(0.02, 0.08, 100))
     assert "too low" in str(diagnosis)
+    for signal in diagnosis.signals:
+        assert signal.meaning in " ".join(str(diagnosis).split())
     (axes,) = diagnosis.plot()
     assert axes.get_xlabel() == "step of the run"
     diagnosis.save(tmp_path / "run.html")
