@@ -122,6 +122,15 @@ def test_nothing_is_said_where_no_rate_gains_anything():
     assert "does no harm" in verdict.reason
 
 
+@pytest.mark.parametrize(("gain", "gained"), [(0.88, False), (0.91, True)])
+def test_a_gain_is_one_beyond_two_standard_errors(gain, gained):
+    # Six late differences of -gain ± 1: the standard error of their mean is 1 / sqrt(5), twice that 0.894.
+    still = np.zeros(8)
+    lane = -gain + np.tile([1.0, -1.0], 4)
+    verdict = judge(np.array([1.0, 10.0]), np.stack([lane, lane + 5.0]), still, stays=False)
+    assert (verdict.factor is not None) == gained
+
+
 def test_a_rate_that_only_harms_is_too_high_even_where_nothing_can_be_gained():
     losses, still = noisy([0.0, 0.0, 50.0, 100.0, 500.0])
     verdict = judge(RUNG ** np.arange(-2, 3), losses, still, stays=False)
@@ -148,6 +157,7 @@ def test_where_nothing_is_finite_the_rate_is_not_the_cause():
         ([5.0, 4.0, 3.0, 2.0, 1.0], 1),  # the highest is the best
         ([5.0, 4.0, 3.0, 1.0, 1.01], 1),  # or as good
         ([5.0, 4.0, 1.0, 2.0, 3.0], 0),
+        ([5.0, 4.0, 1.0, 2.0, np.nan], 0),
         ([1.0, 2.0, 3.0, 4.0, np.nan], -1),  # the lowest is the best
         ([np.nan] * 5, -1),
         ([11.0, 12.0, 13.0, np.nan, np.nan], -1),  # all of them harm

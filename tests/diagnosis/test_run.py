@@ -47,9 +47,25 @@ def test_a_few_steps_say_nothing(looks):
     assert "lower `every`" in str(diagnosis)
 
 
+def test_the_chart_pools_a_tenth_of_the_steps():
+    reaches = np.linspace(0.0, 5.0, 40)
+    chart = run_of(reaches).report().parts[-1]
+    (pooled,), (each,) = chart.lines, chart.points
+    np.testing.assert_allclose(pooled.x, 10 * np.arange(40).reshape(10, 4).mean(1))
+    np.testing.assert_allclose(pooled.y, reaches.reshape(10, 4).mean(1))  # the slopes before the steps are alike
+    assert pooled.name == "pooled over 4"
+    np.testing.assert_allclose(each.x, 10 * np.arange(40))
+    np.testing.assert_allclose(each.y, np.minimum(reaches, 4.0))
+    few = run_of(reaches[:9]).report().parts[-1]
+    np.testing.assert_allclose(few.lines[0].y, reaches[:9])
+    assert few.points == ()
+
+
 def test_it_prints_plots_and_saves(tmp_path):
     diagnosis = run_of(np.linspace(0.02, 0.08, 100))
     assert "too low" in str(diagnosis)
+    for signal in diagnosis.signals:
+        assert signal.meaning in " ".join(str(diagnosis).split())
     (axes,) = diagnosis.plot()
     assert axes.get_xlabel() == "step of the run"
     diagnosis.save(tmp_path / "run.html")

@@ -113,3 +113,13 @@ def test_beyond_the_limit_gradient_descent_diverges_and_below_it_does_not(moment
 
     at_one = 1.0 / stability(sharpness, 1.0, momentum, nesterov=nesterov).value
     assert growth(0.99 * at_one) < 1 < growth(1.01 * at_one)
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [(0.1, "stable at 10 times the rate"), (0.69, "stable at 1.4 times"), (0.71, "Beyond 1"), (3.0, "Beyond 1")],
+)
+def test_what_the_stability_means_is_said(rate, words):
+    signal = stability(2.0, rate, 0.0)
+    assert signal.value == pytest.approx(rate)  # the limit is 2 / sharpness
+    assert words in signal.meaning

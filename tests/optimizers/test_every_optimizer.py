@@ -1,5 +1,6 @@
 """What every optimizer of this room has to do, whatever its rule. A new one is a new row of the table."""
 
+import inspect
 import json
 from types import SimpleNamespace
 
@@ -12,7 +13,9 @@ from oracles.optimizer_problems import least_squares
 from keras_lr import optimizers
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._batch import hand_over
+from keras_lr.optimizers._directions import AdamDirection, RMSpropDirection
 from keras_lr.optimizers._global import GlobalOptimizer
+from keras_lr.optimizers._moments import gathered
 from keras_lr.training import attach
 
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
@@ -275,6 +278,57 @@ def test_fits_compiled_once(name):
     assert np.isfinite([float(v) for v in history["loss"]]).all()
 
 
+BETAS = [
+    (name, beta)
+    for name in dir(optimizers)
+    if name in TABLE
+    for beta in inspect.signature(getattr(optimizers, name)).parameters
+    if beta.startswith("beta")
+]
+
+
+@pytest.mark.parametrize(("name", "beta"), BETAS)
+def test_the_weight_of_an_old_mean_is_below_1(name, beta):
+    wrong = 1.5 if beta == "beta_3" else 1.0  # Prodigy's sums may go without a decay
+    with pytest.raises(ValueError, match=f"{beta}={wrong}"):
+        getattr(optimizers, name)(**{beta: wrong})
+
+
+@pytest.mark.parametrize(
+    ("make", "argument", "wrong"),
+    [
+        (optimizers.DAdaptSGD, "momentum", 1.0),
+        (optimizers.DAdaptAdaGrad, "momentum", 1.0),
+        (optimizers.AdaHessian, "power", 1.1),
+        (optimizers.AdaHessian, "power", -0.1),
+        (optimizers.DoG, "relative_start", 0.0),
+        (AdamDirection, "beta_2", 1.0),
+        (RMSpropDirection, "rho", 1.0),
+    ],
+)
+def test_what_is_out_of_its_range_is_named(make, argument, wrong):
+    with pytest.raises(ValueError, match=argument):
+        make(**{argument: wrong})
+
+
+@pytest.mark.parametrize("name", ["AdaHessian", "Sophia"])
+def test_the_probes_of_the_hessian_are_signs_as_likely_plus_as_minus(name):
+    optimizer, _ = fresh(name)
+    drawn = np.stack([np.concatenate([s.ravel() for s in values(optimizer.random_signs())]) for _ in range(200)])
+    np.testing.assert_array_equal(np.abs(drawn), 1.0)
+    assert np.all(np.abs(drawn.mean(axis=0)) < 5 / np.sqrt(200))
+    # Independent of each other, so that what lies beside the diagonal has the mean 0: u (H u) is its diagonal.
+    assert np.all(np.abs(drawn.T @ drawn / 200 - np.eye(drawn.shape[1])) < 5 / np.sqrt(200))
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.999, 1 - 1e-6])
+@pytest.mark.parametrize("steps", [1, 3, 1000])
+def test_what_an_average_has_gathered_is_exact_in_single_precision(beta, steps):
+    found = gathered(beta, ops.convert_to_tensor(steps, dtype="float32"))
+    wanted = -np.expm1(steps * np.log1p(beta - 1.0)) if beta else 1.0
+    assert float(found) == pytest.approx(wanted, rel=1e-6)
+
+
 @pytest.mark.parametrize("name", ["AdaHessian", "MoMo", "MoMoAdam", "ScheduleFreePlus", "Sophia"])
 def test_a_saved_model_is_loaded_before_it_can_be_attached(name, tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
@@ -294,7 +348,11 @@ def test_what_would_contradict_weight_decay_refuses_it(name):
         TABLE[name](weight_decay=0.1)
 
 
-@pytest.mark.parametrize("name", ["DoG", "Prodigy", "DAdaptAdam", "DAdaptLion", "AdGD", "BarzilaiBorwein"])
+# MoMo and ScheduleFreePlus shrink by formulas of their own, which their records hold; PerLayer leaves it to Keras.
+OWN_DECAY = {"COCOB", "DAdaptAdaGrad", "DAdaptSGD", "Mechanic", "MoMo", "MoMoAdam", "PerLayer", "ScheduleFreePlus"}
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in OWN_DECAY])
 def test_weight_decay_uses_the_rate_that_was_found(name):
     decayed, variables = fresh(name, weight_decay=0.1)
     decayed.exclude_from_weight_decay(var_names=["v1"])
@@ -304,6 +362,8 @@ def test_weight_decay_uses_the_rate_that_was_found(name):
     apply(decayed, variables, gradients)
     apply(plain, others, gradients)
     rate = float(decayed.learning_rate)
+    if name == "LDoG":  # the rate of this layer, from its step
+        rate = np.median((before[0] - values(others)[0]) / gradients[0])
     shrunk = values(others)[0] - 0.1 * rate * before[0]
     np.testing.assert_allclose(values(variables)[0], shrunk, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(values(variables)[1], values(others)[1])

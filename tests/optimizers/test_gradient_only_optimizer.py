@@ -34,6 +34,7 @@ RULES = [
     (SlopeTracking(gain=0.2), slope_tracking, {"gain": 0.2}),
 ]
 DIRECTIONS = [SteepestDescent(), AdagradDirection(), RMSpropDirection(), AdamDirection()]
+DAMPED = [AdagradDirection(epsilon=0.5), RMSpropDirection(epsilon=0.5), AdamDirection(epsilon=0.5)]
 
 
 def softmax_regression(optimizer, **compile_arguments):
@@ -112,7 +113,7 @@ def hand_made(direction, gradients):
     return made
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS, ids=lambda d: type(d).__name__)
+@pytest.mark.parametrize("direction", DIRECTIONS + DAMPED, ids=lambda d: type(d).__name__)
 def test_moments_advance_with_accepted_steps_only(direction):
     """All slopes are made to ascend a little (accepted at once), save one far overshoot in between."""
     weight = keras.Variable(np.zeros(3, "float32"), name="w")

@@ -158,6 +158,21 @@ def test_a_changing_batch_is_refused_and_the_weights_stay():
     assert int(ops.convert_to_numpy(model.optimizer.logged_variables["search_status"])) == Status.BATCH_CHANGED
 
 
+def test_the_average_of_weights_is_put_in_place_at_the_end_of_fit():
+    model, x, y = one_layer()
+    model.compile(LBFGS(2, use_ema=True, ema_momentum=0.5), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    attach(model)
+    walked = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: walked.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    )
+    fitted(model, x, y, epochs=3, callbacks=[watch])
+    average = walked[0]
+    for weights in walked[1:]:
+        average = 0.5 * average + 0.5 * weights
+    np.testing.assert_allclose(np.concatenate([w.ravel() for w in model.get_weights()]), average, rtol=1e-4, atol=1e-6)
+
+
 def test_saving_in_mid_training_and_going_on_is_bit_for_bit(tmp_path):
     def model_and_data():
         keras.utils.set_random_seed(1)

@@ -61,6 +61,17 @@ def test_the_momentum_of_each_step_is_the_schedules(wrapped):
     assert weight == pytest.approx(by_hand(lambda step: 0.9 - 0.1 * step), rel=1e-5)
 
 
+def test_the_average_of_weights_is_put_in_place_at_the_end_of_fit():
+    def averaging():
+        return keras.optimizers.SGD(0.1, momentum=0.9, use_ema=True, ema_momentum=0.5)
+
+    _, plain = trained(keras.optimizers.SGD(0.1, momentum=0.9))
+    _, averaged = trained(averaging())
+    _, scheduled = trained(optimizers.Scheduled(averaging(), momentum=0.9))
+    assert averaged != pytest.approx(plain, rel=0.01)
+    assert scheduled == pytest.approx(averaged, rel=1e-6)
+
+
 def test_assigning_the_attribute_is_what_does_not_work():
     """The defect that this class is for: on JAX and TensorFlow the number is part of the compiled step."""
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9)

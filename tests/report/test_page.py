@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
-from keras_lr.report import Chart, Line, Report
+from keras_lr.report import Chart, Line, Report, Table
 from keras_lr.report._drawable import COLOURS, SCALE, colour
+from keras_lr.report._page import _shown
 
 VOID = {"meta", "link", "circle", "rect", "path"}
 
@@ -117,6 +118,11 @@ def test_hostile_names_are_text_and_nothing_else(hostile_report, hostile_words, 
     (figure,) = page.figures()
     assert figure["data"][0]["name"].startswith("&lt;/script&gt;")  # Plotly reads a little HTML, too
     assert "<" not in json.dumps(figure)
+
+
+def test_a_column_is_numeric_where_all_of_its_cells_are():
+    table = Table("t", ("all", "some", "none"), [(1.0, 2, "a"), (3, "b", "c")])
+    assert _shown(table, 0)["numeric"] == [True, False, False]
 
 
 def test_the_page_is_made_for_light_dark_narrow_and_print(race_report, tmp_path):

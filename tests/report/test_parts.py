@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_lr.report import Band, Chart, Facts, Line, Table
+from keras_lr.report import Band, Chart, Facts, Line, Mark, Span, Table
 from keras_lr.report._numbers import written
 
 
@@ -16,6 +16,11 @@ from keras_lr.report._numbers import written
         (0.001, "0.001"),
         (3.16227766e-5, "3.162e-05"),
         (123456.7, "123,457"),
+        (9999.0, "9999"),
+        (1e4, "10,000"),
+        (-12345.0, "-12,345"),
+        (9999999.0, "9,999,999"),
+        (1e7, "1e+07"),
         (0.0, "0"),
         (float("inf"), "inf"),
         (float("nan"), "nan"),
@@ -61,3 +66,8 @@ def test_what_is_described_cannot_change_afterwards():
         line.y[0] = 2
     with pytest.raises(dataclasses.FrozenInstanceError):
         Chart("c", "x", "y").title = "d"
+
+
+def test_places_on_an_axis_become_pythons_numbers():
+    span, mark = Span("s", np.float32(0.5), np.int64(2)), Mark("m", np.float32(0.5))
+    assert [type(place) for place in (span.low, span.high, mark.x)] == [float] * 3

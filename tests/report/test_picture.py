@@ -67,6 +67,13 @@ def test_all_infinite_and_empty_lines_are_drawn():
     axes.figure.canvas.draw()
 
 
+def test_what_has_no_place_on_the_horizontal_axis_is_left_out():
+    line = Line("l", [np.nan, -1.0, 0.0, 1.0, np.inf], [1.0, 2.0, 3.0, 4.0, 5.0])
+    for log_x, places in ((False, [-1.0, 0.0, 1.0]), (True, [1.0])):
+        (axes,) = Report("r", [Chart("c", "x", "y", [line], log_x=log_x)]).plot()
+        assert axes.lines[0].get_xdata().tolist() == places
+
+
 def test_an_axis_that_counts_shows_whole_numbers():
     epochs = Chart("Loss", "epoch", "loss", lines=[Line("loss", [1, 2, 3], [3.0, 2.0, 1.0])])
     (axis,) = Report("Run", [epochs]).plot()

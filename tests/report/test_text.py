@@ -18,6 +18,11 @@ def test_tables_are_aligned_and_numbers_stand_right():
     ]
 
 
+def test_a_column_with_a_word_in_it_stands_left():
+    report = Report("r", [Table("t", ("mixed", "b"), [(1.0, "x"), ("none at all", "y")])])
+    assert str(report).split("\n")[-2:] == ["1            x", "none at all  y"]
+
+
 def test_a_long_last_cell_goes_on_below_itself():
     words = "a sentence that says what was seen and what it means for whoever reads it " * 2
     lines = str(Report("Signals", [Table("Seen", ("signal", "meaning"), [("reach", words), ("turn", "short")])])).split(

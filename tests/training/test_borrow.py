@@ -128,6 +128,18 @@ def test_the_loss_of_a_step_is_the_batchs_own():
     assert len(set(alone)) == 3
 
 
+def test_one_entry_of_one_weight_that_is_not_finite_is_seen():
+    model = a_model(keras.optimizers.SGD(0.1))
+    prepare(model, TrainingData(X, Y, batch_size=16).example())
+    with borrowed(model) as steps:
+        assert steps.finite()
+    kernel = keras.ops.convert_to_numpy(model.trainable_weights[0]).copy()
+    kernel[2, 3] = np.nan
+    model.trainable_weights[0].assign(kernel)
+    with borrowed(model) as steps:
+        assert not steps.finite()
+
+
 def test_an_uncompiled_model_is_refused_with_the_remedy():
     model = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
     with pytest.raises(ValueError, match=r"not compiled.*model\.compile"):

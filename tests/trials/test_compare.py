@@ -1,5 +1,7 @@
 """A comparison from end to end: what is trained, what is charged, what is said."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -112,6 +114,9 @@ def test_several_tasks_are_scored(tmp_path):
     printed = str(result)
     for words in ("highest score by steps  fast (1)", "All tasks", "score by steps", "short", "long", "Target 0.5"):
         assert words in printed
+    scores = next(part for part in result.report().parts if getattr(part, "title", "") == "All tasks")
+    reached = np.isfinite(np.median(result.steps_to_target, axis=2)).sum(0)
+    assert [row[3] for row in scores.rows] == [f"{count} of 2" for count in reached]
     assert len(result.plot()) == 3
     result.save(tmp_path / "compare.html")
     result.save(tmp_path / "compare.json")
@@ -160,7 +165,9 @@ def test_a_function_that_keeps_the_callbacks_to_itself_is_refused():
             "for several a target for each by name",
         ),
         ({"target": {"a": 0.5}}, "must be a number for a single task"),
+        ({"target": {"a": 0.5, "b": np.nan}, "task": {"a": a_linear_task(), "b": a_linear_task()}}, "must be finite"),
         ({"seeds": 0}, "seeds=0 must be at least one"),
+        ({"n_jobs": 0}, "n_jobs=0 must be a number of processes"),
     ],
 )
 def test_what_cannot_be_compared_is_said_before_training(arguments, message):
@@ -192,6 +199,24 @@ def test_the_target_is_95_percent_of_the_way_from_untrained_to_the_best_median()
     assert result.targets[0] == pytest.approx(0.1 + 0.95 * (0.6 - 0.1))
     np.testing.assert_array_equal(np.isfinite(result.steps_to_target[0]), [[False, True, True], [False, False, True]])
     assert a_result([0.1], [[0.5]], given=0.7).targets[0] == 0.7
+
+
+@pytest.mark.numpy_only
+def test_the_table_of_a_task_shows_medians_and_the_worst_and_the_best_seed():
+    result = a_result([0.1, 0.1, 0.2], [[0.5, 0.9, 0.6], [0.5, 0.5, 0.99]])
+    steps, seconds = result.steps.copy(), result.seconds.copy()
+    steps[0, 0, :, 0], seconds[0, 0, :, 0] = [10, 20, 70], [1.0, 2.0, 9.0]
+    table = dataclasses.replace(result, steps=steps, seconds=seconds).report().parts[1]
+    assert table.columns == ("method", "median val_accuracy", "worst", "best", *("reached", "epochs", "steps"), *TIMES)
+    # a's first seed misses the target, b's first two do.
+    assert table.rows == (
+        ("a", 0.6, 0.5, 0.9, "2 of 3", 1.0, 70.0, 9.0, 2.0),
+        ("b", 0.5, 0.5, 0.99, "1 of 3", None, None, None, 1.0),
+    )
+    assert table.note.startswith("Target 0.575; untrained 0.1.")
+
+
+TIMES = ("seconds", "in all")
 
 
 @pytest.mark.numpy_only

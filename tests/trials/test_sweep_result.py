@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_lr.report import Chart, Report
+from keras_lr.report import Chart, Report, Table
 from keras_lr.trials import SweepResult
 
 pytestmark = pytest.mark.numpy_only
@@ -32,7 +32,31 @@ def test_it_prints_every_rate_and_the_reason():
         "cannot tell the rates",
     ):
         assert words in printed
-    assert result.reason.startswith("Of 4 rates from 0.001 to 1, 0.01 ended with the best val_loss")
+    assert result.reason.startswith("Of 4 rates from 0.001 to 1, 0.01 ended with the best val_loss, over 3 ")
+    assert "over 3 seeds a median of 0.22; the parabola" in result.reason
+
+
+def test_the_table_and_the_charts_show_medians_and_ranges():
+    report = a_result(widened=2).report()
+    (table,) = [part for part in report.parts if isinstance(part, Table)]
+    assert table.columns == ("learning rate", "median val_loss", "lowest", "highest", "")
+    assert table.rows == (
+        (0.001, 0.55, 0.5, 0.6, ""),
+        (0.01, 0.22, 0.2, 0.25, "best"),
+        (0.1, 0.28, 0.2, 0.3, "as good"),
+        (1.0, np.inf, 0.9, 0.9, "2 of 3 diverged"),
+    )
+    u_chart, learning = [part for part in report.parts if isinstance(part, Chart)]
+    np.testing.assert_array_equal(u_chart.lines[0].y, [0.55, 0.22, 0.28, np.nan])
+    np.testing.assert_array_equal(u_chart.points[0].x, np.repeat(RATES, 3))
+    np.testing.assert_array_equal(u_chart.points[0].y, np.where(np.isfinite(VALUES), VALUES, np.nan).ravel())
+    result = a_result()
+    marks = [("best", result.learning_rate), ("first divergence", 1.0)]
+    assert [(mark.name, mark.x) for mark in u_chart.marks] == marks
+    assert [(span.low, span.high) for span in u_chart.spans] == [(result.low, result.high)]
+    assert [line.name for line in learning.lines] == ["0.001", "0.01", "0.1", "1"]
+    np.testing.assert_array_equal(learning.lines[1].x, [1, 2, 3, 4])
+    np.testing.assert_array_equal(learning.lines[1].y, [0.22] * 4)
 
 
 def test_a_higher_accuracy_is_better():

@@ -76,6 +76,14 @@ def test_where_every_rate_has_lost_a_seed_the_fewest_count():
     assert u_curve(RATES, losses).index == 1
 
 
+def test_a_divergence_elsewhere_leaves_the_median_of_the_other_rates():
+    losses = bowl(0.004) + NOISE
+    losses[-1] = np.inf
+    curve = u_curve(RATES, losses)
+    np.testing.assert_array_equal(curve.scores[:-1], np.median(losses[:-1], axis=1))
+    assert curve.index == np.argmin(np.median(losses, axis=1)) != np.argmin(np.mean(losses, axis=1))
+
+
 def test_all_diverged_is_an_error_with_a_remedy():
     with pytest.raises(ValueError, match=r"Every run diverged, at all rates from 0.0001 to 1\. Give lower rates"):
         u_curve(RATES, np.full((9, 3), np.inf))
@@ -106,6 +114,28 @@ def test_equal_differences_are_no_chance():
     best = np.array([1.0, 2.0, 3.0])
     assert is_worse(best + 0.5, best)
     assert not is_worse(best, best)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 8])
+def test_worse_is_what_a_paired_t_test_says(seeds):
+    random = np.random.default_rng(seeds)
+    told = []
+    for shift in np.linspace(0.0, 3.0, 60):
+        losses, best = shift + random.normal(size=seeds), random.normal(size=seeds)
+        told.append(stats.ttest_rel(losses, best, alternative="greater").pvalue < 0.05)
+        assert is_worse(losses, best) == told[-1]
+    assert 0 < sum(told) < 60
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 7), (4, 7), (1, 4)])
+def test_the_interval_goes_on_while_the_seeds_cannot_tell(first, last):
+    losses = np.tile([9.0, 9.5, 10.0, 10.5], (9, 1))
+    losses[first : last + 1] = 0.3 + np.array([-2.0, -1.0, 1.0, 2.0])
+    losses[4] = 0.0  # the best, by less than the noise
+    curve = u_curve(RATES, losses)
+    told = [stats.ttest_rel(row, losses[4], alternative="greater").pvalue < 0.05 for row in losses[[0, 3, 5, 8]]]
+    assert told == [True, first > 3, last < 5, True]
+    np.testing.assert_array_equal(np.flatnonzero(curve.alike), np.arange(first, last + 1))
 
 
 values = arrays(np.float64, (5, 3), elements=st.floats(0.1, 10).map(lambda v: round(v, 3)) | st.just(np.inf))

@@ -28,7 +28,7 @@ class Prodigy(EstimatingOptimizer):
         learning_rate: a multiplier of d, a float or a schedule (linear or cosine to 0; no restarts).
         beta_1: decay of the mean of gradients.
         beta_2: decay of the mean of squares.
-        beta_3: decay of the estimate's sums, √β₂ by default.
+        beta_3: decay of the estimate's sums, from 0 to 1 (no decay); √β₂ by default.
         epsilon: added to the root, in units of d.
         initial_estimate: d₀. Raise it to 1e-5 or 1e-4 if d does not leave it within 3 % of the steps.
         estimate_factor: multiplies every estimate; 0.5 or 2 corrects a d that is wrong for a kind of model.
@@ -70,6 +70,8 @@ class Prodigy(EstimatingOptimizer):
         **kwargs: Any,
     ) -> None:
         check_betas(beta_1=beta_1, beta_2=beta_2)
+        if beta_3 is not None and not 0.0 <= beta_3 <= 1.0:
+            raise ValueError(f"beta_3 is the decay of sums, from 0 to 1 (none); received beta_3={beta_3}")
         if every < 1:
             raise ValueError(f"every counts entries, 1 for all of them; received every={every}")
         super().__init__(learning_rate, **kwargs)
