@@ -43,6 +43,10 @@ MISTAKES = {
         lambda: keras_lr.race(build(), X, Y, sample_weight=np.ones(5)),
         "x has 64 rows, y has 64 rows, sample_weight has 5 rows",
     ),
+    "a list of targets": (
+        lambda: keras_lr.fit(build(), X, Y.tolist()),
+        r"x is a ndarray and y a list, which Keras does not take together.*np\.asarray makes an array",
+    ),
     "no targets": (lambda: keras_lr.fit(build(), X), "y=None, and the loss 'mse' compares predictions with targets"),
     "a pair": (lambda: keras_lr.fit(build(), (X, Y)), "y=None, and the loss 'mse'.*Pass them as y"),
     "no epochs": (lambda: keras_lr.fit(build(), X, Y, epochs=0), "epochs=0 leaves nothing to train; give 1 or more"),
