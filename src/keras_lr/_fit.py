@@ -109,6 +109,7 @@ def fit(
         steps_per_epoch=steps_per_epoch,
         shuffle=shuffle,
         validation_split=0.0 if validation_data is not None else validation_split,
+        together=executed_together(model),
     )
     prepare(model, data.example())
     horizon = data.horizon(epochs, initial_epoch)
@@ -141,7 +142,7 @@ def fit(
             callbacks=[guard, *others, *([backup] if backup else ())],
             validation_split=validation_split,
             initial_epoch=begun,
-            steps_per_epoch=steps_per_epoch,
+            steps_per_epoch=data.steps_given,
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
