@@ -302,3 +302,30 @@ def test_a_return_goes_to_weights_from_before_the_trouble_and_stops_the_velocity
     assert guard._watch.best == 3.0  # as it was known at step 4
     for v in velocity(model.optimizer):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(v), 0.0)
+
+
+def streamed(batches):
+    """Return what `fit` reads from a function of no arguments, without knowing how many batches there are."""
+    if keras.backend.backend() == "tensorflow":
+        tf = pytest.importorskip("tensorflow")
+        kinds = tf.TensorSpec((None, 64)), tf.TensorSpec((None,), "int64")
+        return tf.data.Dataset.from_generator(batches, output_signature=kinds)
+    torch = pytest.importorskip("torch")
+
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return batches()
+
+    return torch.utils.data.DataLoader(Stream(), batch_size=None)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_data_that_end_without_notice_leave_finite_weights():
+    def batches():
+        for end in range(32, 224, 32):
+            yield X[end - 32 : end] * np.float32(np.nan if end == 192 else 1), Y[end - 32 : end]
+
+    model, guard = a_model(keras.optimizers.Adam(0.01)), keras_lr.callbacks.Guard(probation=False)
+    model.fit(streamed(batches), shuffle=False, verbose=0, callbacks=[guard])
+    assert len(guard.events) == 1
+    assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
