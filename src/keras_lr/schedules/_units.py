@@ -85,6 +85,15 @@ CHECKS["LengthOrNone"] = lambda given, called: None if given is None else length
 CHECKS["Lengths"] = _lengths
 
 
+def refuse_a_part_of_a_step(given: Length, called: str) -> None:
+    """Refuse what is written by hand for a share of the run; what is computed, as by `stretched`, may be that short."""
+    if isinstance(given, float) and 0 < given < 1:
+        raise ValueError(
+            f"{called} is a number of steps, and less than one. Received: {given!r}. For a share of the run give "
+            f"Fraction({given!r}), for a part of an epoch Epochs({given!r})."
+        )
+
+
 def in_steps(given: Length, steps_per_epoch: float | None, total_steps: float | None, called: str) -> Length:
     """Return a length in steps; fails with the name of the number that is missing."""
     match given:
