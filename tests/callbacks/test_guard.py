@@ -329,3 +329,46 @@ def test_data_that_end_without_notice_leave_finite_weights():
     model.fit(streamed(batches), shuffle=False, verbose=0, callbacks=[guard])
     assert len(guard.events) == 1
     assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
+
+
+def test_an_evaluation_within_an_epoch_is_not_taken_for_losses_of_the_training():
+    def trained(*others):
+        keras.utils.set_random_seed(0)
+        model, guard = a_model("adam"), keras_lr.callbacks.Guard(probation=False)
+        model.fit(X, Y, epochs=8, batch_size=16, shuffle=False, verbose=0, callbacks=[guard, *others])
+        return model.get_weights(), guard.events
+
+    class Evaluates(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch % 20 == 9:
+                self.model.evaluate(X[:64], 9 - Y[:64], verbose=0)
+
+    (weights, events), (alone, _) = trained(Evaluates()), trained()
+    assert not events
+    for one, other in zip(weights, alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Breaks(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("compiled_again", [False, True])
+@pytest.mark.parametrize("rate", [0.5, keras.optimizers.schedules.CosineDecay(0.5, 100)], ids=["number", "schedule"])
+def test_a_guard_whose_fit_was_broken_off_leaves_the_next_fit_alone(rate, compiled_again):
+    model, guard = a_model(keras.optimizers.SGD(rate)), keras_lr.callbacks.Guard(0.125, probation=False)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, verbose=0, callbacks=[guard, Breaks()])
+    if compiled_again:
+        model.compile(keras.optimizers.SGD(rate), loss=model.loss)
+    plain = a_model(keras.optimizers.SGD(rate))
+    plain.optimizer.build(plain.trainable_variables)
+    plain.set_weights(model.get_weights())
+    plain.optimizer.iterations.assign(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    for trained in (model, plain):
+        trained.fit(X, Y, shuffle=False, verbose=0)
+    for one, other in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert guard.step == 1
+    assert not {"make_train_function", "reset_metrics"} & set(vars(model))

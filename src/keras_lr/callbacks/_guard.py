@@ -17,6 +17,7 @@ from keras_lr.callbacks._event import Event
 from keras_lr.callbacks._plan import own_plan, plan
 from keras_lr.callbacks._probation import Probation, ends_lower, late_probation_step
 from keras_lr.callbacks._velocity import velocity
+from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
 from keras_lr.training._borrow import steerable
 from keras_lr.training._executed_together import Epoch, executed_together
 
@@ -106,6 +107,8 @@ class Guard(keras.callbacks.Callback):
         optimizer = innermost(model.optimizer)
         self._plan = own_plan(optimizer) if given is None else plan(given, optimizer.gradient_accumulation_steps or 1)
         self._stack = ExitStack()
+        self._stack.enter_context(told_of_another_fit(model, self.close))
+        self._stack.enter_context(told_of_reset_metrics(model, self._metrics_were_reset))
         self._stack.enter_context(steerable(model))
         self._steps = TrainingSteps(model)
         self._stack.callback(self._steps.release)
@@ -124,6 +127,7 @@ class Guard(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Follow Keras, which begins a new mean of the loss."""
         self._losses.begin_mean()
+        self._metrics_taken = False
         self._epoch = Epoch(self._model, self.params.get("steps"))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -203,7 +207,14 @@ class Guard(keras.callbacks.Callback):
     def _copy(self) -> _Copy:
         return _Copy(self.step, self._watch.best, self._steps.copy())
 
+    def _metrics_were_reset(self) -> None:
+        self._metrics_taken = True
+
     def _before(self) -> None:
+        if self._metrics_taken:  # by an evaluation within the epoch, which leaves its own means in them
+            self._steps.reset_metrics()
+            self._losses.begin_mean()
+            self._metrics_taken = False
         # Steps that Keras executes together share one rate: that of their middle.
         self._rate = self.rate_at(self.step + (self._stride - 1) // 2)
         self._steps.set_learning_rate(self._rate)
