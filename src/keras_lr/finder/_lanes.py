@@ -41,11 +41,11 @@ class Lanes:
         What moves them at any rate, as a constraint does that the first weights break, is left out of account.
 
         Raises:
-            ValueError: no rate moves the weights.
+            NoRateMoves: no rate moves the weights.
         """
         try:
             return _ladder.centre(lambda rate: self.movement(rate, usual_length))
-        except ValueError:
+        except _ladder.NoRateMoves:
             self.train(np.zeros(_ladder.PROBE_STEPS * self._accumulation))
             self._unmoved = self._steps.copy()
             return _ladder.centre(lambda rate: self.movement(rate, usual_length))
