@@ -13,6 +13,7 @@ from keras_lr import schedules
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
+from keras_lr.callbacks._divergence import usual_window_steps
 from keras_lr.callbacks._event import Event
 from keras_lr.callbacks._guard import Guard
 from keras_lr.finder import _ladder
@@ -126,7 +127,8 @@ def fit(
     race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress)
     accumulation = model.optimizer.gradient_accumulation_steps or 1
     schedule = run_schedule(race.learning_rate, max(1, horizon // accumulation))
-    guard = Guard(schedule, probation=False)
+    # Of data whose length Keras learns on the way, the guard would not know how long the run is.
+    guard = Guard(schedule, probation=False, window_steps=usual_window_steps({"epochs": 1, "steps": horizon}))
     guard.expect(race.best_loss, accumulation * _steps_as_far_as(race, schedule, horizon // accumulation))
     begun = found.facts["epoch"] if found else initial_epoch
     backup = None

@@ -372,3 +372,18 @@ def test_a_guard_whose_fit_was_broken_off_leaves_the_next_fit_alone(rate, compil
         np.testing.assert_array_equal(one, other)
     assert guard.step == 1
     assert not {"make_train_function", "reset_metrics"} & set(vars(model))
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_the_guard_of_a_fit_knows_its_length_where_keras_does_not():
+    def batches():
+        for end in range(32, 224, 32):
+            yield X[end - 32 : end], Y[end - 32 : end]
+
+    class Looks(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append((self.params["steps"], self.params["guard"].window_steps))
+
+    seen = []
+    keras_lr.fit(a_model("adam"), streamed(batches), epochs=20, verbose=0, callbacks=[Looks()])
+    assert seen == [(None, 6)]
