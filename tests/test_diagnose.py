@@ -32,6 +32,14 @@ def network(optimizer, loss="binary_crossentropy"):
     return model
 
 
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="float64 is switched off there")
+def test_a_model_of_float64_is_looked_at_too():
+    model = keras.Sequential([keras.Input((6,), dtype="float64"), layers.Dense(1, use_bias=False, dtype="float64")])
+    model.compile(keras.optimizers.SGD(0.1 / CURVATURES[-1]), "mse")
+    signals = {signal.name: signal.value for signal in keras_lr.diagnose(model, X, Y, batch_size=256).signals}
+    assert signals["rate over stability limit"] == pytest.approx(0.05, rel=0.01)
+
+
 def test_a_schedule_of_keras_is_asked_at_the_batches_that_it_counts():
     falling = keras.optimizers.schedules.PolynomialDecay(1.0, 100, end_learning_rate=0.0)
     model = parabola(keras.optimizers.SGD(falling, gradient_accumulation_steps=4))
@@ -205,3 +213,21 @@ def test_the_result_says_what_to_do_plots_and_saves(tmp_path):
     diagnosis.save(tmp_path / "diagnosis.html")
     diagnosis.save(tmp_path / "diagnosis.json")
     assert diagnosis.action in (tmp_path / "diagnosis.json").read_text(encoding="utf-8")
+
+
+class OwnStep(keras.Sequential):
+    def train_step(self, *arguments):
+        return super().train_step(*arguments)
+
+
+def test_a_loss_that_only_a_train_step_knows_is_refused_before_anything_is_tried():
+    model = OwnStep([keras.Input((6,)), layers.Dense(1)])
+    model.compile("sgd")
+    before = model.get_weights()
+    for ask in (
+        lambda: keras_lr.diagnose(model, X, Y),
+        lambda: model.fit(X, Y, verbose=0, callbacks=[keras_lr.callbacks.Monitor()]),
+    ):
+        with pytest.raises(ValueError, match=r"OwnStep computes its loss inside its own train_step.*compute_loss\("):
+            ask()
+    np.testing.assert_array_equal(before[0], model.get_weights()[0])

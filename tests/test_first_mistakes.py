@@ -43,6 +43,10 @@ MISTAKES = {
         lambda: keras_lr.race(build(), X, Y, sample_weight=np.ones(5)),
         "x has 64 rows, y has 64 rows, sample_weight has 5 rows",
     ),
+    "a list of targets": (
+        lambda: keras_lr.fit(build(), X, Y.tolist()),
+        r"x is a ndarray and y a list, which Keras does not take together.*np\.asarray makes an array",
+    ),
     "no targets": (lambda: keras_lr.fit(build(), X), "y=None, and the loss 'mse' compares predictions with targets"),
     "a pair": (lambda: keras_lr.fit(build(), (X, Y)), "y=None, and the loss 'mse'.*Pass them as y"),
     "no epochs": (lambda: keras_lr.fit(build(), X, Y, epochs=0), "epochs=0 leaves nothing to train; give 1 or more"),
@@ -79,9 +83,21 @@ MISTAKES = {
         lambda: schedules.Cosine(1e-2, schedules.Epochs(3)).values([0]),
         r"nobody said yet how many steps that is\. Train with callbacks=\[keras_lr\.callbacks\.Horizon\(\)\]",
     ),
+    "a callback as a class": (
+        lambda: keras_lr.fit(build(), X, Y, callbacks=[keras.callbacks.EarlyStopping]),
+        r"the class EarlyStopping itself\. Make a callback of it: callbacks=\[EarlyStopping\(\.\.\.\)\]",
+    ),
+    "an optimizer that forgets the first weights": (
+        lambda: keras_lr.fit(build(optimizers.PerLayer("ftrl", {"kernel": 0.5})), X, Y),
+        r"Ftrl makes the weights anew from its sums.*keras_lr\.sweep\(task, rates=",
+    ),
     "two guards": (
         lambda: keras_lr.fit(build(), X, Y, callbacks=[callbacks.Guard()]),
         "brings one of its own. Leave it",
+    ),
+    "a share for steps": (
+        lambda: schedules.Cosine(1e-2, 1000).warmed_up(0.1),
+        r"warmup_steps` is a number of steps, and less than one\. Received: 0\.1.*give Fraction\(0\.1\)",
     ),
     "a schedule without its room": (lambda: keras_lr.OneCycle, "no attribute 'OneCycle'; it has attach, callbacks"),
 }

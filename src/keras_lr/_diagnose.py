@@ -15,6 +15,7 @@ from keras_lr.diagnosis._signals import Step, signals_of, stability
 from keras_lr.finder._lanes import Lanes
 from keras_lr.training._along_step import AlongStep
 from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress
 from keras_lr.training._training_data import TrainingData
@@ -86,6 +87,7 @@ def diagnose(
         batch_size=batch_size,
         steps_per_epoch=steps_per_epoch,
         validation_split=validation_split,
+        together=executed_together(model),
     )
     with first_fit_unspent(model):
         prepare(model, data.example())

@@ -12,6 +12,7 @@ from keras_lr import schedules
 from keras_lr._fit_events import end_of_run, set_aside, slow_statistics
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
+from keras_lr.callbacks._divergence import usual_window_steps
 from keras_lr.callbacks._guard import Guarding
 from keras_lr.callbacks._guarded_run import GuardedRun
 from keras_lr.finder import RaceResult, _ladder
@@ -120,7 +121,11 @@ def fit(
     updates = max(1, horizon // accumulation)
     schedule = run_schedule(race.learning_rate, updates)
     trial_steps = accumulation * _steps_as_far_as(race, schedule, updates)
-    guard = GuardedRun(schedule, probation=False, trial_loss=race.best_loss, trial_steps=trial_steps)
+    # Of data whose length Keras learns on the way, the guard would not know how long the run is.
+    window = usual_window_steps({"epochs": 1, "steps": horizon})
+    guard = GuardedRun(
+        schedule, window_steps=window, probation=False, trial_loss=race.best_loss, trial_steps=trial_steps
+    )
 
     begun, backup = initial_epoch, None
     if directory:
@@ -136,7 +141,7 @@ def fit(
         callbacks=[Guarding(guard), *others, *([backup] if backup else ())],
         validation_split=validation_split,
         initial_epoch=begun,
-        steps_per_epoch=steps_per_epoch,
+        steps_per_epoch=data.steps_given,
         validation_steps=validation_steps,
         validation_batch_size=validation_batch_size,
         validation_freq=validation_freq,

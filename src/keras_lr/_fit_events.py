@@ -17,6 +17,9 @@ def set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.c
     if not isinstance(rate, keras.Variable):
         events.append(Event(0, f"the {type(rate).__name__} in the optimizer is set aside during this fit", 1.0))
     for callback in callbacks:
+        if isinstance(callback, type):
+            name = callback.__name__
+            raise TypeError(f"callbacks holds the class {name} itself. Make a callback of it: callbacks=[{name}(...)].")
         if isinstance(callback, Guard):
             raise ValueError("callbacks holds a Guard, and keras_lr.fit brings one of its own. Leave it out.")
         if isinstance(callback, keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau):

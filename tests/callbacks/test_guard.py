@@ -303,3 +303,88 @@ def test_a_return_goes_to_weights_from_before_the_trouble_and_stops_the_velocity
     assert guard._run._watch.best == 3.0  # as it was known at step 4
     for v in velocity(model.optimizer):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(v), 0.0)
+
+
+def streamed(batches):
+    """Return what `fit` reads from a function of no arguments, without knowing how many batches there are."""
+    if keras.backend.backend() == "tensorflow":
+        tf = pytest.importorskip("tensorflow")
+        kinds = tf.TensorSpec((None, 64)), tf.TensorSpec((None,), "int64")
+        return tf.data.Dataset.from_generator(batches, output_signature=kinds)
+    torch = pytest.importorskip("torch")
+
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return batches()
+
+    return torch.utils.data.DataLoader(Stream(), batch_size=None)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_data_that_end_without_notice_leave_finite_weights():
+    def batches():
+        for end in range(32, 224, 32):
+            yield X[end - 32 : end] * np.float32(np.nan if end == 192 else 1), Y[end - 32 : end]
+
+    model, guard = a_model(keras.optimizers.Adam(0.01)), keras_lr.callbacks.Guard(probation=False)
+    model.fit(streamed(batches), shuffle=False, verbose=0, callbacks=[guard])
+    assert len(guard.events) == 1
+    assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
+
+
+def test_an_evaluation_within_an_epoch_is_not_taken_for_losses_of_the_training():
+    def trained(*others):
+        keras.utils.set_random_seed(0)
+        model, guard = a_model("adam"), keras_lr.callbacks.Guard(probation=False)
+        model.fit(X, Y, epochs=8, batch_size=16, shuffle=False, verbose=0, callbacks=[guard, *others])
+        return model.get_weights(), guard.events
+
+    class Evaluates(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch % 20 == 9:
+                self.model.evaluate(X[:64], 9 - Y[:64], verbose=0)
+
+    (weights, events), (alone, _) = trained(Evaluates()), trained()
+    assert not events
+    for one, other in zip(weights, alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Breaks(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("compiled_again", [False, True])
+@pytest.mark.parametrize("rate", [0.5, keras.optimizers.schedules.CosineDecay(0.5, 100)], ids=["number", "schedule"])
+def test_a_guard_whose_fit_was_broken_off_leaves_the_next_fit_alone(rate, compiled_again):
+    model, guard = a_model(keras.optimizers.SGD(rate)), keras_lr.callbacks.Guard(0.125, probation=False)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, verbose=0, callbacks=[guard, Breaks()])
+    if compiled_again:
+        model.compile(keras.optimizers.SGD(rate), loss=model.loss)
+    plain = a_model(keras.optimizers.SGD(rate))
+    plain.optimizer.build(plain.trainable_variables)
+    plain.set_weights(model.get_weights())
+    plain.optimizer.iterations.assign(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    for trained in (model, plain):
+        trained.fit(X, Y, shuffle=False, verbose=0)
+    for one, other in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert guard.step == 1
+    assert not {"make_train_function", "reset_metrics"} & set(vars(model))
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_the_guard_of_a_fit_knows_its_length_where_keras_does_not():
+    def batches():
+        for end in range(32, 224, 32):
+            yield X[end - 32 : end], Y[end - 32 : end]
+
+    class Looks(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append((self.params["steps"], self.params["guard"].window_steps))
+
+    seen = []
+    keras_lr.fit(a_model("adam"), streamed(batches), epochs=20, verbose=0, callbacks=[Looks()])
+    assert seen == [(None, 6)]

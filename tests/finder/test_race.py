@@ -213,3 +213,13 @@ def test_the_result_says_why_and_saves(tmp_path):
     result.save(tmp_path / "race.html")
     result.save(tmp_path / "race.json")
     assert (tmp_path / "race.html").stat().st_size > 10_000
+
+
+def test_a_constraint_that_the_first_weights_break_is_not_taken_for_a_rate_that_moves_them():
+    model = keras.Sequential([keras.Input((10,)), layers.Dense(16, kernel_constraint="unit_norm"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    constrained = keras_lr.race(model, X, Y, epochs=15)
+    model.layers[0].kernel.constraint = None
+    model.layers[0].kernel.assign(keras.constraints.UnitNorm()(model.layers[0].kernel))
+    free = keras_lr.race(model, X, Y, epochs=15)
+    assert abs(np.log10(constrained.learning_rate / free.learning_rate)) < 0.5

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+import keras_lr
 from keras_lr.training._borrow import borrowed, prepare
 from keras_lr.training._training_data import TrainingData
 
@@ -152,3 +153,16 @@ def test_a_frozen_model_is_refused_with_the_remedy():
         layer.trainable = False
     with pytest.raises(ValueError, match="no trainable weights"):
         prepare(model, (X[:4], Y[:4], None))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="elsewhere Keras' fit does not keep the states")
+def test_the_states_of_a_recurrent_layer_come_back():
+    model = keras.Sequential([keras.Input((3, 2), batch_size=16), layers.LSTM(4, stateful=True), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = X.reshape(96, 3, 2)
+    model.fit(x, Y, batch_size=16, shuffle=False, verbose=0)
+    before = [keras.ops.convert_to_numpy(state).copy() for state in model.layers[0].states]
+    keras_lr.race(model, x, Y, batch_size=16, epochs=3)
+    assert np.any(before)
+    for state, value in zip(model.layers[0].states, before, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(state), value)

@@ -1,10 +1,14 @@
 """Every kind of data that `fit` takes can be counted and tried without being used up."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from scipy import sparse
 
+import keras_lr
 from keras_lr.training._borrow import borrowed, prepare
 from keras_lr.training._training_data import TrainingData
 
@@ -37,9 +41,16 @@ def torch_loader():
     return torch.utils.data.DataLoader(pairs, batch_size=8, shuffle=True)
 
 
+def table():
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame(X.astype("float64")), pandas.Series(Y[:, 0])
+
+
 SOURCES = {
     "arrays": lambda: TrainingData(X, Y, batch_size=8),
     "tensors": lambda: TrainingData(keras.ops.convert_to_tensor(X), keras.ops.convert_to_tensor(Y), batch_size=8),
+    "sparse matrix": lambda: TrainingData(sparse.csr_matrix(X), Y, batch_size=8),
+    "DataFrame": lambda: TrainingData(*table(), batch_size=8),
     "generator": lambda: TrainingData(batches_of_eight(), steps_per_epoch=5),
     "PyDataset": lambda: TrainingData(Pairs()),
     "tf.data": lambda: TrainingData(tensorflow_dataset(True)),
@@ -78,6 +89,45 @@ def test_a_split_for_validation_is_never_tried():
     with borrowed(model) as steps:
         seen = np.concatenate([np.asarray(keras.ops.convert_to_numpy(b[1])) for b in data.batches(steps, 2, seed=0)])
     assert seen.max() < 20
+
+
+@pytest.mark.parametrize("together", [1, 3])
+@pytest.mark.parametrize(("batch_size", "steps_per_epoch"), [(8, 2), (8, 4), (4, 7), (16, 9), (None, 4)])
+def test_the_horizon_is_what_keras_runs_where_the_data_are_longer_or_shorter_than_an_epoch(
+    batch_size, steps_per_epoch, together, backend
+):
+    if backend == "torch" and together > 1:
+        pytest.skip("Keras refuses steps_per_execution above 1 on PyTorch")
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile("adam", "mse", steps_per_execution=together)
+    given = {"batch_size": batch_size, "steps_per_epoch": steps_per_epoch}
+    data = TrainingData(X, Y, **given, together=together)
+    with warnings.catch_warnings(action="ignore"):  # Keras says that the data ran out
+        model.fit(X, Y, **given, epochs=7, verbose=0)
+        if together == 1:
+            assert data.horizon(7) == int(model.optimizer.iterations)
+        result = keras_lr.fit(model, X, Y, **given, epochs=7, verbose=0)
+    assert result.steps == data.horizon(7)
+    assert not any("the run ended after" in event.text for event in result.events)
+
+
+def test_the_order_of_a_loader_with_a_generator_of_its_own_is_left_alone(backend):
+    torch = pytest.importorskip("torch")
+    if backend == "tensorflow":
+        pytest.skip("torch and TensorFlow are not imported into one process here")
+    pairs, own = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y)), torch.Generator().manual_seed(1)
+    sampler = torch.utils.data.WeightedRandomSampler(torch.ones(40), 40, generator=torch.Generator().manual_seed(2))
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for loader in (
+        torch.utils.data.DataLoader(pairs, batch_size=8, shuffle=True, generator=own),
+        torch.utils.data.DataLoader(pairs, batch_size=8, sampler=sampler),
+        torch.utils.data.DataLoader(pairs, batch_sampler=torch.utils.data.BatchSampler(sampler, 8, drop_last=False)),
+    ):
+        before = own.get_state(), sampler.generator.get_state()
+        keras_lr.race(model, loader, epochs=2)
+        for state, generator in zip(before, (own, sampler.generator), strict=True):
+            assert torch.equal(state, generator.get_state())
 
 
 @pytest.mark.parametrize("x", [batches_of_eight(), None], ids=["generator", "endless dataset"])

@@ -17,6 +17,7 @@ from keras_lr.callbacks._event import Event
 from keras_lr.callbacks._plan import own_plan, plan
 from keras_lr.callbacks._probation import Probation, ends_lower, late_probation_step
 from keras_lr.callbacks._velocity import velocity
+from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
 from keras_lr.training._borrow import steerable
 from keras_lr.training._executed_together import Epoch, executed_together
 
@@ -71,6 +72,8 @@ class GuardedRun:
         given, optimizer = self._learning_rate, innermost(model.optimizer)
         self._plan = own_plan(optimizer) if given is None else plan(given, optimizer.gradient_accumulation_steps or 1)
         self._stack = ExitStack()
+        self._stack.enter_context(told_of_another_fit(model, self.close))
+        self._stack.enter_context(told_of_reset_metrics(model, self._metrics_were_reset))
         self._stack.enter_context(steerable(model))
         self._steps = TrainingSteps(model)
         self._stack.callback(self._steps.release)
@@ -89,6 +92,7 @@ class GuardedRun:
     def begin_epoch(self, steps: int | None) -> None:
         """Follow Keras, which begins a new mean of the loss; `steps` are those of the epoch, if they are known."""
         self._losses.begin_mean()
+        self._metrics_taken = False
         self._epoch = Epoch(self._model, steps)
 
     def report(self, logs: dict[str, Any]) -> None:
@@ -145,7 +149,14 @@ class GuardedRun:
         self._recent = _Copy(recent, recent_best, values["recent"])
         self._steps.put(values["now"])
 
+    def _metrics_were_reset(self) -> None:
+        self._metrics_taken = True
+
     def _before(self) -> None:
+        if self._metrics_taken:  # by an evaluation within the epoch, which leaves its own means in them
+            self._steps.reset_metrics()
+            self._losses.begin_mean()
+            self._metrics_taken = False
         # Steps that Keras executes together share one rate: that of their middle.
         self._rate = self._rate_at(self.step + (self._stride - 1) // 2)
         self._steps.set_learning_rate(self._rate)

@@ -19,6 +19,10 @@ LEAST_LANE_STEPS = 3
 _LEAST_MOVEMENT, _MOST_MOVEMENT = 1e-5, 2e-2
 
 
+class NoRateMoves(ValueError):
+    """No rate moves the weights by a share that can be measured."""
+
+
 def centre(movement_at: Callable[[float], float]) -> float:
     """Return the rate at which four steps move all weights together by about a third of their length.
 
@@ -30,7 +34,7 @@ def centre(movement_at: Callable[[float], float]) -> float:
         movement_at: the relative movement of the weights after `PROBE_STEPS` steps at a constant rate.
 
     Raises:
-        ValueError: no rate between 1e-12 and 1e12 moves the weights.
+        NoRateMoves: none between 1e-12 and 1e12 does.
     """
     rate = 1e-4
     for _ in range(12):
@@ -45,7 +49,7 @@ def centre(movement_at: Callable[[float], float]) -> float:
             rate *= float(np.clip(1e-3 / movement, 1e-4, 1e4))
         if not 1e-12 < rate < 1e12:
             break
-    raise ValueError(
+    raise NoRateMoves(
         "No learning rate between 1e-12 and 1e12 moves the weights by a measurable share: the gradients are zero or "
         "not finite, or the optimizer replaces the weights instead of moving them. Check that the loss depends on the "
         "trainable weights, and that data and labels are what they should be."

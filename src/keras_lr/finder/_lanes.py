@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_lr._backends.steps_interface import TrainingSteps
-from keras_lr.finder._ladder import PROBE_STEPS
+from keras_lr.finder import _ladder
 from keras_lr.schedules import Schedule
 
 Step = Callable[[Any, float], Any]  # trains on a batch at a rate, returns the loss before the update
@@ -32,8 +32,23 @@ class Lanes:
         self._batches = batches
         self._accumulation = accumulation
         self._decay = decay
-        self._start = steps.copy()
+        self._start = self._unmoved = steps.copy()
         self.steps_run = 0
+
+    def centre(self, usual_length: float = 0.0) -> float:
+        """Return the rate of `_ladder.centre`, at which a few steps move the weights by a typical share.
+
+        What moves them at any rate, as a constraint does that the first weights break, is left out of account.
+
+        Raises:
+            NoRateMoves: no rate moves the weights.
+        """
+        try:
+            return _ladder.centre(lambda rate: self.movement(rate, usual_length))
+        except _ladder.NoRateMoves:
+            self.train(np.zeros(_ladder.PROBE_STEPS * self._accumulation))
+            self._unmoved = self._steps.copy()
+            return _ladder.centre(lambda rate: self.movement(rate, usual_length))
 
     def movement(self, rate: float, usual_length: float = 0.0) -> float:
         """Return `|w - w_0| / |w_0|` after `PROBE_STEPS` updates at a constant rate; infinite if they diverge.
@@ -43,10 +58,10 @@ class Lanes:
 
         Methods such as rectified Adam stand still in their first steps: those get four times as many.
         """
-        for updates in (PROBE_STEPS, 4 * PROBE_STEPS):
+        for updates in (_ladder.PROBE_STEPS, 4 * _ladder.PROBE_STEPS):
             if not np.all(np.isfinite(self.train(np.full(updates * self._accumulation, rate)))):
                 return np.inf
-            distance, length = self._steps.moved(self._start)
+            distance, length = self._steps.moved(self._unmoved)
             if distance:
                 break
         length = length or usual_length

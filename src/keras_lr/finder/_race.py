@@ -12,6 +12,7 @@ from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import ADAPTIVE, kind_of
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress
 from keras_lr.training._training_data import TrainingData
@@ -35,7 +36,7 @@ def run_race(
     with borrowed(model) as steps:
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
         lanes = Lanes(steps, batches, accumulation, _uncorrected_decay(optimizer) if length else 0.0)
-        centre = _ladder.centre(lambda rate: lanes.movement(rate, _ladder.USUAL_LENGTH))
+        centre = lanes.centre(_ladder.USUAL_LENGTH)
         most = _ladder.most_lanes(updates, lanes.steps_run // accumulation)
         raced = _raced(lanes, centre, length, most, progress) if most else {}
     rates = np.array(sorted(raced))
@@ -166,6 +167,7 @@ def race(
         batch_size=batch_size,
         steps_per_epoch=steps_per_epoch,
         validation_split=validation_split,
+        together=executed_together(model),
     )
     with first_fit_unspent(model):
         prepare(model, data.example())

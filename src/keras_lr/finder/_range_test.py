@@ -15,7 +15,6 @@ import numpy as np
 
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr._backends.wrapped_optimizers import innermost
-from keras_lr.finder._ladder import centre
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import kind_of
 from keras_lr.finder._range_test_result import RangeTestResult
@@ -197,7 +196,7 @@ def _moving_rate(training: TrainingSteps, batches: list[Any], accumulation: int)
     """Return the rate at which four steps move all weights by a third of their length; None where none does."""
     lanes = Lanes(training, batches, accumulation)
     try:
-        return centre(lanes.movement)
+        return lanes.centre()
     except ValueError:
         return None
 

@@ -13,7 +13,16 @@ import numpy.typing as npt
 from keras_lr import schedules  # for the algebra: a circle, so its names are looked up when a method is called
 from keras_lr._backends.arithmetic import evaluate
 from keras_lr.schedules._asking_optimizer import updates
-from keras_lr.schedules._units import Epochs, Fraction, Length, LengthOrNone, LengthOrZero, Lengths, in_steps
+from keras_lr.schedules._units import (
+    Epochs,
+    Fraction,
+    Length,
+    LengthOrNone,
+    LengthOrZero,
+    Lengths,
+    in_steps,
+    refuse_a_part_of_a_step,
+)
 from keras_lr.schedules._value import Value, positive
 
 
@@ -187,6 +196,7 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
 
     def warmed_up(self, warmup_steps: Length, **how: Any) -> "Schedule":
         """Return the schedule with a warm-up before it; see `WarmUp` for the keywords."""
+        refuse_a_part_of_a_step(warmup_steps, "warmed_up: the argument `warmup_steps`")
         return schedules.WarmUp(self, warmup_steps, **how)
 
     def cooled_down(self, at_step: Length, cooldown_steps: Length, **how: Any) -> "Schedule":

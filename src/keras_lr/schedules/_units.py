@@ -84,6 +84,15 @@ Lengths: TypeAlias = Annotated[tuple[float | Any, ...], _lengths]
 """One or more lengths, each above the one before."""
 
 
+def refuse_a_part_of_a_step(given: Length, called: str) -> None:
+    """Refuse what is written by hand for a share of the run; what is computed, as by `stretched`, may be that short."""
+    if isinstance(given, float) and 0 < given < 1:
+        raise ValueError(
+            f"{called} is a number of steps, and less than one. Received: {given!r}. For a share of the run give "
+            f"Fraction({given!r}), for a part of an epoch Epochs({given!r})."
+        )
+
+
 def in_steps(given: Length, steps_per_epoch: float | None, total_steps: float | None, called: str) -> Length:
     """Return a length in steps; fails with the name of the number that is missing."""
     match given:

@@ -23,11 +23,15 @@ class AlongStep:
     Args:
         model: built and compiled.
 
+    Raises:
+        ValueError: what its own `train_step` minimises cannot be evaluated.
+
     Costs: two losses with their gradients for the two ends; `POWER_ITERATIONS` Hessian-vector products for the
     sharpness. Either is compiled once, when it is first asked for.
     """
 
     def __init__(self, model: keras.Model) -> None:
+        _refuse_unknown_loss(model)
         self._model = model
         self._compiled_ends = compiled(self._ends)
         self._compiled_product = compiled(self._product)
@@ -42,7 +46,7 @@ class AlongStep:
         """Return the eigenvalue of the Hessian that is largest in size, by power iteration from a random vector."""
         batch = data_adapter_utils.unpack_x_y_sample_weight(data)
         random = np.random.default_rng(0)
-        vectors = [ops.convert_to_tensor(random.normal(size=w.shape).astype("float32")) for w in at.weights]
+        vectors = [ops.cast(random.normal(size=w.shape), keras.backend.standardize_dtype(w.dtype)) for w in at.weights]
         for _ in range(POWER_ITERATIONS):
             quotient, vectors = self._compiled_product(tuple(at), vectors, batch)
         return float(ops.convert_to_numpy(quotient))
@@ -75,6 +79,17 @@ class AlongStep:
         x, y, sample_weight = data
         handed = Handed(ops.zeros(()), x, y, sample_weight, list(weights), list(others), list(metrics), draws)
         return ModelBatch(self._model, handed)
+
+
+def _refuse_unknown_loss(model: keras.Model) -> None:
+    kind = type(model)
+    own = kind.train_step is not keras.Model.train_step and kind.compute_loss is keras.Model.compute_loss
+    if own and model.loss is None:
+        raise ValueError(
+            f"{kind.__name__} computes its loss inside its own train_step, and here the loss of a batch is asked for "
+            "before and after a step. Define it in compute_loss(x, y, y_pred, sample_weight, training) and let "
+            "train_step call that, or compile with loss=...; keras_lr.race and range_test need neither."
+        )
 
 
 def _dot(one: Any, other: Any) -> Any:

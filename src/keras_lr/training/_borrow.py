@@ -24,8 +24,12 @@ def borrowed(model: keras.Model) -> Iterator[steps_interface.TrainingSteps]:
     Args:
         model: built and compiled (see `prepare`).
 
+    Raises:
+        ValueError: a short trial tells nothing of its optimizer.
+
     Costs: one copy of the weights and the optimizer's slots.
     """
+    _refuse_ftrl(innermost(model.optimizer))
     with kept_random_state(), steerable(model):
         steps = TrainingSteps(model)
         values = steps.copy()
@@ -95,6 +99,15 @@ def prepare(model: keras.Model, batch: Any) -> None:
         raise ValueError(
             f"The model {model.name!r} has no trainable weights, so no learning rate can do anything. "
             "Set layer.trainable = True on what shall learn, and compile again."
+        )
+
+
+def _refuse_ftrl(optimizer: keras.optimizers.Optimizer) -> None:
+    if isinstance(optimizer, keras.optimizers.Ftrl):
+        raise ValueError(
+            "Ftrl makes the weights anew from its sums, so that its first step wipes out most of those that it is "
+            "given, whatever the rate, and a short trial says nothing of the run. Compare whole runs with "
+            "keras_lr.sweep(task, rates=[0.01, 0.1, 1.0]), or compile with another optimizer."
         )
 
 

@@ -7,6 +7,7 @@ import itertools
 import numbers
 import types
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -25,9 +26,14 @@ class TrainingData:
     Args:
         x, y, sample_weight, class_weight, batch_size, steps_per_epoch, shuffle: as in `model.fit`.
         validation_split: the last fraction of array data that `fit` keeps for validation, and that is not tried either.
+        together: how many steps Keras executes at once.
+
+    Attributes:
+        steps_per_epoch: the steps of an epoch that does not run out of data.
 
     Raises:
-        ValueError: there are no data, or the number of steps of an epoch cannot be known.
+        ValueError: there are no data, Keras cannot take them together, or the number of steps of an epoch cannot be
+            known.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class TrainingData:
         steps_per_epoch: int | None = None,
         shuffle: bool = True,
         validation_split: float = 0.0,
+        together: int = 1,
     ) -> None:
         if x is None:
             raise ValueError("x=None: give the training data as x, and their targets as y, as model.fit takes them.")
@@ -50,6 +57,8 @@ class TrainingData:
         self.x, self.y, self.sample_weight = x, y, sample_weight
         self._class_weight = class_weight
         self._are_arrays = can_convert_arrays((x, y, sample_weight))
+        if not self._are_arrays:
+            _refuse_beside_data(x, y=y, sample_weight=sample_weight)
         self.is_generator = isinstance(x, types.GeneratorType)
         # Keras warns where it is told to shuffle what it cannot, as its own default does.
         is_finite = isinstance(x, keras.utils.PyDataset) and x.num_batches is not None
@@ -64,15 +73,24 @@ class TrainingData:
         else:
             self._training = (x, y, sample_weight)
         if self._are_arrays:
-            rows = len(keras.tree.flatten(self._training)[0])
-            if not rows:
+            if not self._rows_in_all:
                 raise ValueError("x has no rows, so there is nothing to train on.")
-            self._batch_size = batch_size or (-(-rows // steps_per_epoch) if steps_per_epoch else 32)
-        self._steps_given = steps_per_epoch is not None
-        self.steps_per_epoch = steps_per_epoch or self._counted_steps()
+            self._batch_size = batch_size or (-(-self._rows_in_all // steps_per_epoch) if steps_per_epoch else 32)
+        self._pass_steps = self._known_steps()
+        if steps_per_epoch and steps_per_epoch < (self._pass_steps or np.inf):
+            # Keras makes whole executions of them, and does not tell when the last one of the data was shorter.
+            steps_per_epoch = _rounded_up(steps_per_epoch, together)
+            self._pass_steps = self._pass_steps and _rounded_up(self._pass_steps, together)
+        elif steps_per_epoch and self._pass_steps:
+            self._pass_steps = min(_rounded_up(self._pass_steps, together), steps_per_epoch)
+        self.steps_given = steps_per_epoch
+        self.steps_per_epoch = steps_per_epoch or self._pass_steps or self._counted_steps()
 
     def horizon(self, epochs: int, initial_epoch: int = 0) -> int:
         """Return how many steps a run of so many epochs has.
+
+        Where `steps_per_epoch` was given, Keras goes on in the data from epoch to epoch. When they run out it ends the
+        epoch there, and begins the next one at their beginning.
 
         Raises:
             ValueError: there is nothing to train, or the number of epochs is not whole.
@@ -82,7 +100,11 @@ class TrainingData:
         if epochs <= initial_epoch:
             since = f" from initial_epoch={initial_epoch}" if initial_epoch else ""
             raise ValueError(f"epochs={epochs}{since} leaves nothing to train; give {initial_epoch + 1} or more.")
-        return (int(epochs) - initial_epoch) * self.steps_per_epoch
+        epochs = int(epochs) - initial_epoch
+        if self.steps_given is None or self._pass_steps is None:
+            return epochs * self.steps_per_epoch
+        passes, further = divmod(epochs, -(-self._pass_steps // self.steps_per_epoch))
+        return passes * self._pass_steps + min(further * self.steps_per_epoch, self._pass_steps)
 
     def for_fit(self, first_step: int = 0) -> dict[str, Any]:
         """Return what `model.fit` is given: the same data, in an order that can be drawn again.
@@ -104,7 +126,7 @@ class TrainingData:
 
     def check_position(self) -> None:
         """Raise `ValueError` where the end of an epoch is a place in the data that cannot be found again."""
-        if self._steps_given and not self.is_generator:
+        if self.steps_given and not self.is_generator:
             raise ValueError(
                 f"With backup_dir an epoch must be one pass over the data, and steps_per_epoch={self.steps_per_epoch} "
                 f"of {type(self.x).__name__} need not be. Leave steps_per_epoch out, or pass a generator, of which the "
@@ -121,7 +143,7 @@ class TrainingData:
         x = self.x
         if self.is_generator:
             x = self._peeked(count)
-        with kept_random_state():
+        with _unread(x):
             arguments = self._iterator_arguments(x, None, None)
             found = list(steps.batches(arguments, count))
         return _of_full_size(found)
@@ -129,32 +151,35 @@ class TrainingData:
     def example(self) -> Any:
         """Return one batch on which a model can be built."""
         if self._are_arrays:
-            rows = np.arange(min(self._batch_size, len(keras.tree.flatten(self._training)[0])))
-            return self._rows(rows)
+            return self._rows(np.arange(min(self._batch_size, self._rows_in_all)))
         x = self._peeked(1) if self.is_generator else self.x
-        with kept_random_state():
+        with _unread(x):
             adapter = get_data_adapter(x=x, class_weight=self._class_weight)
             return next(iter(adapter.get_numpy_iterator()))
 
-    def _counted_steps(self) -> int:
+    @property
+    def _rows_in_all(self) -> int:
+        return int(keras.tree.flatten(self._training)[0].shape[0])
+
+    def _known_steps(self) -> int | None:
+        """Return how many batches one pass over the data has, where that is known without one."""
         if self._are_arrays:
-            rows = len(keras.tree.flatten(self._training)[0])
-            return -(-rows // self._batch_size)
+            return -(-self._rows_in_all // self._batch_size)
+        known = None if self.is_generator else get_data_adapter(x=self.x).num_batches
+        return int(known) if known else None
+
+    def _counted_steps(self) -> int:
         x = self.x
-        if not self.is_generator:
-            known = get_data_adapter(x=x).num_batches
-            if known:
-                return int(known)
-            if not _is_endless(x):
-                with kept_random_state():
-                    return sum(1 for _ in x)
+        if not self.is_generator and not _is_endless(x):
+            with _unread(x):
+                return sum(1 for _ in x)
         raise ValueError(
             f"The number of steps of an epoch cannot be known from x={type(x).__name__}: it has no length. "
             "Pass steps_per_epoch=..., the number of batches that make one epoch."
         )
 
     def _drawn(self, steps: TrainingSteps, count: int, seed: int) -> list[Any]:
-        rows = len(keras.tree.flatten(self._training)[0])
+        rows = self._rows_in_all
         random = np.random.default_rng(seed)
         count = min(count, max(1, rows // self._batch_size))
         # One row more where the last batch of `fit` is smaller: TensorFlow then traces a step for any size at once.
@@ -164,7 +189,7 @@ class TrainingData:
 
     def _rows(self, order: np.ndarray) -> tuple[Any, Any, Any]:
         sliceables = array_slicing.convert_to_sliceable(self._training)
-        return keras.tree.map_structure(lambda s: None if s is None else s[order], sliceables)
+        return keras.tree.map_structure(lambda s: None if s is None else _taken(s, order), sliceables)
 
     def _iterator_arguments(self, x: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
         arguments: dict[str, Any] = {"x": x, "class_weight": self._class_weight}
@@ -185,6 +210,42 @@ def _check_numbers(**counts: Any) -> None:
     for name, count in counts.items():
         if count is not None and (not isinstance(count, numbers.Integral) or count < 1):
             raise ValueError(f"{name}={count!r}: give a whole number of at least 1, or leave it out.")
+
+
+def _rounded_up(steps: int, together: int) -> int:
+    return -(-int(steps) // together) * together
+
+
+def _refuse_beside_data(x: Any, **given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"x is a {type(x).__name__} and {name} a {type(value).__name__}, which Keras does not take together. "
+                "Give arrays, tensors or DataFrames for both (np.asarray makes an array of a list of numbers), or only "
+                "x, a data set whose batches hold the targets."
+            )
+
+
+def _taken(sliceable: Any, order: np.ndarray) -> Any:
+    rows = sliceable[order]
+    is_pandas = isinstance(sliceable, array_slicing.PandasSliceable)  # whose tables have no dtype
+    return sliceable.convert_to_numpy(rows) if is_pandas else rows
+
+
+@contextmanager
+def _unread(x: Any) -> Iterator[None]:
+    """Leave the process' random generators as they were, and those of a `DataLoader`, whatever is read inside."""
+    batches = getattr(x, "batch_sampler", None)
+    holders = (x, getattr(x, "sampler", None), batches, getattr(batches, "sampler", None))
+    generators: list[Any] = [getattr(holder, "generator", None) for holder in holders]
+    own = [generator for generator in generators if hasattr(generator, "get_state")]
+    states = [generator.get_state() for generator in own]
+    try:
+        with kept_random_state():
+            yield
+    finally:
+        for generator, state in zip(own, states, strict=True):
+            generator.set_state(state)
 
 
 def _check_rows(**arrays: Any) -> None:

@@ -44,7 +44,7 @@ class Trainer:
     def __init__(self, task: Task, schedule: ScheduleOf | None, seed: int) -> None:
         self._task, self._schedule = task, schedule
         self._data = training_data(task)
-        self.total_steps = task.epochs * self._data.steps_per_epoch
+        self.total_steps = self._data.horizon(task.epochs)
         self.model = task.model(seed)
         self._own_plan = self._planned()
         self._put_variable(self.model)

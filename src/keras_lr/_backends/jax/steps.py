@@ -95,11 +95,13 @@ class TrainingSteps:
         def steered(state: Any, iterator: Iterable[Any]) -> tuple[dict[str, Any], Any]:
             # The lists must stay lists: another container would be another program.
             self._state = tuple(list(values) for values in state)
-            before()
-            logs, self._state = self._train_function(self._state, iterator)
-            after(logs)
-            stepped, self._state = self._state, None
-            return logs, stepped
+            try:
+                before()
+                logs, self._state = self._train_function(self._state, iterator)
+                after(logs)
+                return logs, self._state
+            finally:
+                self._state = None  # also where the data have ended, or cannot be read
 
         self._model.train_function = Steered(self._train_function, steered)
 

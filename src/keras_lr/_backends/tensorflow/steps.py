@@ -46,6 +46,12 @@ class TrainingSteps(StepsInPlace):
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
 
+    def _variables(self) -> list[keras.Variable]:
+        # The states of recurrent layers are no variables of the model here, as they are on JAX.
+        layers = [layer for layer in self._model._flatten_layers() if getattr(layer, "stateful", False)]
+        states = [state for layer in layers for state in keras.tree.flatten(getattr(layer, "states", None) or ())]
+        return [*super()._variables(), *states]
+
     def _fed(self, batch: Any) -> Any:
         if self._is_traced:
             return [batch]
