@@ -107,6 +107,7 @@ def fit(
         steps_per_epoch=steps_per_epoch,
         shuffle=shuffle,
         validation_split=0.0 if validation_data is not None else validation_split,
+        together=executed_together(model),
     )
     prepare(model, data.example())
     horizon = data.horizon(epochs, initial_epoch)

@@ -383,7 +383,7 @@ def test_the_guard_of_a_fit_knows_its_length_where_keras_does_not():
 
     class Looks(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
-            seen.append((self.params["steps"], self.params["guard"].window_steps))
+            seen.append((self.params["steps"], self.params["guard"]._run._window_steps))
 
     seen = []
     keras_lr.fit(a_model("adam"), streamed(batches), epochs=20, verbose=0, callbacks=[Looks()])
