@@ -114,7 +114,7 @@ def test_without_the_callback_a_second_fit_starts_a_search_at_the_accepted_point
     before, accepts = model.get_weights(), model.optimizer.accepts
     assert model.optimizer._field("position") == 0.0
     model.train_on_batch(x[:BATCH], y[:BATCH])
-    u = values(model.optimizer._slots.variables["descent"])
+    u = values(model.optimizer._slots.apart("descent", range(len(before))))
     for old, new, d in zip(before, model.get_weights(), u, strict=True):
         np.testing.assert_allclose(new, old - model.optimizer._field("step_size") * d, rtol=1e-4, atol=1e-6)
     assert model.optimizer.accepts == accepts

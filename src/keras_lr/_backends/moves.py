@@ -1,6 +1,7 @@
 """The last thing a step does: move the weights along a direction.
 
-One verb. ``move_`` gives the new weights from those that the variables hold; the variables may hold them already.
+One verb. ``move_`` gives the new weights from those that the variables hold; the variables may hold them already:
+``MOVES_VARIABLES`` says whether a backend adds into each variable itself, so that joined ones would have to be parted.
 """
 
 from typing import Any
@@ -9,7 +10,9 @@ import keras
 
 from keras_lr._backends import lists
 
-if keras.backend.backend() == "tensorflow":
+MOVES_VARIABLES = keras.backend.backend() == "tensorflow"
+
+if MOVES_VARIABLES:
     from keras_lr._backends.tensorflow.moves import move_ as move_
 else:
 

@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from keras_lr._backends import lists
-from keras_lr._backends.moves import move_
+from keras_lr._backends.moves import MOVES_VARIABLES, move_
 from keras_lr._backends.products import products
 from keras_lr._backends.search_scalars import at_once, either, inner, pack, seldom, unpack
 from keras_lr.line_search import Limits
@@ -60,7 +60,7 @@ class AcrossBatches(GlobalOptimizer):
         **kwargs: As for every Keras optimizer, without clipping.
     """
 
-    packs = False
+    packs = not MOVES_VARIABLES
     notes: tuple[str, ...] = ()  # the names of the numbers in which a subclass keeps what it knows of a line
 
     def __init__(
@@ -220,8 +220,9 @@ class AcrossBatches(GlobalOptimizer):
     @lists.without_gradients
     def _resting_points(self, step: Any) -> Tensors:
         """Return x + step · u."""
-        x = lists.copy(lists.read(self._trainable_variables, self.compute_dtype))
-        return lists.add_(x, lists.read(self._slots.variables["descent"], self.compute_dtype), step)
+        packing = self._slots.packing
+        x = packing.pack(lists.copy(lists.read(self._trainable_variables, self.compute_dtype)))
+        return packing.unpack(lists.add_(x, lists.read(self._slots.variables["descent"], self.compute_dtype), step))
 
     def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
         """Average accepted points; Keras would average the trial points at which the weights stand."""

@@ -82,6 +82,7 @@ class ProbabilisticLineSearch(AcrossBatches):
         0.3
     """
 
+    packs = False  # the noise along u is asked of the loss, variable by variable
     notes = ("observed", "process")
 
     def __init__(
