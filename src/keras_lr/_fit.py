@@ -164,7 +164,7 @@ def fit(
 def run_schedule(peak: float, steps: int) -> schedules.Schedule:
     """Return the schedule of a run: 5 % of warm-up, a hold until 70 % of the steps, a linear decay to zero."""
     warmup, decay = max(1, round(WARMUP_FRACTION * steps)), steps - round((1 - DECAY_FRACTION) * steps)
-    if decay < 1 or warmup + decay > steps:
+    if decay < 1:
         return schedules.Constant(peak)
     return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=decay, decay=schedules.shapes.Linear())
 

@@ -80,8 +80,8 @@ def _not_raced(optimizer: keras.optimizers.Optimizer, horizon_steps: int) -> Rac
         horizon_steps=horizon_steps,
         total_steps=0,
         optimizer=name,
-        reason=f"{name} finds the rate itself, so no rates were raced. Its learning_rate is a "
-        f"factor on what it finds: {factor:.3g}, times a schedule that falls to 0 at the end of the run.",
+        reason=f"{name} finds the rate itself, so no rates were raced. Its learning_rate is a factor on what it finds: "
+        f"{factor:.3g}, times a schedule that falls to 0 at the end of the run.",
     )
 
 
