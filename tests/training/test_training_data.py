@@ -4,6 +4,7 @@ import warnings
 
 import keras
 import numpy as np
+import pandas
 import pytest
 from keras import layers
 from scipy import sparse
@@ -42,7 +43,6 @@ def torch_loader():
 
 
 def table():
-    pandas = pytest.importorskip("pandas")
     return pandas.DataFrame(X.astype("float64")), pandas.Series(Y[:, 0])
 
 
