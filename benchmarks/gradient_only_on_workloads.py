@@ -93,7 +93,8 @@ class Runner:
             x, y = take(self.data.x, rows), self.data.y[rows]
             weights, others, state = self.step(weights, others, state, longest, x, y)
         search = SearchState(*np.asarray(state[self.search_at]))
-        descent = state[self.descent_at : self.descent_at + len(weights)]
+        packing = self.optimizer._slots.packing
+        descent = packing.unpack(state[self.descent_at : self.descent_at + len(packing.groups)])
         weights = [w + search.position * u for w, u in zip(weights, descent, strict=True)]
         some = np.linspace(0, len(self.data.y) - 1, 4000).astype(int)
         return {
