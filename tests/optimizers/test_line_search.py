@@ -311,11 +311,11 @@ def test_gen_knows_that_a_step_was_shortened():
 
 
 def test_a_rate_that_is_assigned_is_a_step_as_the_one_that_is_read():
-    model = linear(LineSearch(PAL()))
+    model = linear(LineSearch(PAL(), learning_rate=0.5))
     step = fit(model)["alpha"][0]
-    model.optimizer.learning_rate = 0.5 * float(model.optimizer.learning_rate)
-    assert float(ops.convert_to_numpy(model.optimizer._learning_rate)) == pytest.approx(0.5)
-    assert step > 0.0
+    assert float(model.optimizer.learning_rate) == pytest.approx(step)
+    model.optimizer.learning_rate = 0.5 * step
+    assert float(ops.convert_to_numpy(model.optimizer._learning_rate)) == pytest.approx(0.25)
 
 
 def test_configuration_travels():
