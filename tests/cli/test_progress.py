@@ -39,4 +39,5 @@ def test_the_bar_counts_the_steps_of_all_epochs_and_the_race(monkeypatch):
             np.ones((40, 1)), np.ones((40, 1)), batch_size=10, epochs=3, verbose=0, callbacks=[watched.training()]
         )
     assert "/12" in screen.getvalue()
-    assert "epoch 3/3  loss" in screen.getvalue()
+    assert "epoch 3/3" in screen.getvalue()
+    assert " loss " in screen.getvalue()

@@ -16,6 +16,8 @@ import numpy as np
 import optuna
 import pytest
 from problems import a_linear_task, a_task
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 import keras_lr
 from keras_lr.trials import _carry_out, _open_storage, _study
@@ -211,6 +213,30 @@ def test_a_url_may_name_the_study(file):
         with InStorage(f"{url}#{name}", "keras_lr.sweep", Trial, {"name": name}, maximize=False):
             pass
     assert sorted(optuna.get_all_study_names(url)) == ["one", "two"]
+
+
+@pytest.mark.numpy_only
+def test_no_connection_stays_open(file):
+    at_work = set()
+
+    def connected(connection, record):
+        at_work.add(id(connection))
+
+    def closed(connection, record):
+        at_work.discard(id(connection))
+
+    for name, act in (("connect", connected), ("close", closed)):
+        event.listen(Pool, name, act)
+    try:
+        with InStorage(file, "keras_lr.sweep", Trial, {"epochs": 1}, maximize=False):
+            assert at_work
+        assert not at_work
+        with pytest.raises(StorageError, match="epochs was 1, and is 2 now"):
+            InStorage(file, "keras_lr.sweep", Trial, {"epochs": 2}, maximize=False)
+        assert not at_work
+    finally:
+        for name, act in (("connect", connected), ("close", closed)):
+            event.remove(Pool, name, act)
 
 
 def of_text(folder):

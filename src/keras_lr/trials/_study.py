@@ -49,7 +49,11 @@ class InStorage:
         try:
             with quiet():
                 self._storage, study_name = opened(storage, name)
-                self._study = self._made(study_name, {"call": name, **settings})
+                try:
+                    self._study = self._made(study_name, {"call": name, **settings})
+                except Exception:
+                    self._disconnect()
+                    raise
         except Exception as error:
             if not is_of_storage(error):
                 raise
@@ -85,6 +89,9 @@ class InStorage:
             for number in self._claimed.values():
                 self._end(number, "FAIL")
             self._claimed.clear()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         self._storage.remove_session()
         if self._storage is not self._given:
             self._storage.engine.dispose()

@@ -4,14 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.experimental
 import jax.numpy as jnp
-
-_x64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # moved in JAX 0.8
 
 
 def evaluate(formula: Callable[[Any, Any], Any], step: Any, dtype: str) -> Any:
     """Compute ``formula(step, namespace)`` in float64 and round it to ``dtype``."""
-    with _x64(True):
+    with jax.enable_x64(True):
         double = jnp.asarray(step).astype(jnp.float64)
         return jnp.asarray(formula(double, jnp)).astype(dtype)
