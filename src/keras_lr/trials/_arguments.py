@@ -1,14 +1,30 @@
 """Checks of what a sweep and a comparison are asked to do, before hours of training and not after."""
 
 import dataclasses
+import functools
 import numbers
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from keras_lr.task import Task
 from keras_lr.training._training_data import TrainingData
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def takes_a_task(call: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let a call check its task first: to a model and data, Python would only say that there are too many arguments."""
+
+    @functools.wraps(call)
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if args and not isinstance(args[0], Mapping):
+            checked_task(args[0], None)
+        return call(*args, **kwargs)
+
+    return checked
 
 
 def checked_task(task: Any, epochs: int | None, called: str = "task") -> Task:
@@ -21,7 +37,7 @@ def checked_task(task: Any, epochs: int | None, called: str = "task") -> Task:
     if not isinstance(task, Task):
         raise TypeError(
             f"{called}={task!r} is not a keras_lr.Task. Every trial begins with a new model, so hand over how to build "
-            "it: keras_lr.Task(build_model, x, y, epochs=10), where build_model() returns a compiled model."
+            "it: keras_lr.Task(build=build_model, x=x, y=y, epochs=10), where build_model() returns a compiled model."
         )
     for name in ("x", "validation_data"):
         if isinstance(getattr(task, name), Iterator):

@@ -14,7 +14,14 @@ from keras_lr.training._borrow import prepare
 from keras_lr.training._described import described
 from keras_lr.training._progress import Progress
 from keras_lr.training._random_state import kept_random_state
-from keras_lr.trials._arguments import checked_n_jobs, checked_seeds, checked_task, parts_of, training_data
+from keras_lr.trials._arguments import (
+    checked_n_jobs,
+    checked_seeds,
+    checked_task,
+    parts_of,
+    takes_a_task,
+    training_data,
+)
 from keras_lr.trials._carry_out import carry_out
 from keras_lr.trials._compare_result import CompareResult
 from keras_lr.trials._counted import StepCounter
@@ -69,6 +76,7 @@ class Comparing:
         return parts
 
 
+@takes_a_task
 def compare(
     task: Task | Mapping[str, Task],
     methods: Mapping[str, Method],
