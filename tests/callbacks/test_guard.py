@@ -175,6 +175,22 @@ def test_an_epoch_that_ends_in_fewer_steps_than_are_executed_together_counts_its
     np.testing.assert_allclose(logs["learning_rate"], [10e-4, 20e-4, 30e-4])
 
 
+@pytest.mark.parametrize("rows", [40, 11], ids=["an epoch is completed", "the data end"])
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_a_schedule_is_followed_where_keras_executes_more_steps_than_the_epoch_was_said_to_have(backend, rows):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    rate = keras.optimizers.schedules.PolynomialDecay(36.0, 36, 0.0)
+    model.compile(keras.optimizers.SGD(rate), loss=lambda y, prediction: prediction, steps_per_execution=4)
+    x, guard = np.ones((rows, 1), "float32"), keras_lr.callbacks.Guard(probation=False)
+    given = {"batch_size": 1, "steps_per_epoch": 10, "epochs": 3, "shuffle": False, "verbose": 0}
+    logs = model.fit(x, x, callbacks=[guard], **given).history
+    assert guard.step == int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    third = guard.step // 3  # each epoch ends with an execution that was begun two steps before its tenth
+    np.testing.assert_allclose(logs["learning_rate"], [36 - (third * epoch + 9) for epoch in range(3)])
+
+
 def test_two_guards_in_one_fit_are_refused_and_one_in_the_next_is_not():
     model, guard = a_model(keras.optimizers.Adam(0.003)), keras_lr.callbacks.Guard()
     with pytest.raises(ValueError, match="Two guards in one fit"):

@@ -93,7 +93,7 @@ class GuardedRun:
         """Follow Keras, which begins a new mean of the loss; `steps` are those of the epoch, if they are known."""
         self._losses.begin_mean()
         self._metrics_taken = False
-        self._epoch = Epoch(self._model, steps)
+        self._epoch = Epoch(self._model, steps, self._steps.counted)
 
     def report(self, logs: dict[str, Any]) -> None:
         """Add the rate of the epoch's last step to what Keras reports of the epoch."""
@@ -157,6 +157,7 @@ class GuardedRun:
             self._steps.reset_metrics()
             self._losses.begin_mean()
             self._metrics_taken = False
+        self._epoch.begin_call()
         # Steps that Keras executes together share one rate: that of their middle.
         self._rate = self._rate_at(self.step + (self._stride - 1) // 2)
         self._steps.set_learning_rate(self._rate)
