@@ -17,6 +17,7 @@ class Guarding(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the model's compiled step in hand."""
+        self.set_params(self.params or {})  # a CallbackList that a user has made gives none
         if self.params.setdefault("guard", self) is not self:  # Keras hands one dictionary to all callbacks of a fit
             raise ValueError("Two guards in one fit would both steer its rate and its weights. Give only one.")
         self._run.begin(self.model, self.params)
