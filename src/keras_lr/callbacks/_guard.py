@@ -52,7 +52,7 @@ class Guard(Guarding):
     Args:
         learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its
             last rate holds). Default `None`: the optimizer's own number or schedule. What another callback sets, such
-            as `ReduceLROnPlateau`, has no effect beside it.
+            as `ReduceLROnPlateau` or `LearningRateScheduler`, has no effect beside it, and `events` says so.
         window_steps: how many losses are judged together. Default `None`: a twentieth of the run, 4 to 50 steps.
         probation: whether the rate is tried against a tenth of it. Switch it off where a schedule lowers the rate.
         verbose: whether events are printed as they happen.
@@ -90,6 +90,11 @@ class Guard(Guarding):
         if window_steps is not None and window_steps < 4:
             raise ValueError(f"window_steps={window_steps} is too few to judge a loss by; give 4 or more, or None.")
         super().__init__(GuardedRun(learning_rate, window_steps=window_steps, probation=probation, verbose=verbose))
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Say so where another callback has set the rate since the last epoch."""
+        if batch == 0:
+            self._run.note_other_rate()
 
     @property
     def events(self) -> list[Event]:
