@@ -6,9 +6,11 @@ import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+import keras
 import numpy as np
 
 from keras_lr.task import Task
+from keras_lr.training._executed_together import executed_together
 from keras_lr.training._training_data import TrainingData
 
 _P = ParamSpec("_P")
@@ -48,11 +50,11 @@ def checked_task(task: Any, epochs: int | None, called: str = "task") -> Task:
     return task if epochs is None else dataclasses.replace(task, epochs=epochs)
 
 
-def training_data(task: Task) -> TrainingData:
-    """Return the training data of a task."""
+def training_data(task: Task, model: keras.Model) -> TrainingData:
+    """Return the training data of a task, as its model goes through them."""
     arguments = task.race_arguments()
     del arguments["epochs"]
-    return TrainingData(**arguments)
+    return TrainingData(**arguments, together=executed_together(model))
 
 
 def parts_of(task: Task, called: str = "task") -> dict[str, Any]:

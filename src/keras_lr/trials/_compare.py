@@ -61,7 +61,7 @@ class Comparing:
         method, began = self._methods[trial.method], time.perf_counter()
         model = task.model(trial.seed)
         course = Course(monitor.name, StepCounter(model), began, ends=ends_at_divergence(method))
-        train(method, model, task.fit_arguments() | {"verbose": 0, "callbacks": [course]})
+        train(method, model, _fit_arguments(task, model) | {"verbose": 0, "callbacks": [course]})
         if not course.epochs:
             raise ValueError(
                 f"methods[{trial.method!r}] has trained no epoch that could be followed. It must hand the callbacks "
@@ -192,13 +192,21 @@ def _checked_targets(target: float | Mapping[str, float] | None, tasks: Mapping[
 
 def _prepared(task: Task, seed: int) -> keras.Model:
     model = task.model(seed)
-    prepare(model, training_data(task).example())
+    prepare(model, training_data(task, model).example())
     return model
+
+
+def _fit_arguments(task: Task, model: keras.Model) -> dict[str, Any]:
+    """Return what `model.fit` is called with, `steps_per_epoch` as many as Keras makes of them."""
+    arguments = task.fit_arguments()
+    if task.steps_per_epoch is not None:
+        arguments["steps_per_epoch"] = training_data(task, model).steps_given
+    return arguments
 
 
 def _untrained(model: keras.Model, task: Task, monitor: Monitor) -> Outcome:
     """Return what is monitored as an untrained model has it: on validation data where it is of those."""
-    data = training_data(task).for_fit()
+    data = training_data(task, model).for_fit()
     if monitor.name.startswith("val_"):
         given = data.get("validation_data", task.validation_data)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(given)
@@ -225,6 +233,6 @@ def _record(
     for name, task in tasks.items():
         of = f" of the task {name!r}" if name else ""
         facts = {"epochs": task.epochs, "batch size": task.batch_size, "monitor": monitors[name].name}
-        facts |= {"steps per epoch": training_data(task).steps_per_epoch, **described(models[name])}
+        facts |= {"steps per epoch": training_data(task, models[name]).steps_per_epoch, **described(models[name])}
         settings |= {f"{fact}{of}": value for fact, value in facts.items()}
     return InStorage(storage, "keras_lr.compare", Run, settings, maximize=maximize)

@@ -43,9 +43,9 @@ class Trainer:
 
     def __init__(self, task: Task, schedule: ScheduleOf | None, seed: int) -> None:
         self._task, self._schedule = task, schedule
-        self._data = training_data(task)
-        self.total_steps = self._data.horizon(task.epochs)
         self.model = task.model(seed)
+        self._data = training_data(task, self.model)
+        self.total_steps = self._data.horizon(task.epochs)
         self._own_plan = self._planned()
         self._put_variable(self.model)
         prepare(self.model, self._data.example())
@@ -74,7 +74,8 @@ class Trainer:
             set_learning_rate(self.model, rate)
         else:
             callbacks.append(_Follow(follow))
-        self.model.fit(**self._task.fit_arguments(), verbose=0, callbacks=callbacks)
+        arguments = self._task.fit_arguments() | {"steps_per_epoch": self._data.steps_given}
+        self.model.fit(**arguments, verbose=0, callbacks=callbacks)
         return course.outcome()
 
     def _begin_as(self, seed: int) -> None:
@@ -152,10 +153,6 @@ class _Follow(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin to count the steps of an epoch."""
         self._epoch = Epoch(self._model, self.params.get("steps"))
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Give the compiled step back."""
-        self._steps.release()
 
     def _before(self) -> None:
         # Steps that Keras executes together share one rate: that of their middle.
