@@ -203,6 +203,16 @@ def test_a_window_too_short_is_refused():
         keras_lr.callbacks.Guard(window_steps=3)
 
 
+@pytest.mark.parametrize("rates", [[], -1.0, [0.1, float("nan")], "fast", np.zeros((2, 2)), {"a": 1}])
+def test_what_is_no_plan_is_refused_before_a_step(rates):
+    model = a_model("adam")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"(?s)learning_rate=.* is no plan of rates: give a schedule"):
+        model.fit(X, Y, verbose=0, callbacks=[keras_lr.callbacks.Guard(rates)])
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_batch_losses_are_recovered_from_running_means():
     losses = np.random.default_rng(0).normal(size=20)
     collected = BatchLosses()

@@ -63,7 +63,8 @@ class Guard(Guarding):
         step: how many steps the run has made.
 
     Raises:
-        ValueError: `window_steps` is below 4, or there is another guard in the same `fit`.
+        ValueError: `window_steps` is below 4; at the start of `fit`, `learning_rate` is no plan of rates, or there is
+            another guard.
 
     Costs: two copies of the weights and the optimizer's slots (four during probation), one window of steps for each
         probation, one wait for the device a window.

@@ -123,7 +123,7 @@ class Trainer:
             if isinstance(given, Schedule):
                 steps_per_epoch = self._data.steps_per_epoch / self._accumulation
                 given = given.resolved(steps_per_epoch=steps_per_epoch, total_steps=self.updates)
-            return plan(given, self._accumulation)
+            return plan(given, self._accumulation, f"schedule({rate:.3g}, {self.updates})")
         own = self._own_plan
         return None if own is None else lambda step: rate * own(step)
 
