@@ -111,6 +111,12 @@ def test_what_is_not_finite_before_the_training_can_be_kept(tmp_path):
     assert np.isinf(result.values[0, 0, 0])
 
 
+def test_what_only_a_training_reports_is_not_known_before_it():
+    methods = {"keras-lr": keras_lr.fit}
+    result = keras_lr.compare(a_linear_task(), methods, seeds=1, monitor="learning_rate", mode="min", target=0.5)
+    assert np.isnan(result.untrained[0, 0])
+
+
 def test_several_tasks_are_scored(tmp_path):
     tasks = {"short": a_linear_task(epochs=3), "long": a_linear_task(epochs=5)}
     result = keras_lr.compare(tasks, {"fast": 0.3, "slow": 0.02}, seeds=2, target={"short": 0.5, "long": 0.5})

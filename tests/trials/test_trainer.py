@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from problems import Counted, X, Y, a_linear_task, a_task, build
+from problems import Counted, X, Y, a_linear_task, a_task, build, linear
 
 import keras_lr
 from keras_lr.schedules import Cosine, Epochs, Fraction, OneCycle
@@ -205,3 +205,19 @@ def test_a_schedule_that_is_zero_has_no_peak():
     task = a_task(lambda: build(keras.optimizers.SGD(keras_lr.schedules.Constant(0.0))))
     with pytest.raises(ValueError, match="no peak to scale"):
         Trainer(task, None, 0)
+
+
+def test_one_model_for_all_trainings_is_refused():
+    model = linear()
+    task = a_linear_task()
+    task = keras_lr.Task(lambda: model, task.x, task.y)
+    for call in (lambda: keras_lr.sweep(task, [0.1], seeds=1), lambda: keras_lr.compare(task, {"rate": 0.1}, seeds=1)):
+        with pytest.raises(ValueError, match=r"build\(\) returned .*the very model that it had returned before"):
+            call()
+
+
+@pytest.mark.parametrize("given", [None, "cosine", [], [float("nan")]])
+def test_a_schedule_that_is_none_is_named(given):
+    trainer = Trainer(a_linear_task(), lambda peak, steps: given, 0)
+    with pytest.raises(ValueError, match=r"schedule\(0\.1, 12\)=.* is no plan of rates"):
+        run(trainer, 0.1, 0, "loss")

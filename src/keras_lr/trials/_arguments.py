@@ -57,6 +57,15 @@ def training_data(task: Task, model: keras.Model) -> TrainingData:
     return TrainingData(**arguments, together=executed_together(model))
 
 
+def refuse_known(model: keras.Model, known: Any) -> None:
+    """Raise `ValueError` where `build()` returns the model that it had returned before; None where it had not."""
+    if model is known:
+        raise ValueError(
+            f"build() returned {model.name!r}, the very model that it had returned before, and every training begins "
+            "with a new one. Make the model inside of build(), and not once before it."
+        )
+
+
 def parts_of(task: Task, called: str = "task") -> dict[str, Any]:
     """Return what a task is made of, by the names that its maker knows."""
     return {f"{called}.{field.name}": getattr(task, field.name) for field in dataclasses.fields(task)}

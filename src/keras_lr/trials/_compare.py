@@ -1,7 +1,9 @@
 """Methods side by side: whole trainings of the same tasks from the same seeds, and how soon each reaches a target."""
 
 import math
+import numbers
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,7 @@ from keras_lr.trials._arguments import (
     checked_seeds,
     checked_task,
     parts_of,
+    refuse_known,
     takes_a_task,
     training_data,
 )
@@ -53,13 +56,20 @@ class Comparing:
 
     def __init__(self, tasks: dict[str, Task], methods: dict[str, Method], monitors: dict[str, Monitor]) -> None:
         self._tasks, self._methods, self._monitors = tasks, methods, monitors
+        self._last: Callable[[], keras.Model | None] = lambda: None  # the model of the run before, while it lives
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Comparing, (self._tasks, self._methods, self._monitors)
 
     def run(self, trial: Run) -> Outcome:
         task, monitor = self._tasks[trial.task], self._monitors[trial.task]
-        if trial.method == UNTRAINED:
-            return _untrained(task.model(trial.seed), task, monitor)
-        method, began = self._methods[trial.method], time.perf_counter()
+        began = time.perf_counter()
         model = task.model(trial.seed)
+        refuse_known(model, self._last())
+        self._last = weakref.ref(model)
+        if trial.method == UNTRAINED:
+            return _untrained(model, task, monitor)
+        method = self._methods[trial.method]
         course = Course(monitor.name, StepCounter(model), began, ends=ends_at_divergence(method))
         train(method, model, _fit_arguments(task, model) | {"verbose": 0, "callbacks": [course]})
         if not course.epochs:
@@ -184,10 +194,9 @@ def _checked_targets(target: float | Mapping[str, float] | None, tasks: Mapping[
             f"target={target!r} must be a number for a single task, and for several a target for each by name: "
             f"{', '.join(map(repr, tasks))}."
         )
-    chosen = {name: float(value) for name, value in targets.items()}
-    if not all(map(math.isfinite, chosen.values())):
+    if not all(isinstance(value, numbers.Real) and math.isfinite(value) for value in targets.values()):
         raise ValueError(f"target={target!r} must be finite; None is 95 % of the way to the best run.")
-    return chosen
+    return {name: float(value) for name, value in targets.items()}
 
 
 def _prepared(task: Task, seed: int) -> keras.Model:

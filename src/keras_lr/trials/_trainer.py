@@ -17,7 +17,7 @@ from keras_lr.training._borrow import prepare, put_rate_variable
 from keras_lr.training._executed_together import Epoch, executed_together
 from keras_lr.training._first_fit import first_fit_to_come
 from keras_lr.training._random_state import random_state, set_random_state
-from keras_lr.trials._arguments import training_data
+from keras_lr.trials._arguments import refuse_known, training_data
 from keras_lr.trials._course import Course
 from keras_lr.trials._outcome import Outcome
 
@@ -80,6 +80,7 @@ class Trainer:
 
     def _begin_as(self, seed: int) -> None:
         new = self._task.model(seed)
+        refuse_known(new, self.model)
         begun = random_state()
         self._put_variable(new)
         if not all(layer.built for layer in new._flatten_layers()):
