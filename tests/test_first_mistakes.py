@@ -31,12 +31,27 @@ def curve():
     return finder.RangeTestResult(rates, (1 / (1 + rates / 0.01) + rates**2)[None])
 
 
+AS_A_TASK = r"model=Task\(.* is not a keras\.Model.*of a keras_lr\.Task, \(task\.model\(\), task\.x, task\.y\)"
+
 MISTAKES = {
     "the data first": (lambda: keras_lr.fit(X, Y), r"model=ndarray of shape \(64, 4\).*The compiled model comes first"),
     "the builder": (
         lambda: keras_lr.fit(build, X, Y),
         r"model=<function build.*of a function that builds one, what it",
     ),
+    "a model to sweep": (
+        lambda: keras_lr.sweep(build(), X, Y),
+        r"task=<Sequential.* is not a keras_lr\.Task.*keras_lr\.Task\(build=build_model, x=x, y=y",
+    ),
+    "a model to compare": (
+        lambda: keras_lr.compare(build(), x=X, y=Y),
+        r"task=<Sequential.* is not a keras_lr\.Task.*keras_lr\.Task\(build=build_model, x=x, y=y",
+    ),
+    "a task to train": (lambda: keras_lr.fit(keras_lr.Task(build, X, Y)), AS_A_TASK),
+    "a task to race": (lambda: keras_lr.race(keras_lr.Task(build, X, Y)), AS_A_TASK),
+    "a task to test": (lambda: keras_lr.range_test(keras_lr.Task(build, X, Y)), AS_A_TASK),
+    "a task to diagnose": (lambda: keras_lr.diagnose(keras_lr.Task(build, X, Y)), AS_A_TASK),
+    "no data to race on": (lambda: keras_lr.race(build()), "x=None: give the training data as x"),
     "not compiled": (lambda: keras_lr.diagnose(not_compiled(), X, Y), r"is not compiled\. Call model\.compile\("),
     "rows that do not match": (lambda: keras_lr.fit(build(), X, Y[:9]), "x has 64 rows, y has 9 rows"),
     "weights that do not match": (

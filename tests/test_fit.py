@@ -9,7 +9,10 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 import keras_lr
+from keras_lr.callbacks import Event
+from keras_lr.finder import RaceResult
 from keras_lr.finder._race import run_race
+from keras_lr.report import Chart, Table
 
 IMAGES = (load_digits().images / 16).astype("float32")[..., None]
 LABELS = load_digits().target
@@ -394,3 +397,33 @@ def test_a_run_that_accumulates_more_batches_than_it_has_is_refused():
     model = a_model(keras.optimizers.Adam(gradient_accumulation_steps=50))
     with pytest.raises(ValueError, match=r"gradient_accumulation_steps=50 .* 44 steps .* no update"):
         fit(model, epochs=1)
+
+
+def a_result(schedule, steps, events=()):
+    none = np.empty(0)
+    race = RaceResult(0.1, 0.1, 0.1, none, np.empty((0, 0)), none, 0.1, 10, 0, "SGD", "not raced")
+    return keras_lr.FitResult({"loss": [1.0]}, 0.1, schedule, race, events, steps, completed=True)
+
+
+@pytest.mark.numpy_only
+def test_the_chart_of_the_plan_reaches_from_its_first_update_to_its_last():
+    schedules = keras_lr.schedules
+    for schedule, steps, last in [
+        (schedules.Linear(0.1, 50), 20, 49),
+        (schedules.Constant(0.1), 20, 19),
+        (schedules.Constant(0.1), 0, 0),
+    ]:
+        charts = {part.title: part for part in a_result(schedule, steps).report().parts if isinstance(part, Chart)}
+        (line,) = charts["Schedule"].lines
+        assert (line.x[0], line.x[-1]) == (0, last)
+        np.testing.assert_array_equal(line.y, schedule.values(np.arange(last + 1)))
+
+
+@pytest.mark.numpy_only
+def test_events_have_a_table_where_there_are_any():
+    def tables(*events):
+        parts = a_result(keras_lr.schedules.Constant(0.1), 20, events).report().parts
+        return {part.title: list(part.rows) for part in parts if isinstance(part, Table)}
+
+    assert "Events" not in tables()
+    assert tables(Event(3, "back", 0.5))["Events"] == [(3, 0.5, "back")]

@@ -72,3 +72,9 @@ def forgetful():
 
 def raw():
     return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+
+
+@pytest.mark.parametrize("epochs", ["3", 2.5, None, True])
+def test_epochs_are_whole(epochs):
+    with pytest.raises(ValueError, match=rf"epochs={epochs!r}: give a whole number"):
+        Task(build, X, epochs=epochs)

@@ -14,7 +14,7 @@ from keras_lr.diagnosis._judgement import judge, rung_to_try
 from keras_lr.diagnosis._signals import Step, signals_of, stability
 from keras_lr.finder._lanes import Lanes
 from keras_lr.training._along_step import AlongStep
-from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress
@@ -29,7 +29,7 @@ FIRST_LOOK, LOOK_EVERY = 4, 2  # updates: a moment for momentum to build up, the
 
 def diagnose(
     model: keras.Model,
-    x: Any,
+    x: Any = None,
     y: Any = None,
     *,
     epochs: int = 1,
@@ -63,6 +63,7 @@ def diagnose(
         verdict first, plots with `.plot()` and saves as a page with `.save("page.html")`.
 
     Raises:
+        TypeError: `model` is no Keras model.
         ValueError: the model is not compiled or has no trainable weights; the rate is zero, negative or not finite; the
             number of steps cannot be known; the loss is not finite before any update.
 
@@ -79,6 +80,7 @@ def diagnose(
     >>> found.judgement.value, found.factor > 100
     ('too low', True)
     """
+    refuse_no_model(model)
     data = TrainingData(
         x,
         y,

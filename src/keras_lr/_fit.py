@@ -17,7 +17,7 @@ from keras_lr.callbacks._guard import Guarding
 from keras_lr.callbacks._guarded_run import GuardedRun
 from keras_lr.finder import RaceResult, _ladder
 from keras_lr.finder._race import run_race
-from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
 from keras_lr.training._checkpoint import Checkpoint, plain
 from keras_lr.training._dead_network import is_dead
 from keras_lr.training._described import described
@@ -79,6 +79,7 @@ def fit(
         early: the model keeps what it has learnt, and `.completed` is False.
 
     Raises:
+        TypeError: `model` is no Keras model.
         ValueError: the model is not compiled, or has no trainable weights; the number of steps cannot be known; the
             loss is not finite before any update; the backup in `backup_dir` is of another run; a callback of keras_lr
             steers the rate as well (`Guard`, `ReduceOnPlateau`). Keras' own callbacks that set the rate have no effect,
@@ -98,6 +99,7 @@ def fit(
     >>> result.history["loss"][-1] < 1e-3, result.completed
     (True, True)
     """
+    refuse_no_model(model)
     data = TrainingData(
         x,
         y,

@@ -1,5 +1,6 @@
 """A training problem as one value: how to build the model, the data, and how long to train."""
 
+import numbers
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ class Task:
 
     Raises:
         ValueError: `build` cannot be called (a model is not enough, for every training needs a new one), or `epochs` is
-            below 1.
+            no whole number from 1.
 
     Example:
     >>> import keras, numpy as np, keras_lr
@@ -54,6 +55,8 @@ class Task:
                 f"build={self.build!r} is not a function that builds a model. Every training begins with a new model, "
                 "so pass a function without arguments that returns a compiled one: Task(build=make_model, x=x, y=y)."
             )
+        if isinstance(self.epochs, bool) or not isinstance(self.epochs, numbers.Integral):
+            raise ValueError(f"epochs={self.epochs!r}: give a whole number.")
         if self.epochs < 1:
             raise ValueError(f"epochs={self.epochs} leaves nothing to train; give 1 or more.")
 

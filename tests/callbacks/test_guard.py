@@ -175,6 +175,22 @@ def test_an_epoch_that_ends_in_fewer_steps_than_are_executed_together_counts_its
     np.testing.assert_allclose(logs["learning_rate"], [10e-4, 20e-4, 30e-4])
 
 
+@pytest.mark.parametrize("rows", [40, 11], ids=["an epoch is completed", "the data end"])
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_a_schedule_is_followed_where_keras_executes_more_steps_than_the_epoch_was_said_to_have(backend, rows):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    rate = keras.optimizers.schedules.PolynomialDecay(36.0, 36, 0.0)
+    model.compile(keras.optimizers.SGD(rate), loss=lambda y, prediction: prediction, steps_per_execution=4)
+    x, guard = np.ones((rows, 1), "float32"), keras_lr.callbacks.Guard(probation=False)
+    given = {"batch_size": 1, "steps_per_epoch": 10, "epochs": 3, "shuffle": False, "verbose": 0}
+    logs = model.fit(x, x, callbacks=[guard], **given).history
+    assert guard.step == int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    third = guard.step // 3  # each epoch ends with an execution that was begun two steps before its tenth
+    np.testing.assert_allclose(logs["learning_rate"], [36 - (third * epoch + 9) for epoch in range(3)], 1e-5)
+
+
 def test_two_guards_in_one_fit_are_refused_and_one_in_the_next_is_not():
     model, guard = a_model(keras.optimizers.Adam(0.003)), keras_lr.callbacks.Guard()
     with pytest.raises(ValueError, match="Two guards in one fit"):
@@ -185,6 +201,16 @@ def test_two_guards_in_one_fit_are_refused_and_one_in_the_next_is_not():
 def test_a_window_too_short_is_refused():
     with pytest.raises(ValueError, match="window_steps=3"):
         keras_lr.callbacks.Guard(window_steps=3)
+
+
+@pytest.mark.parametrize("rates", [[], -1.0, [0.1, float("nan")], "fast", np.zeros((2, 2)), {"a": 1}])
+def test_what_is_no_plan_is_refused_before_a_step(rates):
+    model = a_model("adam")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"(?s)learning_rate=.* is no plan of rates: give a schedule"):
+        model.fit(X, Y, verbose=0, callbacks=[keras_lr.callbacks.Guard(rates)])
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_batch_losses_are_recovered_from_running_means():
@@ -350,6 +376,27 @@ def test_an_evaluation_within_an_epoch_is_not_taken_for_losses_of_the_training()
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("guard_first", [True, False])
+@pytest.mark.parametrize(
+    ("other", "step"),
+    [
+        (lambda: keras.callbacks.ReduceLROnPlateau("loss", min_delta=9.0, patience=1, factor=0.5), 20),
+        (lambda: keras.callbacks.LearningRateScheduler(lambda epoch: 0.5), None),
+        (lambda: keras.callbacks.EarlyStopping("loss"), ()),
+    ],
+    ids=["plateau", "scheduler", "neither"],
+)
+def test_a_rate_that_another_callback_sets_has_no_effect_and_is_said(other, step, guard_first):
+    model, guard = a_model(keras.optimizers.SGD(0.125)), keras_lr.callbacks.Guard(probation=False)
+    pair = [guard, other()] if guard_first else [other(), guard]
+    model.fit(X[:320], Y[:320], epochs=4, verbose=0, callbacks=pair)
+    if step is None:
+        step = 0 if guard_first else 10  # what is set before the guard has begun cannot be told from the model's own
+    assert [event.step for event in guard.events] == ([] if step == () else [step])
+    assert all("which has no effect beside the guard" in event.text for event in guard.events)
+    assert model.history.history["learning_rate"] == [0.125 if guard_first else pytest.approx(0.125)] * 4
+
+
 class Breaks(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         raise KeyboardInterrupt
@@ -372,7 +419,22 @@ def test_a_guard_whose_fit_was_broken_off_leaves_the_next_fit_alone(rate, compil
     for one, other in zip(model.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert guard.step == 1
-    assert not {"make_train_function", "reset_metrics"} & set(vars(model))
+    assert not {"_assert_compile_called", "reset_metrics"} & set(vars(model))
+
+
+@pytest.mark.parametrize("same_list", [False, True])
+def test_a_fit_with_a_list_of_callbacks_that_was_made_before_is_another_fit_too(same_list):
+    model, guard = a_model(keras.optimizers.SGD(0.5)), keras_lr.callbacks.Guard(0.125, probation=False)
+    plain = keras.callbacks.CallbackList([], add_history=True, model=model)
+    breaks = Breaks()
+    guarded = keras.callbacks.CallbackList([guard, breaks], add_history=True, model=model)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, verbose=0, callbacks=guarded)
+    breaks.on_train_batch_end = lambda *_, **__: None
+    model.fit(X, Y, verbose=0, callbacks=guarded if same_list else plain)
+    assert guard.step == (25 if same_list else 1)
+    assert float(model.optimizer.learning_rate) == 0.5
+    assert not {"_assert_compile_called", "reset_metrics"} & set(vars(model))
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")

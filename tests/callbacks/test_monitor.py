@@ -129,6 +129,29 @@ def test_each_update_is_seen_where_gradients_are_accumulated():
     assert np.all(monitor.diagnosis().steps.length > 0)
 
 
+def test_an_update_that_an_earlier_fit_began_is_seen_at_its_last_batch():
+    monitor = callbacks.Monitor(every=1)
+    model = network(keras.optimizers.SGD(0.01, gradient_accumulation_steps=3))
+    for at in ([2, 5], [0, 3, 6], [1, 4, 7]):  # 8 batches, and the accumulation goes on in the next fit
+        model.fit(X, Y, verbose=0, callbacks=[monitor])
+        assert monitor.diagnosis().at.tolist() == at
+        assert np.all(monitor.diagnosis().steps.length > 0)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_beside_a_guard_updates_are_seen_after_a_return_between_two_of_them(first):
+    x = X.copy()
+    x[64 + 5] = np.nan  # once an epoch, in the third batch
+    monitor, guard = callbacks.Monitor(every=1), callbacks.Guard(probation=False, window_steps=5)
+    model = network(keras.optimizers.SGD(0.01, gradient_accumulation_steps=2))
+    model.compile(model.optimizer, loss="mse")
+    pair = [monitor, guard] if first else [guard, monitor]
+    model.fit(x, Y, epochs=6, shuffle=False, verbose=0, callbacks=pair)
+    assert guard.events
+    assert np.all(monitor.diagnosis().steps.length != 0)
+    assert {at % 2 for at in monitor.diagnosis().at.tolist()} == {0, 1}
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_beside_a_guard_no_step_is_seen_that_was_undone(first):
     monitor, guard = callbacks.Monitor(every=1), callbacks.Guard(probation=False)

@@ -120,6 +120,28 @@ def test_epochs_without_validation_are_no_measurements():
     assert rule.changes == [(3, 0.5)]
 
 
+def test_an_evaluation_within_an_epoch_is_not_taken_for_losses_of_the_training():
+    class Evaluates(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch % 3 == 0:
+                self.model.evaluate(x[:2], 1e3 + x[:2], verbose=0)
+
+    class Measures(ReduceOnPlateau):
+        def _measured(self, value):
+            measured.append(value)
+
+    x, found = np.linspace(-1, 1, 20, dtype="float32")[:, None], []
+    for others in ((), (Evaluates(),)):
+        keras.utils.set_random_seed(0)
+        measured, model = [], made()
+        rule = Measures(every_steps=2)
+        model.fit(x, 3 * x, batch_size=2, epochs=2, shuffle=False, verbose=0, callbacks=[rule, *others])
+        found.append(measured)
+    assert len(found[0]) == 10
+    np.testing.assert_allclose(*found, rtol=1e-5)
+    assert not {"_assert_compile_called", "reset_metrics"} & set(vars(model))
+
+
 def test_raises_after_improvements_but_not_above_the_maximum():
     rule = ReduceOnPlateau("said", factor=0.5, patience=1, raise_after=2)
     assert run(made(), [1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5], rule) == 1.0

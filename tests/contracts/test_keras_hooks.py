@@ -18,6 +18,7 @@ def compiled():
     [
         (keras.Model, "_symbolic_build", "training/_borrow.py"),
         (keras.Model, "make_train_function", "_backends/*/steps.py"),
+        (keras.Model, "_assert_compile_called", "training/_between_steps.py"),
         (keras.optimizers.Optimizer, "_untrack_variable", "training/_borrow.py"),
         (keras.optimizers.Optimizer, "_backend_update_step", "optimizers/_global.py"),
         (EpochIterator, "_get_iterator", "_backends/*/steps.py"),

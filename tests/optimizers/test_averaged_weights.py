@@ -107,6 +107,20 @@ def test_statistics_of_batch_normalization_belong_to_the_average():
     assert float(history.history["val_loss"][-1]) == pytest.approx(loss_of(model), rel=1e-5)
 
 
+def test_data_of_another_shape_leave_the_momentum_of_normalisation():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
+    model.compile(ScheduleFreeSGD(0.1), "mse")
+    x = np.ones((8, 4), "float32")
+    with pytest.raises(ValueError, match="is incompatible with the layer"):
+        model.fit(x, x[:, :1], verbose=0, callbacks=[AveragedWeights(x[:, :3])])
+    assert model.layers[0].momentum == 0.99
+
+
+def test_data_that_can_be_read_only_once_are_refused():
+    with pytest.raises(ValueError, match="can be read only once"):
+        AveragedWeights(batch for batch in np.ones((2, 8, 4)))
+
+
 def test_with_another_optimizer_it_does_nothing():
     model = compiled("DoG")
     model.compile("adam", loss="mse")

@@ -134,6 +134,15 @@ def test_descends(name):
 
 
 @every
+def test_each_variable_is_held_once_and_building_again_adds_none(name):
+    optimizer, variables = fresh(name)
+    held = [id(v) for v in optimizer.variables]
+    assert len(set(held)) == len(held)
+    optimizer.build(variables)  # outside of an attached step, where a new one is refused
+    assert [id(v) for v in optimizer.variables] == held
+
+
+@every
 def test_keeps_shapes_and_dtypes(name):
     optimizer, variables = fresh(name, "bfloat16")
     before = [(v.shape, v.dtype) for v in [*variables, *optimizer.variables]]

@@ -93,7 +93,10 @@ def double(value):
 
 
 def ours(function, x, tolerance, pairs=10):
+    calls = []
+
     def evaluate(x):
+        calls.append(x)
         loss, gradient = function(np.asarray(ops.convert_to_numpy(x)))
         return double(loss), double(gradient)
 
@@ -103,6 +106,7 @@ def ours(function, x, tolerance, pairs=10):
         zero = ops.convert_to_tensor(0, dtype="int32")
         start = Iterate(double(x), loss, gradient, nothing, double(0.0), zero + 1, zero, zero)
         end = minimize(evaluate, start, 500, StrongWolfe(), tolerance)
+        assert int(end.evaluations) == len(calls)
         return int(end.evaluations), np.asarray(ops.convert_to_numpy(end.gradient)), int(end.steps)
 
 

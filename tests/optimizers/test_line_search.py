@@ -333,3 +333,16 @@ if __name__ == "__main__":
         for search in EVERY
     }
     RECORD.write_text(json.dumps({name: as_recorded(h) for name, h in histories.items()}, indent=1) + "\n")
+
+
+def test_weights_that_the_loss_does_not_use_stay_where_they_are():
+    inputs = keras.Input((5,))
+    used, unused = layers.Dense(1), layers.Dense(1)
+    model = keras.Model(inputs, [used(inputs), unused(inputs)])
+    model.compile(LineSearch(StrongWolfe()), loss=["mse", None])  # asks for slopes along the line
+    attach(model)
+    before, (kernel, bias) = model.evaluate(A, [B, None], verbose=0), unused.get_weights()
+    model.fit(A, [B, None], batch_size=64, epochs=3, verbose=0)
+    assert model.evaluate(A, [B, None], verbose=0) < 0.5 * before
+    np.testing.assert_array_equal(unused.get_weights()[0], kernel)
+    np.testing.assert_array_equal(unused.get_weights()[1], bias)

@@ -7,7 +7,9 @@ from keras import layers, ops
 from oracles.closure_searches import noisy_classes
 
 from keras_lr.callbacks._weights_at_rest import WeightsAtRest
-from keras_lr.line_search._noisy_line import Notes
+from keras_lr.line_search._noisy_line import Notes, Proposal
+from keras_lr.line_search._probabilistic import Wolfe
+from keras_lr.optimizers import _probabilistic
 from keras_lr.optimizers._batch import hand_over
 from keras_lr.optimizers._probabilistic import Noise, ProbabilisticLineSearch
 from keras_lr.training._attach import attach
@@ -83,6 +85,19 @@ def test_noise_free_quadratic_is_accepted_within_three_evaluations(initial_step)
     assert search.accepts == 1
     assert search.trials <= 3
     assert 0.1 * exact < search.step_size < 1.9 * exact
+
+
+def test_a_place_proposed_as_the_last_is_accepted_as_it_is(monkeypatch):
+    def propose(conditions, observed, notes, place):
+        yes = place > 0.0
+        return Proposal(accept=~yes, place=0.5 * place, beyond=~yes, last=yes)
+
+    monkeypatch.setattr(_probabilistic, "propose", propose)
+    search = ProbabilisticLineSearch(Wolfe(max_evaluations=5), initial_step=0.125, max_update_norm=1e6)
+    bowl = Bowl([1.0, 3.0], [1.0, 0.5], search)
+    for accepts in (0, 0, 1):  # the slope at the origin, a trial, and the last one
+        bowl.step()
+        assert search.accepts == accepts
 
 
 def test_quadratic_is_minimised():

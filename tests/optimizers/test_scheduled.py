@@ -41,6 +41,11 @@ def test_a_constant_schedule_changes_nothing_and_another_does(name):
     assert abs(other - plain) > 1e-6 or name == "Lion"
 
 
+def test_each_hyperparameter_is_held_once():
+    optimizer = optimizers.Scheduled(keras.optimizers.SGD(0.1, momentum=0.9), momentum=s.Linear(0.9, 6))
+    assert len(optimizer.variables) == 3 + len(keras.optimizers.SGD(0.1).variables)
+
+
 def by_hand(momentum, steps=8):
     weight, velocity = 0.0, 0.0
     for step in range(steps):

@@ -104,6 +104,19 @@ def test_a_run_that_diverges_is_the_worst_and_a_guard_may_save_it():
     assert "0 of 2" in str(result)
 
 
+def test_what_is_not_finite_before_the_training_can_be_kept(tmp_path):
+    task = keras_lr.Task(linear, np.full_like(X, np.nan), Y, batch_size=12)
+    result = keras_lr.compare(task, {"rate": 0.1}, seeds=1, target=0.5, storage=str(tmp_path / "trials.db"))
+    assert np.isnan(result.untrained[0, 0])
+    assert np.isinf(result.values[0, 0, 0])
+
+
+def test_what_only_a_training_reports_is_not_known_before_it():
+    methods = {"keras-lr": keras_lr.fit}
+    result = keras_lr.compare(a_linear_task(), methods, seeds=1, monitor="learning_rate", mode="min", target=0.5)
+    assert np.isnan(result.untrained[0, 0])
+
+
 def test_several_tasks_are_scored(tmp_path):
     tasks = {"short": a_linear_task(epochs=3), "long": a_linear_task(epochs=5)}
     result = keras_lr.compare(tasks, {"fast": 0.3, "slow": 0.02}, seeds=2, target={"short": 0.5, "long": 0.5})

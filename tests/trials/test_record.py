@@ -64,6 +64,14 @@ def test_optuna_reads_rates_seeds_values_and_curves(file):
     assert math.isinf(max(trial.value for trial in study.trials))
 
 
+def test_a_storage_is_closed_when_the_trials_are_done(file):
+    folder = Path("/proc/self/fd")
+    if not folder.exists():
+        pytest.skip("only Linux shows which files are open")
+    sweep(file)
+    assert str(file) not in {str(link.resolve()) for link in folder.iterdir()}
+
+
 def test_what_is_done_is_not_done_again_and_more_can_be_added(file):
     alone = sweep(file)
     again = sweep(file, progress=lambda *told: pytest.fail("nothing is left to run"))

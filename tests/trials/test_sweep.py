@@ -48,6 +48,23 @@ def test_it_goes_on_beyond_a_border(rates, side):
     assert 0.03 < result.learning_rate < 1
 
 
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    ("losses", "further"),
+    [
+        ([1.0, 2.0, 3.0], 1e-4),
+        ([3.0, 2.0, 1.0], 100.0),
+        ([2.0, 1.0, 2.0], None),
+        ([np.inf, np.inf, np.inf], 1e-4),
+    ],
+    ids=["lowest", "highest", "between", "all diverged"],
+)
+def test_the_next_rung_goes_on_with_the_ratio_of_its_border(losses, further):
+    rung = _sweep._next_rung([1e-3, 1e-2, 1.0], np.array(losses)[:, None])
+    assert rung is None if further is None else rung == pytest.approx(further)
+    assert _sweep._next_rung([0.1], np.array([[1.0]])) == pytest.approx(0.1 / 10**0.5)
+
+
 def test_a_border_that_stays_is_said():
     result = keras_lr.sweep(a_linear_task(epochs=1), [1e-9, 1.1e-9], seeds=1)
     assert result.widened == _sweep.MOST_FURTHER_RUNGS
@@ -107,7 +124,7 @@ def test_what_cannot_be_done_is_said_before_training(arguments, error, message):
 
 
 def test_a_model_or_a_generator_is_no_task():
-    with pytest.raises(TypeError, match=r"is not a keras_lr\.Task.*keras_lr\.Task\(build_model"):
+    with pytest.raises(TypeError, match=r"is not a keras_lr\.Task.*keras_lr\.Task\(build=build_model"):
         keras_lr.sweep(a_linear_task().model(0))
     batches = ((X, X[:, :1]) for _ in range(3))
     with pytest.raises(ValueError, match=r"task\.x is a generator, which can be read only once"):

@@ -5,6 +5,7 @@ import pytest
 
 from keras_lr.report import Chart, Report, Table
 from keras_lr.trials import SweepResult
+from keras_lr.trials._axis import is_wide, without_exploded
 
 pytestmark = pytest.mark.numpy_only
 RATES = np.array([1e-3, 1e-2, 1e-1, 1.0])
@@ -101,3 +102,28 @@ def test_what_has_exploded_does_not_press_the_rest_flat():
     assert not u_chart.log_y
     assert a_result().report().parts[3].note.startswith("Crosses")  # a run diverged
     assert a_result(VALUES[:3]).report().parts[3].note == ""
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    ("values", "wide"),
+    [
+        ([1.0, 20.5], True),
+        ([1.0, 20.0], False),
+        ([0.0, 20.5], False),
+        ([-1.0, 20.5], False),
+        ([np.inf, 1.0, 2.0, np.nan], False),
+        ([np.nan], False),
+        ([], False),
+    ],
+)
+def test_an_axis_is_logarithmic_where_values_above_zero_reach_far(values, wide):
+    assert is_wide(np.array(values)) is wide
+
+
+@pytest.mark.numpy_only
+def test_values_beyond_what_a_chart_can_show_are_left_out():
+    values = np.array([0.0, 1.0, -2.0, 3.0, 2e4, -2.1e4, np.inf, np.nan])
+    shown = without_exploded(values, np.array([0.0, 0.0, 0.0, 2.0, 2.0, np.nan]))
+    np.testing.assert_array_equal(shown, [0.0, 1.0, -2.0, 3.0, 2e4, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(without_exploded(values[:2], np.zeros(2)), [0.0, 1.0])

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from problems import Counted, X, Y, a_linear_task, a_task, build
+from problems import Counted, X, Y, a_linear_task, a_task, build, linear
 
 import keras_lr
 from keras_lr.schedules import Cosine, Epochs, Fraction, OneCycle
@@ -146,6 +146,24 @@ def test_steps_that_are_executed_together_are_counted_where_an_epoch_ends_in_few
     assert asked == [1, 5, 7, 11]  # the middles of four and of two steps, in each of two epochs
 
 
+def test_an_epoch_that_keras_completes_to_what_is_executed_together_counts_all_of_it(backend):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    asked = []
+
+    def plan(step):
+        asked.append(step)
+        return 0.1
+
+    build_one = lambda: build(keras.optimizers.SGD(0.1), steps_per_execution=2)  # noqa: E731
+    task = a_task(build_one, batch_size=4, steps_per_epoch=3)
+    trainer = Trainer(task, lambda peak, steps: plan, 0)
+    run(trainer, 0.1, 0)
+    assert trainer.total_steps == int(keras.ops.convert_to_numpy(trainer.model.optimizer.iterations)) == 8
+    assert asked == [0, 2, 4, 6]
+    assert keras_lr.compare(task, {"rate": 0.1}, seeds=1).steps[0, 0].tolist() == [[4, 8]]
+
+
 def test_lengths_in_epochs_and_fractions_are_known():
     trainer = Trainer(a_task(), lambda peak, steps: Cosine(peak, Fraction(1)).warmed_up(Epochs(1)), 0)
     shares = [float(share) for share in trainer.shape().split()]
@@ -187,3 +205,19 @@ def test_a_schedule_that_is_zero_has_no_peak():
     task = a_task(lambda: build(keras.optimizers.SGD(keras_lr.schedules.Constant(0.0))))
     with pytest.raises(ValueError, match="no peak to scale"):
         Trainer(task, None, 0)
+
+
+def test_one_model_for_all_trainings_is_refused():
+    model = linear()
+    task = a_linear_task()
+    task = keras_lr.Task(lambda: model, task.x, task.y)
+    for call in (lambda: keras_lr.sweep(task, [0.1], seeds=1), lambda: keras_lr.compare(task, {"rate": 0.1}, seeds=1)):
+        with pytest.raises(ValueError, match=r"build\(\) returned .*the very model that it had returned before"):
+            call()
+
+
+@pytest.mark.parametrize("given", [None, "cosine", [], [float("nan")]])
+def test_a_schedule_that_is_none_is_named(given):
+    trainer = Trainer(a_linear_task(), lambda peak, steps: given, 0)
+    with pytest.raises(ValueError, match=r"schedule\(0\.1, 12\)=.* is no plan of rates"):
+        run(trainer, 0.1, 0, "loss")

@@ -57,6 +57,9 @@ class TrainingSteps(Protocol):
     def moved(self, values: Values) -> tuple[float, float]:
         """Return the distance of all trainable weights from those of a copy, and the length of the copy's."""
 
+    def counted(self) -> int:
+        """Return how many steps the optimizer has counted; waits for the device."""
+
     def reset_metrics(self) -> None:
         """Let the means that the logs report begin anew."""
 

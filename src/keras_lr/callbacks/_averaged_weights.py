@@ -28,7 +28,8 @@ class AveragedWeights(keras.callbacks.Callback):
         batch_size: how many samples a batch has where ``data`` is an array.
 
     Raises:
-        ValueError: at the start of ``fit``, the model normalises batches and ``data`` is missing.
+        ValueError: ``data`` can be read only once; at the start of ``fit``, the model normalises batches and ``data``
+            is missing.
 
     Costs:
         One copy of the weights during an evaluation, and ``batches`` forward passes before each if ``data`` is given.
@@ -50,6 +51,11 @@ class AveragedWeights(keras.callbacks.Callback):
         if batches < 1 or batch_size < 1:
             raise ValueError(
                 f"batches and batch_size count from 1; received batches={batches}, batch_size={batch_size}"
+            )
+        if isinstance(data, Iterator):
+            raise ValueError(
+                f"data={data!r} can be read only once, and every evaluation reads it from the beginning. Give an "
+                "array, a list of batches, a tf.data.Dataset or a DataLoader."
             )
         self.data = data
         self.batches = batches
@@ -120,15 +126,17 @@ class AveragedWeights(keras.callbacks.Callback):
         momenta = [layer.momentum for layer in layers]
         others = [v for v in self.model.non_trainable_variables if not _belongs(v, layers)]
         before = [(v, ops.copy(v.value)) for v in others]  # seeds of dropout: the same masks afterwards
-        with undrawn():
-            for count, inputs in enumerate(self._batches()):
-                for layer in layers:
-                    layer.momentum = count / (count + 1)
-                self.model(inputs, training=True)
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
-        for variable, value in before:
-            variable.assign(value)
+        try:
+            with undrawn():
+                for count, inputs in enumerate(self._batches()):
+                    for layer in layers:
+                        layer.momentum = count / (count + 1)
+                    self.model(inputs, training=True)
+        finally:
+            for layer, momentum in zip(layers, momenta, strict=True):
+                layer.momentum = momentum
+            for variable, value in before:
+                variable.assign(value)
 
     def _batches(self) -> Iterator[Any]:
         for _, batch in zip(range(self.batches), _inputs(self.data, self.batch_size), strict=False):

@@ -17,6 +17,7 @@ class Guarding(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the model's compiled step in hand."""
+        self.set_params(self.params or {})  # a CallbackList that a user has made gives none
         if self.params.setdefault("guard", self) is not self:  # Keras hands one dictionary to all callbacks of a fit
             raise ValueError("Two guards in one fit would both steer its rate and its weights. Give only one.")
         self._run.begin(self.model, self.params)
@@ -51,7 +52,7 @@ class Guard(Guarding):
     Args:
         learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its
             last rate holds). Default `None`: the optimizer's own number or schedule. What another callback sets, such
-            as `ReduceLROnPlateau`, has no effect beside it.
+            as `ReduceLROnPlateau` or `LearningRateScheduler`, has no effect beside it, and `events` says so.
         window_steps: how many losses are judged together. Default `None`: a twentieth of the run, 4 to 50 steps.
         probation: whether the rate is tried against a tenth of it. Switch it off where a schedule lowers the rate.
         verbose: whether events are printed as they happen.
@@ -62,7 +63,8 @@ class Guard(Guarding):
         step: how many steps the run has made.
 
     Raises:
-        ValueError: `window_steps` is below 4, or there is another guard in the same `fit`.
+        ValueError: `window_steps` is below 4; at the start of `fit`, `learning_rate` is no plan of rates, or there is
+            another guard.
 
     Costs: two copies of the weights and the optimizer's slots (four during probation), one window of steps for each
         probation, one wait for the device a window.
@@ -89,6 +91,11 @@ class Guard(Guarding):
         if window_steps is not None and window_steps < 4:
             raise ValueError(f"window_steps={window_steps} is too few to judge a loss by; give 4 or more, or None.")
         super().__init__(GuardedRun(learning_rate, window_steps=window_steps, probation=probation, verbose=verbose))
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Say so where another callback has set the rate since the last epoch."""
+        if batch == 0:
+            self._run.note_other_rate()
 
     @property
     def events(self) -> list[Event]:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr._backends.learning_rate_variable import learning_rate_variable
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr._backends.steps_interface import loss_of
 from keras_lr._backends.wrapped_optimizers import innermost
@@ -87,13 +88,31 @@ class GuardedRun:
         self._good = self._recent = self._copied()
         self._probation = Probation() if self._wants_probation else None
         self._late_probation = late_probation_step(params) if self._wants_probation else None
+        self._own_rate: float | None = None  # what the variable of the rate holds by the guard's doing
+        self._told_of_rate = False
         self._steps.steer(self._before, self._after)
 
     def begin_epoch(self, steps: int | None) -> None:
         """Follow Keras, which begins a new mean of the loss; `steps` are those of the epoch, if they are known."""
         self._losses.begin_mean()
         self._metrics_taken = False
-        self._epoch = Epoch(self._model, steps)
+        if self._own_rate is None:
+            self._own_rate = self._held_rate()
+        self._epoch = Epoch(self._model, steps, self._steps.counted)
+
+    def note_other_rate(self) -> None:
+        """Say so, once, where another callback has set the rate since the last step."""
+        held = self._held_rate()
+        if self._own_rate is None or self._told_of_rate or math.isclose(held, self._own_rate, rel_tol=0.01):
+            return
+        self._told_of_rate = True
+        self._note(
+            f"another callback has set the rate to {held:.3g}, which has no effect beside the guard: every step has "
+            "the guard's rate; give its plan as Guard(learning_rate=...), or train without a guard"
+        )
+
+    def _held_rate(self) -> float:
+        return float(keras.ops.convert_to_numpy(learning_rate_variable(self._model.optimizer)))
 
     def report(self, logs: dict[str, Any]) -> None:
         """Add the rate of the epoch's last step to what Keras reports of the epoch."""
@@ -157,9 +176,11 @@ class GuardedRun:
             self._steps.reset_metrics()
             self._losses.begin_mean()
             self._metrics_taken = False
+        self._epoch.begin_call()
         # Steps that Keras executes together share one rate: that of their middle.
         self._rate = self._rate_at(self.step + (self._stride - 1) // 2)
         self._steps.set_learning_rate(self._rate)
+        self._own_rate = self._rate
 
     def _rate_at(self, step: int) -> float:
         return self._plan(step) * self.factor * min(1.0, (step - self._returned_at) / WARMUP_STEPS)
@@ -206,7 +227,7 @@ class GuardedRun:
             if trouble := self._watch.judge(probation.losses):
                 self._answer(trouble)
             else:
-                self._steps.put(probation.values)
+                self._put(probation.values)
                 self._recent = self._copied()
             return
         if probation.losses is not None:
@@ -240,10 +261,14 @@ class GuardedRun:
 
     def _go_back(self) -> int:
         """Put the last good weights and optimizer state into the model; returns the step that they are of."""
-        self._steps.put(self._good.values)
+        self._put(self._good.values)
         self._steps.reset_metrics()
         self._losses.begin_mean()
         return self._good.step
+
+    def _put(self, values: Any) -> None:
+        self._steps.put(values)
+        self._own_rate = None
 
     def _copied(self) -> _Copy:
         return _Copy(self.step, self._watch.best, self._steps.copy())

@@ -47,7 +47,8 @@ class Horizon(keras.callbacks.Callback):
         """Resolve the units and compare the lengths."""
         self.messages = []
         optimizer = self.model.optimizer
-        batches, epochs = self.params.get("steps"), self.params.get("epochs") or 1
+        params = self.params or {}  # a CallbackList that a user has made gives none
+        batches, epochs = params.get("steps"), params.get("epochs") or 1
         changed = False
         for part in optimizers_in(optimizer):
             accumulation = int(part.gradient_accumulation_steps or 1)

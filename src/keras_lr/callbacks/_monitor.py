@@ -1,5 +1,6 @@
 """Looks closely at some of the steps of a running `fit`, each on its own batch, and says what they tell of the rate."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -67,6 +68,7 @@ class Monitor(keras.callbacks.Callback):
         self._give_back()  # where an exception ended the training before
         self._forget()
         self._accumulation = int(model.optimizer.gradient_accumulation_steps or 1)
+        self._next = (self.every - 1) * self._accumulation + 1
         self._along = AlongStep(model)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -104,10 +106,15 @@ class Monitor(keras.callbacks.Callback):
         self._seen: list[Step] = []
         self._first_of_epoch = 0
 
-    def _wanted(self) -> bool:
+    def _wanted(self, made: Callable[[], int]) -> bool:
         self._steps += 1
-        updates, part = divmod(self._steps, self._accumulation)
-        return part == 0 and updates % self.every == 0
+        if self._steps < self._next:
+            return False
+        # An update is made at the last of its batches; a return of a guard or an earlier fit shifts which one that is.
+        if self._accumulation > 1 and (made() + 1) % self._accumulation:
+            return False
+        self._next = self._steps + self.every * self._accumulation
+        return True
 
     def _look(self, batch: Any, before: Any, weights: list[Any]) -> None:
         self._at.append(self._steps - 1)

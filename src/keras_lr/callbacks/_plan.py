@@ -25,10 +25,13 @@ def own_plan(optimizer: keras.optimizers.Optimizer) -> Callable[[int], float]:
     return lambda step: float(rate())
 
 
-def plan(learning_rate: Any, accumulation: int = 1) -> Callable[[int], float]:
+def plan(learning_rate: Any, accumulation: int = 1, called: str = "learning_rate") -> Callable[[int], float]:
     """Return a rate, a schedule, a function of the step or one rate a step as a function of the step.
 
     Our schedules count updates, of which there is one in `accumulation` steps; all else counts steps, as Keras does.
+
+    Raises:
+        ValueError: it is none of these; `called` is what the message calls it.
     """
     if isinstance(learning_rate, Schedule):
         return lambda step: float(learning_rate.values(step // accumulation))
@@ -36,7 +39,15 @@ def plan(learning_rate: Any, accumulation: int = 1) -> Callable[[int], float]:
         return _ScheduleValues(learning_rate)
     if callable(learning_rate):
         return lambda step: float(learning_rate(step))
-    rates = np.atleast_1d(np.asarray(learning_rate, np.float64))
+    try:
+        rates = np.atleast_1d(np.asarray(learning_rate, np.float64))
+    except (TypeError, ValueError):
+        rates = np.empty(0)
+    if rates.ndim > 1 or not len(rates) or not np.all(np.isfinite(rates) & (rates >= 0)):
+        raise ValueError(
+            f"{called}={learning_rate!r} is no plan of rates: give a schedule, a function of the step, or finite "
+            "numbers of at least 0, one a step."
+        )
     return lambda step: float(rates[min(step, len(rates) - 1)])
 
 

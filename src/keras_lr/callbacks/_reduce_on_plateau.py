@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.schedules import Steerable
+from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
 from keras_lr.training._set_learning_rate import steering_of
 
 
@@ -106,7 +108,9 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self.changes: list[tuple[int, float]] = []
         self._epoch, self._losses = 0, BatchLosses()
         self._awaited = self._resuming = self._warned = False
+        self._stack, self._metrics_taken = ExitStack(), False
         if every_steps is not None:
+            self.on_train_batch_begin = self._before_batch
             self.on_train_batch_end = self._after_batch  # only now, for Keras reads each batch's logs for its sake
 
     def set_model(self, model: keras.Model) -> None:
@@ -118,6 +122,13 @@ class ReduceOnPlateau(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Expect that a run may have been resumed."""
         self._resuming, self._warned = self.every_steps is None, False
+        if self.every_steps is not None:
+            self._stack.enter_context(told_of_another_fit(self.model, self._stack.close))
+            self._stack.enter_context(told_of_reset_metrics(self.model, self._metrics_were_reset))
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Look at the model no longer."""
+        self._stack.close()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin a new mean of the loss, as Keras does; see that the rate can be steered."""
@@ -128,6 +139,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             )
         self._epoch, self._awaited = epoch, self.every_steps is None
         self._losses.begin_mean()
+        self._metrics_taken = False
         if self._resuming:
             self._resuming = False
             self._warn_of_a_lost_epoch(epoch)
@@ -148,6 +160,15 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         if self._awaited and self.monitor.startswith("val_") and measured is not None:
             self._awaited = False
             self._measured(float(measured))
+
+    def _metrics_were_reset(self) -> None:
+        self._metrics_taken = True
+
+    def _before_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._metrics_taken:  # by an evaluation within the epoch, which leaves its own means in them
+            self.model.reset_metrics()
+            self._losses.begin_mean()
+            self._metrics_taken = False
 
     def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         assert self.every_steps is not None

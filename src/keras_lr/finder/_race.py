@@ -11,7 +11,7 @@ from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import ADAPTIVE, kind_of
 from keras_lr.finder._race_result import RaceResult
-from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress
@@ -113,7 +113,7 @@ def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progre
 
 def race(
     model: keras.Model,
-    x: Any,
+    x: Any = None,
     y: Any = None,
     *,
     epochs: int = 1,
@@ -144,6 +144,7 @@ def race(
         `.plot()` and saves as a page with `.save("page.html")`.
 
     Raises:
+        TypeError: `model` is no Keras model.
         ValueError: the model is not compiled or has no trainable weights; the number of steps cannot be known, or
             is too small for one update; the loss is not finite before any update, or soon becomes so at every rate.
 
@@ -159,6 +160,7 @@ def race(
     >>> result.low < result.learning_rate < result.high
     True
     """
+    refuse_no_model(model)
     data = TrainingData(
         x,
         y,

@@ -18,7 +18,7 @@ from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import kind_of
 from keras_lr.finder._range_test_result import RangeTestResult
-from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress
 from keras_lr.training._training_data import TrainingData
@@ -36,7 +36,7 @@ class Spacing(enum.Enum):
 
 def range_test(
     model: keras.Model,
-    x: Any,
+    x: Any = None,
     y: Any = None,
     *,
     low: float | None = None,
@@ -76,6 +76,7 @@ def range_test(
         The curve: `.rates`, `.losses`, `.band`, `.suggest()`; printed, it is a table, and `.plot()` draws it.
 
     Raises:
+        TypeError: `model` is no Keras model.
         ValueError: the model is not compiled, has no trainable weights, or an argument is out of its range.
 
     Costs: at most `steps * sweeps` training steps and the probe's, for a sweep ends at divergence; two copies of the
@@ -91,6 +92,7 @@ def range_test(
     >>> 0.01 < test.suggest().learning_rate < 1
     True
     """
+    refuse_no_model(model)
     _check(low, high, steps, sweeps, spacing, validation_data)
     data = TrainingData(
         x,

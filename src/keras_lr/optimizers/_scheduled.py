@@ -77,7 +77,7 @@ class Scheduled(LendingOptimizer):
         self.inner_optimizer = optimizer
         _check(innermost(optimizer), hyperparameters)
         self._plans = _Plans({key: as_schedule(given, f"Scheduled: `{key}`") for key, given in hyperparameters.items()})
-        self._held: dict[str, _Hyperparameter] = {}
+        self._held: dict[str, _Hyperparameter] = {}  # Keras tracks what is put into it
         for key in self._plans.by_name:
             self._held[key] = _Hyperparameter(
                 float(innermost(optimizer).__dict__[key]),
@@ -86,7 +86,6 @@ class Scheduled(LendingOptimizer):
                 name=key,
                 aggregation="only_first_replica",
             )
-            self._track_variable(self._held[key])
 
     def build(self, variables: Sequence[Any]) -> None:
         """Build the inner optimizer."""

@@ -13,18 +13,17 @@ def told_of_another_fit(model: keras.Model, tell: Callable[[], None]) -> Iterato
 
     An exception ends a `fit` without `on_train_end`.
     """
-    history = model.history
-    make = model.make_train_function
+    refuse = model._assert_compile_called  # the first thing that every fit calls
 
-    def make_train_function(force: bool = False) -> Any:
-        if model.history is not history:  # Keras makes one for each fit, before it makes the step
+    def assert_compile_called(method_name: str | None = None) -> None:
+        refuse(method_name)
+        if method_name == "fit":
             compiled_since = model.train_function is None
             tell()
             if compiled_since:
                 model.train_function = None
-        return make(force)
 
-    with _replaced(model, "make_train_function", make_train_function):
+    with _replaced(model, "_assert_compile_called", assert_compile_called):
         yield
 
 

@@ -71,16 +71,19 @@ def steerable(model: keras.Model) -> Iterator[None]:
         model.train_function = train_function
 
 
+def refuse_no_model(model: Any) -> None:
+    """Raise `TypeError` if something else is given in the place of a model."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"{_named(model)} is not a keras.Model. {_HOW_TO_PASS}")
+
+
 def prepare(model: keras.Model, batch: Any) -> None:
     """Build the model, its optimizer and its metrics on one batch, as `fit` would.
 
     Raises:
-        TypeError: it is no Keras model.
         ValueError: the model is not compiled, its optimizer takes no learning rate or is several, or nothing can be
             trained.
     """
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"{_named(model)} is not a keras.Model. {_HOW_TO_PASS}")
     if not model.compiled or model.optimizer is None:
         raise ValueError(
             f"The model {model.name!r} is not compiled. Call model.compile(optimizer='adam', loss=...) first."
@@ -136,7 +139,8 @@ def _named(given: Any) -> str:
 
 
 _HOW_TO_PASS = (
-    "The compiled model comes first, then the data: (model, x, y); of a function that builds one, what it returns."
+    "The compiled model comes first, then the data: (model, x, y); of a function that builds one, what it returns; "
+    "of a keras_lr.Task, (task.model(), task.x, task.y)."
 )
 
 

@@ -1,6 +1,7 @@
-"""Steps that Keras executes together, `steps_per_execution` of them: fewer where an epoch ends."""
+"""Steps that Keras executes together, `steps_per_execution` of them: fewer where the data end."""
 
 import math
+from collections.abc import Callable
 
 import keras
 
@@ -16,16 +17,27 @@ class Epoch:
     Args:
         model: the model that is trained.
         steps: how many steps the epoch has, as a callback's `params["steps"]` says; None where nobody knows.
+        counted: how many steps the optimizer has counted. Where it can be asked, it decides how many the last call has
+            made: as many as ever to complete `steps_per_epoch`, fewer where the data end, and Keras does not say which.
     """
 
-    def __init__(self, model: keras.Model, steps: int | None) -> None:
+    def __init__(self, model: keras.Model, steps: int | None, counted: Callable[[], int] | None = None) -> None:
         self._together = executed_together(model)
         self._left = steps or math.inf
+        self._counted = counted
+        self._before = 0
+
+    def begin_call(self) -> None:
+        """Take note of where the optimizer stands, if the coming call may be a shorter one."""
+        if self._counted is not None and self._left < self._together:
+            self._before = self._counted()
 
     def call(self) -> int:
         """Take note of one call of the compiled step; returns how many steps it has made."""
         made = int(min(self._together, self._left))
-        self._left -= made
+        if self._counted is not None and self._left < self._together:
+            made = min(max(made, self._counted() - self._before), self._together)
+        self._left = max(0, self._left - made)
         return made
 
     @property

@@ -1,14 +1,32 @@
 """Checks of what a sweep and a comparison are asked to do, before hours of training and not after."""
 
 import dataclasses
+import functools
 import numbers
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
+import keras
 import numpy as np
 
 from keras_lr.task import Task
+from keras_lr.training._executed_together import executed_together
 from keras_lr.training._training_data import TrainingData
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def takes_a_task(call: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let a call check its task first: to a model and data, Python would only say that there are too many arguments."""
+
+    @functools.wraps(call)
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if args and not isinstance(args[0], Mapping):
+            checked_task(args[0], None)
+        return call(*args, **kwargs)
+
+    return checked
 
 
 def checked_task(task: Any, epochs: int | None, called: str = "task") -> Task:
@@ -21,7 +39,7 @@ def checked_task(task: Any, epochs: int | None, called: str = "task") -> Task:
     if not isinstance(task, Task):
         raise TypeError(
             f"{called}={task!r} is not a keras_lr.Task. Every trial begins with a new model, so hand over how to build "
-            "it: keras_lr.Task(build_model, x, y, epochs=10), where build_model() returns a compiled model."
+            "it: keras_lr.Task(build=build_model, x=x, y=y, epochs=10), where build_model() returns a compiled model."
         )
     for name in ("x", "validation_data"):
         if isinstance(getattr(task, name), Iterator):
@@ -32,11 +50,20 @@ def checked_task(task: Any, epochs: int | None, called: str = "task") -> Task:
     return task if epochs is None else dataclasses.replace(task, epochs=epochs)
 
 
-def training_data(task: Task) -> TrainingData:
-    """Return the training data of a task."""
+def training_data(task: Task, model: keras.Model) -> TrainingData:
+    """Return the training data of a task, as its model goes through them."""
     arguments = task.race_arguments()
     del arguments["epochs"]
-    return TrainingData(**arguments)
+    return TrainingData(**arguments, together=executed_together(model))
+
+
+def refuse_known(model: keras.Model, known: Any) -> None:
+    """Raise `ValueError` where `build()` returns the model that it had returned before; None where it had not."""
+    if model is known:
+        raise ValueError(
+            f"build() returned {model.name!r}, the very model that it had returned before, and every training begins "
+            "with a new one. Make the model inside of build(), and not once before it."
+        )
 
 
 def parts_of(task: Task, called: str = "task") -> dict[str, Any]:

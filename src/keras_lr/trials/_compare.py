@@ -1,7 +1,9 @@
 """Methods side by side: whole trainings of the same tasks from the same seeds, and how soon each reaches a target."""
 
 import math
+import numbers
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +16,15 @@ from keras_lr.training._borrow import prepare
 from keras_lr.training._described import described
 from keras_lr.training._progress import Progress
 from keras_lr.training._random_state import kept_random_state
-from keras_lr.trials._arguments import checked_n_jobs, checked_seeds, checked_task, parts_of, training_data
+from keras_lr.trials._arguments import (
+    checked_n_jobs,
+    checked_seeds,
+    checked_task,
+    parts_of,
+    refuse_known,
+    takes_a_task,
+    training_data,
+)
 from keras_lr.trials._carry_out import carry_out
 from keras_lr.trials._compare_result import CompareResult
 from keras_lr.trials._counted import StepCounter
@@ -46,15 +56,22 @@ class Comparing:
 
     def __init__(self, tasks: dict[str, Task], methods: dict[str, Method], monitors: dict[str, Monitor]) -> None:
         self._tasks, self._methods, self._monitors = tasks, methods, monitors
+        self._last: Callable[[], keras.Model | None] = lambda: None  # the model of the run before, while it lives
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Comparing, (self._tasks, self._methods, self._monitors)
 
     def run(self, trial: Run) -> Outcome:
         task, monitor = self._tasks[trial.task], self._monitors[trial.task]
-        if trial.method == UNTRAINED:
-            return _untrained(task.model(trial.seed), task, monitor)
-        method, began = self._methods[trial.method], time.perf_counter()
+        began = time.perf_counter()
         model = task.model(trial.seed)
+        refuse_known(model, self._last())
+        self._last = weakref.ref(model)
+        if trial.method == UNTRAINED:
+            return _untrained(model, task, monitor)
+        method = self._methods[trial.method]
         course = Course(monitor.name, StepCounter(model), began, ends=ends_at_divergence(method))
-        train(method, model, task.fit_arguments() | {"verbose": 0, "callbacks": [course]})
+        train(method, model, _fit_arguments(task, model) | {"verbose": 0, "callbacks": [course]})
         if not course.epochs:
             raise ValueError(
                 f"methods[{trial.method!r}] has trained no epoch that could be followed. It must hand the callbacks "
@@ -69,6 +86,7 @@ class Comparing:
         return parts
 
 
+@takes_a_task
 def compare(
     task: Task | Mapping[str, Task],
     methods: Mapping[str, Method],
@@ -176,21 +194,28 @@ def _checked_targets(target: float | Mapping[str, float] | None, tasks: Mapping[
             f"target={target!r} must be a number for a single task, and for several a target for each by name: "
             f"{', '.join(map(repr, tasks))}."
         )
-    chosen = {name: float(value) for name, value in targets.items()}
-    if not all(map(math.isfinite, chosen.values())):
+    if not all(isinstance(value, numbers.Real) and math.isfinite(value) for value in targets.values()):
         raise ValueError(f"target={target!r} must be finite; None is 95 % of the way to the best run.")
-    return chosen
+    return {name: float(value) for name, value in targets.items()}
 
 
 def _prepared(task: Task, seed: int) -> keras.Model:
     model = task.model(seed)
-    prepare(model, training_data(task).example())
+    prepare(model, training_data(task, model).example())
     return model
+
+
+def _fit_arguments(task: Task, model: keras.Model) -> dict[str, Any]:
+    """Return what `model.fit` is called with, `steps_per_epoch` as many as Keras makes of them."""
+    arguments = task.fit_arguments()
+    if task.steps_per_epoch is not None:
+        arguments["steps_per_epoch"] = training_data(task, model).steps_given
+    return arguments
 
 
 def _untrained(model: keras.Model, task: Task, monitor: Monitor) -> Outcome:
     """Return what is monitored as an untrained model has it: on validation data where it is of those."""
-    data = training_data(task).for_fit()
+    data = training_data(task, model).for_fit()
     if monitor.name.startswith("val_"):
         given = data.get("validation_data", task.validation_data)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(given)
@@ -217,6 +242,6 @@ def _record(
     for name, task in tasks.items():
         of = f" of the task {name!r}" if name else ""
         facts = {"epochs": task.epochs, "batch size": task.batch_size, "monitor": monitors[name].name}
-        facts |= {"steps per epoch": training_data(task).steps_per_epoch, **described(models[name])}
+        facts |= {"steps per epoch": training_data(task, models[name]).steps_per_epoch, **described(models[name])}
         settings |= {f"{fact}{of}": value for fact, value in facts.items()}
     return InStorage(storage, "keras_lr.compare", Run, settings, maximize=maximize)

@@ -48,7 +48,7 @@ class Course(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Say how many steps there are to count."""
         if self._counter is not None:
-            self._counter.begin_epoch(self.params.get("steps"))
+            self._counter.begin_epoch((self.params or {}).get("steps"))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """End a training that cannot come back: the mean loss of the epoch stays what it is."""

@@ -13,7 +13,14 @@ from keras_lr.task import Task
 from keras_lr.training._described import described
 from keras_lr.training._progress import Progress
 from keras_lr.training._random_state import kept_random_state
-from keras_lr.trials._arguments import checked_n_jobs, checked_rates, checked_seeds, checked_task, parts_of
+from keras_lr.trials._arguments import (
+    checked_n_jobs,
+    checked_rates,
+    checked_seeds,
+    checked_task,
+    parts_of,
+    takes_a_task,
+)
 from keras_lr.trials._carry_out import carry_out
 from keras_lr.trials._course import Course
 from keras_lr.trials._monitor import Monitor, monitor_of
@@ -59,6 +66,7 @@ class Sweeping:
         return Sweeping, (self._task, self._schedule, self._monitor, None)
 
 
+@takes_a_task
 def sweep(
     task: Task,
     rates: Iterable[float] | None = None,

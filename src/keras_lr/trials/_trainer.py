@@ -17,7 +17,7 @@ from keras_lr.training._borrow import prepare, put_rate_variable
 from keras_lr.training._executed_together import Epoch, executed_together
 from keras_lr.training._first_fit import first_fit_to_come
 from keras_lr.training._random_state import random_state, set_random_state
-from keras_lr.trials._arguments import training_data
+from keras_lr.trials._arguments import refuse_known, training_data
 from keras_lr.trials._course import Course
 from keras_lr.trials._outcome import Outcome
 
@@ -43,9 +43,9 @@ class Trainer:
 
     def __init__(self, task: Task, schedule: ScheduleOf | None, seed: int) -> None:
         self._task, self._schedule = task, schedule
-        self._data = training_data(task)
-        self.total_steps = self._data.horizon(task.epochs)
         self.model = task.model(seed)
+        self._data = training_data(task, self.model)
+        self.total_steps = self._data.horizon(task.epochs)
         self._own_plan = self._planned()
         self._put_variable(self.model)
         prepare(self.model, self._data.example())
@@ -74,11 +74,13 @@ class Trainer:
             set_learning_rate(self.model, rate)
         else:
             callbacks.append(_Follow(follow))
-        self.model.fit(**self._task.fit_arguments(), verbose=0, callbacks=callbacks)
+        arguments = self._task.fit_arguments() | {"steps_per_epoch": self._data.steps_given}
+        self.model.fit(**arguments, verbose=0, callbacks=callbacks)
         return course.outcome()
 
     def _begin_as(self, seed: int) -> None:
         new = self._task.model(seed)
+        refuse_known(new, self.model)
         begun = random_state()
         self._put_variable(new)
         if not all(layer.built for layer in new._flatten_layers()):
@@ -122,7 +124,7 @@ class Trainer:
             if isinstance(given, Schedule):
                 steps_per_epoch = self._data.steps_per_epoch / self._accumulation
                 given = given.resolved(steps_per_epoch=steps_per_epoch, total_steps=self.updates)
-            return plan(given, self._accumulation)
+            return plan(given, self._accumulation, f"schedule({rate:.3g}, {self.updates})")
         own = self._own_plan
         return None if own is None else lambda step: rate * own(step)
 
@@ -152,10 +154,6 @@ class _Follow(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin to count the steps of an epoch."""
         self._epoch = Epoch(self._model, self.params.get("steps"))
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Give the compiled step back."""
-        self._steps.release()
 
     def _before(self) -> None:
         # Steps that Keras executes together share one rate: that of their middle.

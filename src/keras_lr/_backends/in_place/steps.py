@@ -7,6 +7,7 @@ import keras
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
 from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, loss_of, unsteered
+from keras_lr._backends.wrapped_optimizers import innermost
 
 
 class StepsInPlace:
@@ -17,6 +18,7 @@ class StepsInPlace:
         model.make_train_function()
         self._train_function = unsteered(model.train_function)
         self._rate = learning_rate_variable(model.optimizer)
+        self._count = innermost(model.optimizer)._iterations
 
     def start(self) -> None:
         """Nothing to take in hand: the model's variables are what the steps change."""
@@ -46,6 +48,9 @@ class StepsInPlace:
         weights = self._model.trainable_variables
         to_numpy = keras.ops.convert_to_numpy
         return distance_and_length([to_numpy(v) for v in weights], [to_numpy(start[id(v)]) for v in weights])
+
+    def counted(self) -> int:
+        return int(keras.ops.convert_to_numpy(self._count))
 
     def reset_metrics(self) -> None:
         self._model.reset_metrics()

@@ -12,7 +12,7 @@ from keras_lr._backends.wrapped_optimizers import innermost
 def watched(
     model: keras.Model,
     train_function: Callable[..., Any],
-    wanted: Callable[[], bool],
+    wanted: Callable[..., bool],
     seen: Callable[..., None],
     *,
     copied: Callable[[Any], Any],
@@ -25,7 +25,7 @@ def watched(
         return [copied(v.value) for v in variables]
 
     def watched_step(iterator: Any) -> Any:
-        if not wanted():
+        if not wanted(lambda: int(counter.value)):
             return train_function(iterator)
         batch, made = next(iter(iterator)), int(counter.value)
         before = Parts(copies(model.trainable_variables), copies(model.non_trainable_variables), draws())

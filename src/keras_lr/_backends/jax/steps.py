@@ -12,6 +12,7 @@ from keras.src.backend.jax.trainer import JAXEpochIterator
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
 from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, loss_of, unsteered
+from keras_lr._backends.wrapped_optimizers import innermost
 
 
 class TrainingSteps:
@@ -22,8 +23,9 @@ class TrainingSteps:
         self._state: Any = None
         model.make_train_function()
         self._train_function = unsteered(model.train_function)
-        rate = learning_rate_variable(model.optimizer)
+        rate, count = learning_rate_variable(model.optimizer), innermost(model.optimizer)._iterations
         self._rate_index = next(i for i, v in enumerate(model.optimizer.variables) if v is rate)
+        self._count_index = next(i for i, v in enumerate(model.optimizer.variables) if v is count)
         self._metrics_at_reset = _values_at_reset(model)
 
     def batches(self, iterator_arguments: dict[str, Any], count: int) -> Sequence[Any]:
@@ -71,6 +73,9 @@ class TrainingSteps:
 
     def moved(self, values: Any) -> tuple[float, float]:
         return distance_and_length([np.asarray(v) for v in self._state[0]], [np.asarray(v) for v in values[0]])
+
+    def counted(self) -> int:
+        return int(self._state[2][self._count_index])
 
     def reset_metrics(self) -> None:
         if self._state is None:

@@ -11,14 +11,14 @@ from keras_lr._backends.wrapped_optimizers import innermost
 
 
 def watched(
-    model: keras.Model, train_function: Callable[..., Any], wanted: Callable[[], bool], seen: Callable[..., None]
+    model: keras.Model, train_function: Callable[..., Any], wanted: Callable[..., bool], seen: Callable[..., None]
 ) -> Callable[..., Any]:
     """See `_backends.watched`."""
     counter = innermost(model.optimizer)._iterations
     index = next(i for i, v in enumerate(model.optimizer.variables) if v is counter)
 
     def watched_step(state: Any, iterator: Any) -> Any:
-        if not wanted():
+        if not wanted(lambda: int(state[2][index])):
             return train_function(state, iterator)
         batch = next(iterator)
         # Copies, because the compiled step takes over the memory of the state it is given.

@@ -10,7 +10,7 @@ from keras_lr._backends.in_place import watched as in_place
 
 
 def watched(
-    model: keras.Model, train_function: Callable[..., Any], wanted: Callable[[], bool], seen: Callable[..., None]
+    model: keras.Model, train_function: Callable[..., Any], wanted: Callable[..., bool], seen: Callable[..., None]
 ) -> Callable[..., Any]:
     """See `_backends.watched`."""
     # A variable's `value` is the variable itself.

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from keras_lr._backends.torch import lists
+from keras_lr._backends.torch.gradients import dense
 from keras_lr.line_search import Line, Walk
 
 Tensors = list[Any]
@@ -52,8 +53,7 @@ def steer(proposed: Tensors, gradient: Tensors, factor: float, astray: bool) -> 
 def _loss_and_gradient(batch: Any, weights: Tensors) -> tuple[Any, Tensors]:
     with torch.enable_grad():
         loss = batch.loss_here()
-    gradient = torch.autograd.grad(loss, weights, allow_unused=True)
-    return loss.detach(), [torch.zeros_like(w) if g is None else g for g, w in zip(gradient, weights, strict=True)]
+    return loss.detach(), dense(torch.autograd.grad(loss, weights, allow_unused=True), weights)
 
 
 def _without_traces(batch: Any) -> Callable[[Callable[[], Any]], Any]:

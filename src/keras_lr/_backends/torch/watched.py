@@ -10,7 +10,7 @@ from keras_lr._backends.torch.draws import draws_now
 
 
 def watched(
-    model: keras.Model, train_function: Callable[..., Any], wanted: Callable[[], bool], seen: Callable[..., None]
+    model: keras.Model, train_function: Callable[..., Any], wanted: Callable[..., bool], seen: Callable[..., None]
 ) -> Callable[..., Any]:
     """See `_backends.watched`."""
     return in_place.watched(
