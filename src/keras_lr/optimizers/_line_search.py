@@ -192,7 +192,7 @@ class LineSearch(LendingOptimizer):
     def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
         batch = batch_at_hand(self)
         gradient = lists.dense(grads, self.compute_dtype)
-        proposed = None if self.direction is None else self._propose(gradient, trainable_variables)
+        proposed = None if self.direction is None else self._propose(self.direction, gradient, trainable_variables)
         products = [inner(gradient, gradient)]
         if proposed is not None:
             products += [inner(gradient, proposed), inner(proposed, proposed)]
@@ -214,10 +214,10 @@ class LineSearch(LendingOptimizer):
         if len(direction) == len(self._trainable_variables):
             overwrite(list(self._lent.values()), [direction[i] for i in self._lent])
 
-    def _propose(self, gradient: Tensors, variables: list[Any]) -> Tensors:
-        """Return the update of the direction's optimizer, with its state moved on and the weights left alone."""
+    def _propose(self, optimizer: keras.optimizers.Optimizer, gradient: Tensors, variables: list[Any]) -> Tensors:
+        """Return the update that an optimizer would make, with its state moved on and the weights left alone."""
         before = lists.copy(lists.read(variables, self.compute_dtype))
-        self.direction.apply(gradient, variables)
+        optimizer.apply(gradient, variables)
         after = lists.read(variables, self.compute_dtype)
         proposed = lists.add_(lists.copy(after), before, -1.0)
         lists.write(variables, before)
