@@ -21,6 +21,9 @@ Four rules make that possible:
 The other device of memory, gradients that are stored in variables, is in `memory.py`.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import keras
 
 if keras.backend.backend() == "torch":
@@ -39,3 +42,9 @@ else:
         from keras_lr._backends.jax.lists import where_ as where_
     if keras.backend.backend() == "tensorflow":
         from keras_lr._backends.tensorflow.lists import dense as dense
+
+
+def precision(tensors: Iterable[Any]) -> str:
+    """Return what optimizers compute in: float64 where a tensor or variable is, else float32, for halves too."""
+    # Keras' `result_type` says float32 of float64.
+    return "float64" if any(keras.backend.standardize_dtype(t.dtype) == "float64" for t in tensors) else "float32"

@@ -213,7 +213,10 @@ class AcrossBatches(GlobalOptimizer):
         if search[_POSITION] == position:
             return
         back = float(search[_POSITION]) - position
-        _write(self._trainable_variables, self._resting_points(back))
+        points = self._resting_points(back)
+        for i in self.in_training():  # a frozen layer has no place on the line
+            variable = self._trainable_variables[i]
+            variable.assign(ops.cast(points[i], variable.dtype))
         search[_POSITION] = position
         self._numbers["search"].assign(search)
 
@@ -279,8 +282,3 @@ class AcrossBatches(GlobalOptimizer):
         made = cls(**values)
         made.restored = True
         return made
-
-
-def _write(variables: list[Any], values: Tensors) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(ops.cast(value, variable.dtype))

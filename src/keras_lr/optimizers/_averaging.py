@@ -70,16 +70,16 @@ class AveragingOptimizer(GlobalOptimizer):
 
     @lists.without_gradients
     def _move(self, way: Callable[[Tensors, State, Any], Tensors], arrived: float) -> None:
-        everything = list(range(len(self._trainable_variables)))
-        packing = self._slots.packing
-        before = self._read(packing, everything)
+        present = self.in_training()
+        variables = [self._trainable_variables[i] for i in present]
+        packing = self._packing_of(present)
+        before = self._read(packing, present)
         state = State(packing=packing, **before)
         on = ops.ones_like(state.at_average)
-        x = packing.pack(lists.read(self._trainable_variables, self.compute_dtype))
-        x = way(x, state, on)
+        x = way(packing.pack(lists.read(variables, self.compute_dtype)), state, on)
         state.at_average = on * arrived
-        self._write(before, state, everything)
-        lists.write(self._trainable_variables, packing.unpack(x))
+        self._write(before, state, present)
+        lists.write(variables, packing.unpack(x))
 
 
 class PolynomialAveraging(AveragingOptimizer):
@@ -112,7 +112,7 @@ class PolynomialAveraging(AveragingOptimizer):
     def build_state(self) -> None:
         super().build_state()
         if self.average is not None:
-            self.add_slot("averaged")
+            self.add_start("averaged")  # for a variable that never gets a gradient: the others are averaged from then
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         x = self.descend(x, g, state, rate)

@@ -126,6 +126,10 @@ class GlobalOptimizer(LendingOptimizer):
         same = all(decay == self.weight_decay for decay in decays)
         return self.weight_decay if same else ops.convert_to_tensor(decays, dtype=self.compute_dtype)
 
+    def in_training(self) -> list[int]:
+        """Return the places of the variables that are not frozen now: a layer may be, long after ``build``."""
+        return [i for i, variable in enumerate(self._trainable_variables) if variable.trainable]
+
     def count(self) -> Any:
         """Return the number of steps taken before this one, as a float tensor of shape ``()``."""
         return ops.cast(self.iterations, self.compute_dtype)
@@ -157,7 +161,7 @@ class GlobalOptimizer(LendingOptimizer):
             return
         self._refuse_accumulation_on_replicas()
         super().build(variables)
-        self.compute_dtype = "float64" if any(v.dtype == "float64" for v in variables) else "float32"
+        self.compute_dtype = lists.precision(variables)
         self._numbers: dict[str, Any] = {}
         self._vectors: dict[str, Any] = {}
         self._starts: dict[str, int] = {}

@@ -36,9 +36,11 @@ class CurvatureOptimizer(NeedsBatch, GlobalOptimizer):
 
     def hessian_diagonal(self, state: State, signs: Tensors) -> Tensors:
         """Return u · (H u), one tensor for each variable of the step. Costs about two gradients."""
-        products = batch_at_hand(self).hessian_vector_product(signs)
+        asked = self.in_training()
+        products = batch_at_hand(self).hessian_vector_product([signs[i] for i in asked])
+        place = {i: at for at, i in enumerate(asked)}
         present = [self._get_variable_index(v) for v in state.variables]
-        products = lists.dense([products[i] for i in present], self.compute_dtype)
+        products = lists.dense([products[place[i]] for i in present], self.compute_dtype)
         return lists.multiply_(products, [signs[i] for i in present])
 
     def get_config(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops, tree
 
+from keras_lr._backends import lists
 from keras_lr.line_search import Point, Status, StrongWolfe
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._refusals import refuse_constraints, refuse_what_moves
@@ -105,7 +106,7 @@ class LBFGS(keras.optimizers.Optimizer):
         require_attached(self)
         refuse_constraints(variables)
         super().build(variables)
-        self.dtype = keras.backend.result_type("float32", *(v.dtype for v in variables))
+        self.dtype = lists.precision(variables)
         size = sum(math.prod(v.shape) for v in variables)
         self._pairs = Curvature(*(self._new(name, (self.pairs, size)) for name in Curvature._fields))
         self._fingerprint = self._new("fingerprint", (FINGERPRINT,))
@@ -114,6 +115,15 @@ class LBFGS(keras.optimizers.Optimizer):
             "evaluations": self._new("evaluations", (), "int32"),
             "search_status": self._new("search_status", (), "int32"),
         }
+
+    def refuse_other_weights(self, variables: list[keras.Variable]) -> None:
+        """Refuse other weights than those that the curvature is of. `attach` calls it."""
+        size, measured = sum(math.prod(v.shape) for v in variables), self._pairs.steps.shape[1]
+        if size != measured:
+            raise ValueError(
+                f"LBFGS measured the curvature of {measured} weights, and now {size} train: a layer was frozen or let "
+                "loose since, which makes another function of the loss. Compile with a new LBFGS()."
+            )
 
     def after_step(self, logs: dict[str, Any]) -> None:
         """Refuse a batch that changed, outside of what is compiled. The attached step calls it."""

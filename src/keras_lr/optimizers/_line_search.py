@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_lr._backends import lists
@@ -114,11 +115,9 @@ class LineSearch(LendingOptimizer):
         self.search = search
         self.rule: Rule = search if isinstance(search, Rule) else EachStep(search)
         self.direction = keras.optimizers.get(direction) if direction is not None else None
-        if getattr(self.direction, "gradient_accumulation_steps", None):
-            raise ValueError(
-                "The direction of a LineSearch belongs to one batch. Received: a direction with "
-                f"gradient_accumulation_steps={direction.gradient_accumulation_steps}."
-            )
+        accumulated = getattr(self.direction, "gradient_accumulation_steps", None)
+        if accumulated:
+            raise ValueError(f"A direction belongs to one batch. Received: gradient_accumulation_steps={accumulated}.")
 
     def build(self, variables: list[keras.Variable]) -> None:
         if self.built:
@@ -126,11 +125,12 @@ class LineSearch(LendingOptimizer):
         require_attached(self)
         refuse_constraints(variables)
         super().build(variables)
+        self.compute_dtype = lists.precision(variables)
         # Scalars travel in one variable: each variable costs a compiled step several microseconds.
         self._remembered = self.rule.memory()
-        initial = [*Own(), *self._remembered]
+        initial = np.asarray([*Own(), *self._remembered])
         self._numbers = self.add_variable(
-            (len(initial),), lambda shape, dtype=None: ops.convert_to_tensor(initial, dtype), "float32", name="numbers"
+            initial.shape, keras.initializers.Constant(initial), self.compute_dtype, name="numbers"
         )
         self.logged_variables = {name: (self._numbers, i) for i, name in enumerate(REPORTED)}
 
@@ -166,7 +166,7 @@ class LineSearch(LendingOptimizer):
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
 
     def _multiplier(self) -> Any:
-        return ops.cast(self._get_current_learning_rate(), "float32")
+        return ops.cast(self._get_current_learning_rate(), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         direction = None if self.direction is None else keras.saving.serialize_keras_object(self.direction)
@@ -191,13 +191,14 @@ class LineSearch(LendingOptimizer):
 
     def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
         batch = batch_at_hand(self)
-        gradient = lists.dense(grads, "float32")
-        proposed = None if self.direction is None else propose(self.direction, gradient, trainable_variables)
+        gradient = lists.dense(grads, self.compute_dtype)
+        proposed = None if self.direction is None else self._propose(self.direction, gradient, trainable_variables)
         products = [inner(gradient, gradient)]
         if proposed is not None:
             products += [inner(gradient, proposed), inner(proposed, proposed)]
         kept = ops.convert_to_tensor(self._numbers)
-        (loss,), numbers, (multiplier,), *products = unpack(batch.loss, kept, self._multiplier(), *products)
+        loss = ops.cast(batch.loss, self.compute_dtype)
+        (loss,), numbers, (multiplier,), *products = unpack(loss, kept, self._multiplier(), *products)
         before, remembered = Own(*numbers[: len(Own._fields)]), numbers[len(Own._fields) :]
         plan = at_once(self._plan, loss, remembered, *(product for (product,) in products))
         direction = gradient if proposed is None else steer(proposed, gradient, plan.instead, plan.astray)
@@ -209,8 +210,18 @@ class LineSearch(LendingOptimizer):
         own = Own(alpha, accepted.evaluations, accepted.status, replaced, alpha * plan.scale)
         lists.write([self._numbers], [pack([*own, *memory], kept)])
         if self._heading:
-            lists.write(self._heading, direction)
-        overwrite(list(self._lent.values()), [direction[i] for i in self._lent])
+            lists.write([self._heading[self._get_variable_index(v)] for v in trainable_variables], direction)
+        if len(direction) == len(self._trainable_variables):
+            overwrite(list(self._lent.values()), [direction[i] for i in self._lent])
+
+    def _propose(self, optimizer: keras.optimizers.Optimizer, gradient: Tensors, variables: list[Any]) -> Tensors:
+        """Return the update that an optimizer would make, with its state moved on and the weights left alone."""
+        before = lists.copy(lists.read(variables, self.compute_dtype))
+        optimizer.apply(gradient, variables)
+        after = lists.read(variables, self.compute_dtype)
+        proposed = lists.add_(lists.copy(after), before, -1.0)
+        lists.write(variables, before)
+        return proposed
 
     def _plan(self, loss: Any, remembered: list[Any], square: Any, slope: Any = None, length: Any = None) -> "Plan":
         """Return what is known before the loss is asked for anywhere else.
@@ -263,23 +274,14 @@ class LineSearch(LendingOptimizer):
 
     def _line_back(self, batch: Batch, variables: list[Any], stride: Any) -> Line:
         """The line through the step made before: -1 is where it came from."""
-        here = lists.read(variables, "float32")
-        step = [ops.convert_to_tensor(v) for v in self._heading]
+        here = lists.read(variables, self.compute_dtype)
+        step = lists.read([self._heading[self._get_variable_index(v)] for v in variables], self.compute_dtype)
 
         def phi(alpha: Tensor) -> Tensor:
-            return batch.loss_at([x + (alpha * stride) * d for x, d in zip(here, step, strict=True)])
+            loss = batch.loss_at([x + (alpha * stride) * d for x, d in zip(here, step, strict=True)])
+            return ops.cast(loss, self.compute_dtype)
 
         return Line(phi, lambda alpha: (phi(alpha), stride))
-
-
-def propose(optimizer: keras.optimizers.Optimizer, gradient: Tensors, variables: list[Any]) -> Tensors:
-    """Return the update that an optimizer would make, with its state moved on and the weights left alone."""
-    before = lists.copy(lists.read(variables, "float32"))
-    optimizer.apply(gradient, variables)
-    after = lists.read(variables, "float32")
-    proposed = lists.add_(lists.copy(after), before, -1.0)
-    lists.write(variables, before)
-    return proposed
 
 
 def _reciprocal(x: Any) -> Any:

@@ -35,7 +35,8 @@ def attach(model: Model) -> Model:
         TypeError: `model` is not a Keras model.
         ValueError: the model defines its own `train_step`; it is not compiled; the optimizer accumulates gradients
             (the direction would belong to several batches and the loss to one) or overwrites weights with their
-            average (the line would move away under the search); the training is spread over several replicas.
+            average (the line would move away under the search); the training is spread over several replicas; a layer
+            was frozen or let loose since `LBFGS` measured curvature.
 
     Costs:
         Nothing; the optimizer's questions cost what their descriptions say.
@@ -87,6 +88,8 @@ def check(model: keras.Model) -> None:
             f"{name} must find the weights where it left them. Received: ema_overwrite_frequency="
             f"{optimizer.ema_overwrite_frequency}. With use_ema=True alone the average is put in place after fit."
         )
+    if optimizer.built and hasattr(optimizer, "refuse_other_weights"):
+        optimizer.refuse_other_weights(model.trainable_variables)
     optimizer.attached = True
 
 

@@ -79,9 +79,10 @@ class ModelBatch(Batch):
         return [*moved, *means], [*before, *(v.value for v in means)]
 
     def _current(self) -> list[Tensor]:
-        if self._handed.trainable is not None:
-            return list(self._handed.trainable)
-        return lists.read(list(self._model.trainable_variables), "float32")
+        """Return the weights, in what optimizers compute in."""
+        held = self._handed.trainable
+        weights = [v.value for v in self._model.trainable_variables] if held is None else held
+        return [ops.cast(w, lists.precision(weights)) for w in weights]
 
     def _training(self) -> dict[str, bool]:
         return {"training": True} if self._model._call_has_training_arg else {}

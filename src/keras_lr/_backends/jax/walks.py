@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import keras
 
 from keras_lr._backends.ops import lists
 from keras_lr._backends.ops.search_scalars import FIT_IN_CACHE
@@ -46,5 +47,5 @@ def steer(proposed: Tensors, gradient: Tensors, factor: Tensor, astray: Tensor) 
 
 
 def _moved(variables: list[Any], direction: Tensors, alpha: Tensor, go: Tensor) -> Tensors:
-    here = lists.read(variables, "float32")
+    here = lists.read(variables, keras.backend.standardize_dtype(direction[0].dtype))
     return [jnp.where(go, x + alpha * d, x) for x, d in zip(here, direction, strict=True)]

@@ -25,10 +25,10 @@ def line_from_first_trial(batch: Any, base: Tensors, direction: Tensors, scale: 
         return [b + (scale * (alpha - first)) * d for b, d in zip(base, direction, strict=True)]
 
     def phi(alpha: Tensor) -> Tensor:
-        return batch.loss_at(at(alpha))
+        return ops.cast(batch.loss_at(at(alpha)), first.dtype)
 
     def phi_and_slope(alpha: Tensor) -> tuple[Tensor, Tensor]:
         value, gradient = batch.loss_and_gradient_at(at(alpha))
-        return value, scale * ops.sum(lists.dots(gradient, direction))
+        return ops.cast(value, first.dtype), scale * ops.sum(lists.dots(gradient, direction))
 
     return Line(phi, phi_and_slope)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from keras_lr._backends.ops import lists
@@ -13,7 +14,7 @@ from keras_lr.line_search import Walk
 def walk(batch: Any, variables: list[Any], direction: Tensors, scale: Tensor, first: Tensor, go: Tensor) -> Walk:
     """Set out along `direction`; see `Batch.walk`."""
     leap(variables, direction, scale * first, go)
-    base = lists.read(variables, "float32")
+    base = lists.read(variables, keras.backend.standardize_dtype(direction[0].dtype))
 
     def settle(alpha: Tensor) -> None:
         if alpha is not first:
