@@ -132,7 +132,12 @@ def test_a_given_schedule_gets_the_peak_and_the_updates(backend):
     assert asked == [(0.1, 12), (0.05, 12), (0.01, 12)]  # 64 rows in batches of 12 are six steps
 
 
-def test_steps_that_are_executed_together_are_counted_where_an_epoch_ends_in_fewer(backend):
+@pytest.mark.parametrize(
+    ("together", "arguments", "middles"),
+    [(4, {}, [1, 5, 7, 11]), (2, {"batch_size": 4, "steps_per_epoch": 3}, [0, 2, 4, 6])],
+    ids=["the data end", "an epoch is completed"],
+)
+def test_steps_that_are_executed_together_are_counted_where_an_epoch_ends(backend, together, arguments, middles):
     if backend == "torch":
         pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
     asked = []
@@ -141,27 +146,13 @@ def test_steps_that_are_executed_together_are_counted_where_an_epoch_ends_in_few
         asked.append(step)
         return 0.1
 
-    task = a_task(lambda: build(keras.optimizers.SGD(0.1), steps_per_execution=4))
-    run(Trainer(task, lambda peak, steps: plan, 0), 0.1, 0)
-    assert asked == [1, 5, 7, 11]  # the middles of four and of two steps, in each of two epochs
-
-
-def test_an_epoch_that_keras_completes_to_what_is_executed_together_counts_all_of_it(backend):
-    if backend == "torch":
-        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
-    asked = []
-
-    def plan(step):
-        asked.append(step)
-        return 0.1
-
-    build_one = lambda: build(keras.optimizers.SGD(0.1), steps_per_execution=2)  # noqa: E731
-    task = a_task(build_one, batch_size=4, steps_per_epoch=3)
+    task = a_task(lambda: build(keras.optimizers.SGD(0.1), steps_per_execution=together), **arguments)
     trainer = Trainer(task, lambda peak, steps: plan, 0)
     run(trainer, 0.1, 0)
-    assert trainer.total_steps == int(keras.ops.convert_to_numpy(trainer.model.optimizer.iterations)) == 8
-    assert asked == [0, 2, 4, 6]
-    assert keras_lr.compare(task, {"rate": 0.1}, seeds=1).steps[0, 0].tolist() == [[4, 8]]
+    made = int(keras.ops.convert_to_numpy(trainer.model.optimizer.iterations))
+    assert trainer.total_steps == made
+    assert asked == middles
+    assert keras_lr.compare(task, {"rate": 0.1}, seeds=1).steps[0, 0].tolist() == [[made // 2, made]]
 
 
 def test_lengths_in_epochs_and_fractions_are_known():
