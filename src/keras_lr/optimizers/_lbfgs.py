@@ -58,7 +58,7 @@ class LBFGS(keras.optimizers.Optimizer):
         **kwargs: see `LineSearch`.
 
     Raises:
-        ValueError: an argument that `LineSearch` refuses too; `fit` with changing batches.
+        ValueError: an argument that `LineSearch` refuses too; `fit` with changing batches; `attach` to other weights.
 
     Costs:
         An evaluation of loss and gradient a trial, mostly one an iteration; memory for 2·pairs sets of weights. Layers
@@ -110,11 +110,8 @@ class LBFGS(keras.optimizers.Optimizer):
         size = sum(math.prod(v.shape) for v in variables)
         self._pairs = Curvature(*(self._new(name, (self.pairs, size)) for name in Curvature._fields))
         self._fingerprint = self._new("fingerprint", (FINGERPRINT,))
-        self.logged_variables = {
-            "alpha": self._new("alpha", ()),
-            "evaluations": self._new("evaluations", (), "int32"),
-            "search_status": self._new("search_status", (), "int32"),
-        }
+        kinds = {"alpha": self.dtype, "evaluations": "int32", "search_status": "int32"}
+        self.logged_variables = {name: self._new(name, (), kind) for name, kind in kinds.items()}
 
     def refuse_other_weights(self, variables: list[keras.Variable]) -> None:
         """Refuse other weights than those that the curvature is of. `attach` calls it."""

@@ -218,8 +218,7 @@ class LineSearch(LendingOptimizer):
         """Return the update that an optimizer would make, with its state moved on and the weights left alone."""
         before = lists.copy(lists.read(variables, self.compute_dtype))
         optimizer.apply(gradient, variables)
-        after = lists.read(variables, self.compute_dtype)
-        proposed = lists.add_(lists.copy(after), before, -1.0)
+        proposed = lists.add_(lists.copy(lists.read(variables, self.compute_dtype)), before, -1.0)
         lists.write(variables, before)
         return proposed
 
