@@ -32,7 +32,7 @@ MAKERS = {
 }
 X = np.random.default_rng(0).normal(size=(32, 4))
 Y = X[:, :1] + 0.5 * X[:, 1:2]
-wide = pytest.mark.skipif(keras.backend.backend() != "torch", reason="the loss and some sums are single elsewhere")
+wide = pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has no double precision by default")
 
 
 def trained(name, dtype):
@@ -55,5 +55,7 @@ def test_half_precision_trains(name):
 @wide
 @pytest.mark.parametrize("name", MAKERS)
 def test_double_precision_is_not_rounded_to_single(name):
+    if name == "ProbabilisticLineSearch" and keras.backend.backend() == "tensorflow":
+        pytest.skip("its Gaussian process is single on TensorFlow")
     kernel = trained(name, "float64")[0]
     assert not np.array_equal(kernel, kernel.astype("float32"))

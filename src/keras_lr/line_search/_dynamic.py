@@ -122,8 +122,8 @@ def judge(
     tried = search._replace(trials=search.trials + 1.0, non_finite=0.0)
 
     decision = rule(tried, seen, limits.smallest_step)
-    patience = where(search.accepts == 0.0, 2.0 * limits.max_trials, 1.0 * limits.max_trials)
-    at_will = moved & (tried.trials < patience)
+    of_the_first = (search.accepts == 0.0) & (tried.trials < 2 * limits.max_trials)
+    at_will = moved & (of_the_first | (tried.trials < limits.max_trials))
     accept = finite & (seen.gradient_norm > 0.0) & where(at_will, decision.accept, True)
     searched = _count(accept & moved, tried, select(at_will, decision.search, tried))
 
@@ -171,7 +171,7 @@ def narrow(search: SearchState, slope: Scalar) -> SearchState:
 def _count(took: Any, tried: SearchState, chosen: SearchState) -> SearchState:
     return chosen._replace(
         position=chosen.step_size,
-        accepts=tried.accepts + where(took, 1.0, 0.0),
+        accepts=where(took, tried.accepts + 1.0, tried.accepts),
         accepted_step_size=where(took, tried.step_size, tried.accepted_step_size),
         accepted_trials=where(took, tried.trials, tried.accepted_trials),
     )

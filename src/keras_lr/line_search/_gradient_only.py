@@ -16,7 +16,7 @@ from typing import ClassVar
 import keras
 
 from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, SHRINKING, Decision, SearchState, Seen, narrow
-from keras_lr.line_search._scalars import Scalar, exp, maximum, minimum, where
+from keras_lr.line_search._scalars import Scalar, exp, like, maximum, minimum, where
 from keras_lr.line_search._value import Value
 
 
@@ -53,7 +53,7 @@ class Inexact(Value):
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         small_overshoot = (seen.slope > 0.0) & (seen.slope < self.overshoot * abs(search.start_slope))
-        growth: Scalar = self.growth
+        growth = like(self.growth, seen.slope)
         if self.first_growth is not None:
             growth = where((search.accepts == 0.0) & (seen.slope < 0.0), self.first_growth, growth)
         decision = _grow_or_shrink(search, seen.slope, 0.0, growth, smallest_step)

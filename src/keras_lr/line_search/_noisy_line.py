@@ -131,7 +131,7 @@ def follow_misfits(conditions: Wolfe, notes: Notes, step: Any, rise: Any, slope:
     of_slope = 0.5 * (slope / notes.steepness + 1.0) ** 2
 
     def followed(old: Any, new: Any) -> Any:
-        kept = ops.where(old > 0.0, conditions.memory, 0.0)
+        kept = ops.where(old > 0.0, conditions.memory * ops.ones_like(old), 0.0)
         return ops.where(notes.used == 1.0, kept * old + (1.0 - kept) * new, old)
 
     return notes._replace(

@@ -153,7 +153,7 @@ def _from_independence(low: Any, other: Any, rho: Any) -> Any:
 
 def _from_the_end(low: Any, other: Any, rho: Any) -> Any:
     """Integrate from ρ = ±1 inwards: with c = √(1 - r²), dρ = -c dc / √(1 - c²) and |r| = √(1 - c²)."""
-    sign = ops.where(rho < 0.0, -1.0, 1.0)
+    sign = ops.where(rho < 0.0, -ops.ones_like(rho), 1.0)
     y = other * sign  # P(X ≥ x, Y ≥ y) = P(X ≥ x) - P(X ≥ x, -Y ≥ -y) for negative ρ
     end = ops.sqrt(ops.maximum(1.0 - rho * rho, 0.0))[..., None]
     nodes, weights = (ops.convert_to_tensor(v, low.dtype) for v in (0.5 * (_NODES + 1.0), 0.5 * _WEIGHTS))

@@ -193,9 +193,8 @@ class LineSearch(LendingOptimizer):
         batch = batch_at_hand(self)
         gradient = lists.dense(grads, self.compute_dtype)
         proposed = None if self.direction is None else self._propose(self.direction, gradient, trainable_variables)
-        products = [inner(gradient, gradient)]
-        if proposed is not None:
-            products += [inner(gradient, proposed), inner(proposed, proposed)]
+        towards = [] if proposed is None else [inner(gradient, proposed), inner(proposed, proposed)]
+        products = [inner(gradient, gradient), *towards]
         kept = ops.convert_to_tensor(self._numbers)
         loss = ops.cast(batch.loss, self.compute_dtype)
         (loss,), numbers, (multiplier,), *products = unpack(loss, kept, self._multiplier(), *products)
@@ -206,7 +205,7 @@ class LineSearch(LendingOptimizer):
         alpha = accepted.alpha * multiplier
         if plan.outcome:
             leap(trainable_variables, direction, plan.scale * alpha, plan.go)
-        replaced = before.replaced if proposed is None else before.replaced + where(plan.astray, 1.0, 0.0)
+        replaced = where(plan.astray, before.replaced + 1.0, before.replaced) if proposed else before.replaced
         own = Own(alpha, accepted.evaluations, accepted.status, replaced, alpha * plan.scale)
         lists.write([self._numbers], [pack([*own, *memory], kept)])
         if self._heading:

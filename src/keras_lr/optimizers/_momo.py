@@ -71,7 +71,8 @@ class MoMo(NeedsBatch, GlobalOptimizer):
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         # The averages start at the first value (algorithm 1), not at zero.
-        weight = ops.where(self.count() == 0, 1.0, 1.0 - self.beta)
+        count = self.count()
+        weight = ops.where(count == 0, ops.ones_like(count), 1.0 - self.beta)
         self.remember(x, g, state, weight)
         norm = ops.sum(lists.squares(state.mean))
         step = self.polyak(x, state, norm, 1.0)
