@@ -112,7 +112,7 @@ class PolynomialAveraging(AveragingOptimizer):
     def build_state(self) -> None:
         super().build_state()
         if self.average is not None:
-            self.add_start("averaged")  # for a variable that never gets a gradient: the others are averaged from then
+            self.add_average("averaged")
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         x = self.descend(x, g, state, rate)

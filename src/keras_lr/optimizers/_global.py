@@ -62,7 +62,7 @@ class GlobalOptimizer(LendingOptimizer):
     # What a subclass writes.
 
     def build_state(self) -> None:
-        """Declare what the method remembers: ``add_scalar``, ``add_vector``, ``add_slot``, ``add_start``."""
+        """Declare the memory: ``add_scalar``, ``add_vector``, ``add_slot``, ``add_start``, ``add_average``."""
         raise NotImplementedError
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
@@ -111,6 +111,11 @@ class GlobalOptimizer(LendingOptimizer):
         """Declare a copy of the weights as they are at the first step: after ``build`` they may be loaded."""
         self.add_slot(name, every=every)
         self._starts[name] = every
+
+    def add_average(self, name: str) -> None:
+        """Declare an average of the weights that ``step`` makes; of a variable without a gradient, its first value."""
+        self.add_slot(name)
+        self._averages.append(name)
 
     def decay_(self, x: Tensors, state: State, rate: Any) -> Tensors:
         """Return the weights shrunk by decoupled weight decay, x · (1 - rate · weight_decay)."""
@@ -165,6 +170,7 @@ class GlobalOptimizer(LendingOptimizer):
         self._numbers: dict[str, Any] = {}
         self._vectors: dict[str, Any] = {}
         self._starts: dict[str, int] = {}
+        self._averages: list[str] = []
         packing = Packing.together([v.shape for v in variables], [self._kind(v) for v in variables])
         self._slots = Slots(packing, self.compute_dtype)
         self.add_scalar("scale", 1.0)
@@ -203,13 +209,13 @@ class GlobalOptimizer(LendingOptimizer):
         return [g for g, _ in self._all_reduce_sum_gradients(list(zip(grads, variables, strict=True)))]
 
     def _remember_start(self, x: Tensors, state: State, present: list[int], first: Any) -> None:
-        absent = [i for i in range(len(self._trainable_variables)) if i not in set(present)]
-        others = lists.read([self._trainable_variables[i] for i in absent], self.compute_dtype)
         for name, every in self._starts.items():
             setattr(state, name, lists.copy_where_(getattr(state, name), lists.thin(x, every), first))
-            if absent:
-                start = lists.copy_where_(self._slots.apart(name, absent), lists.thin(others, every), first)
-                self._slots.write(name, start, Packing.apart([v.shape for v in others]), absent)
+        absent = [i for i in range(len(self._trainable_variables)) if i not in set(present)]
+        others = lists.read([self._trainable_variables[i] for i in absent], self.compute_dtype)
+        for name, every in {**self._starts, **dict.fromkeys(self._averages, 1)}.items() if absent else ():
+            start = lists.copy_where_(self._slots.apart(name, absent), lists.thin(others, every), first)
+            self._slots.write(name, start, Packing.apart([v.shape for v in others]), absent)
 
     def _factors(self, packing: Packing, present: list[int]) -> Any:
         if self.layer_factors is None:
