@@ -35,10 +35,10 @@ def refuse_what_moves(optimizer: Any, kwargs: dict[str, Any]) -> None:
 
 _REFUSED = {
     "learning_rate": "since its search finds how far to go",
-    "weight_decay": "which moves the weights off the line; give it to `direction`, or use a regularizer",
-    "clipnorm": "which bends the gradient that slopes are taken with; give it to `direction`",
-    "global_clipnorm": "which scales the gradient that slopes are taken with; give it to `direction`",
-    "clipvalue": "which bends the gradient that slopes are taken with; give it to `direction`",
+    "weight_decay": "which moves the weights off the line; use a regularizer, or the `direction` of a LineSearch",
+    "clipnorm": "which bends the gradient of the slopes; the `direction` of a LineSearch may have it",
+    "global_clipnorm": "which scales the gradient of the slopes; the `direction` of a LineSearch may have it",
+    "clipvalue": "which bends the gradient of the slopes; the `direction` of a LineSearch may have it",
     "gradient_accumulation_steps": "since an accumulated gradient belongs to several batches, and the loss to one",
     "ema_overwrite_frequency": "which moves the weights between searches; use_ema=True alone is fine",
 }
