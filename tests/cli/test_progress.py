@@ -1,6 +1,7 @@
 """How far a training has come."""
 
 import io
+import re
 
 import keras
 import numpy as np
@@ -39,5 +40,4 @@ def test_the_bar_counts_the_steps_of_all_epochs_and_the_race(monkeypatch):
             np.ones((40, 1)), np.ones((40, 1)), batch_size=10, epochs=3, verbose=0, callbacks=[watched.training()]
         )
     assert "/12" in screen.getvalue()
-    assert "epoch 3/3" in screen.getvalue()
-    assert " loss " in screen.getvalue()
+    assert re.search(r"epoch 3/3 .*\bloss \d", screen.getvalue())

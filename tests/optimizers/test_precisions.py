@@ -59,3 +59,18 @@ def test_double_precision_is_not_rounded_to_single(name):
         pytest.skip("its Gaussian process is single on TensorFlow")
     kernel = trained(name, "float64")[0]
     assert not np.array_equal(kernel, kernel.astype("float32"))
+
+
+@wide
+@pytest.mark.parametrize("search", [PAL(), None], ids=["PAL", "Backtracking"])
+def test_a_search_in_double_precision_goes_where_the_sgd_of_keras_goes(search):
+    def way(optimizer):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((4,), dtype="float64"), layers.Dense(1, use_bias=False, dtype="float64")])
+        model.compile(optimizer, loss=keras.losses.MeanSquaredError(dtype="float64"))  # Keras' own is single
+        before = model.get_weights()[0].copy()
+        attach(model).fit(X, Y, batch_size=32, verbose=0)
+        step = model.get_weights()[0] - before
+        return step / np.linalg.norm(step)
+
+    np.testing.assert_allclose(way(LineSearch(search)), way(keras.optimizers.SGD(0.1)), rtol=1e-12)

@@ -210,8 +210,7 @@ class LineSearch(LendingOptimizer):
         lists.write([self._numbers], [pack([*own, *memory], kept)])
         if self._heading:
             lists.write([self._heading[self._get_variable_index(v)] for v in trainable_variables], direction)
-        if len(direction) == len(self._trainable_variables):
-            overwrite(list(self._lent.values()), [direction[i] for i in self._lent])
+        overwrite(list(self._lent.values()), [direction[i] for i in self._lent])
 
     def _propose(self, optimizer: keras.optimizers.Optimizer, gradient: Tensors, variables: list[Any]) -> Tensors:
         """Return the update that an optimizer would make, with its state moved on and the weights left alone."""
