@@ -21,6 +21,7 @@ from keras_lr.line_search._dynamic import Decision, SearchState, Seen, at_rest, 
 from keras_lr.line_search._scalars import choose, maximum, sqrt, where
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._directions import Direction
+from keras_lr.optimizers._failed_step import lost
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._refusals import check_cap_and_first_trial, refuse_constraints, refuse_rate_and_clipping
 
@@ -205,8 +206,9 @@ class AcrossBatches(GlobalOptimizer):
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
         """Put the weights at rest; Keras calls this at the end of ``fit``."""
-        self.put_at_rest()
-        super().finalize_variable_values(var_list)
+        if not lost(self):
+            self.put_at_rest()
+            super().finalize_variable_values(var_list)
 
     def _stand_at(self, position: float) -> None:
         search = ops.convert_to_numpy(self._numbers["search"]).copy()

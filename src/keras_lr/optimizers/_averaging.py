@@ -11,6 +11,7 @@ from typing import Any
 from keras import ops
 
 from keras_lr._backends import lists
+from keras_lr.optimizers._failed_step import lost
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 
 
@@ -66,7 +67,8 @@ class AveragingOptimizer(GlobalOptimizer):
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
         """End ``fit`` at the averaged weights."""
-        self.use_average()
+        if not lost(self):
+            self.use_average()
 
     @lists.without_gradients
     def _move(self, way: Callable[[Tensors, State, Any], Tensors], arrived: float) -> None:

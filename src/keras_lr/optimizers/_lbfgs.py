@@ -13,6 +13,7 @@ from keras import ops, tree
 from keras_lr._backends import lists
 from keras_lr.line_search import Point, Status, StrongWolfe
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
+from keras_lr.optimizers._failed_step import lost
 from keras_lr.optimizers._refusals import refuse_constraints, refuse_what_moves
 
 Tensor = Any
@@ -133,7 +134,8 @@ class LBFGS(keras.optimizers.Optimizer):
 
     def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
         super().finalize_variable_values(var_list)
-        self.after_step({name: ops.convert_to_numpy(v) for name, v in self.logged_variables.items()})
+        if not lost(self):
+            self.after_step({name: ops.convert_to_numpy(v) for name, v in self.logged_variables.items()})
 
     def get_config(self) -> dict[str, Any]:
         return {
