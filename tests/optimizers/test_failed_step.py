@@ -9,7 +9,13 @@ from keras_lr.optimizers import LBFGS, DoG, GradientOnly, LineSearch, Probabilis
 from keras_lr.training import attach
 
 X = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
-MAKERS = [DoG, GradientOnly, LBFGS, LineSearch, ProbabilisticLineSearch, ScheduleFreeSGD]
+
+
+def accumulating():
+    return DoG(gradient_accumulation_steps=2)  # of which Keras counts the steps in another way
+
+
+MAKERS = [DoG, GradientOnly, LBFGS, LineSearch, ProbabilisticLineSearch, ScheduleFreeSGD, accumulating]
 
 
 def broken(grads, trainable_variables=None):

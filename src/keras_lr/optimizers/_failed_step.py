@@ -5,4 +5,4 @@ import keras
 
 def lost(optimizer: keras.optimizers.Optimizer) -> bool:
     """Return whether the optimizer's variables have no values, so that to end `fit` would hide what went wrong."""
-    return optimizer.built and optimizer.iterations._value is None
+    return optimizer.built and optimizer._iterations._value is None
