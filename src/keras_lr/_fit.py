@@ -85,10 +85,10 @@ def fit(
             steers the rate as well (`Guard`, `ReduceOnPlateau`). Keras' own callbacks that set the rate have no effect,
             and `events` says so.
 
-    Costs: 40 to 100 steps for the race, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it; two copies
-        of the weights and the optimizer's slots, and three in a backup, which is written once an epoch. No rate is
-        compiled: race and run share the step of `model.fit`. At the end two steps on one batch, which are taken back,
-        look whether the network has died.
+    Costs: 40 to 100 steps for the race, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it. Three
+        copies of the weights and the optimizer's slots in the race, two in the run, and three in a backup, which is
+        written once an epoch. No rate is compiled: race and run share the step of `model.fit`. At the end two steps on
+        one batch, which are taken back, look whether the network has died.
 
     Example:
     >>> import keras, numpy as np, keras_lr

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 import keras_lr
 from keras_lr.finder import _choice, _ladder
-from keras_lr.finder._race import _raced
+from keras_lr.finder._race import _judged, _raced
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(512, 10)).astype("float32")
@@ -70,21 +70,57 @@ def test_lanes_in_which_momentum_does_not_build_up_take_a_rung_off(momentum, epo
 class DeepNetwork:
     """Stands for the lanes of a network that dies above a rate: its loss is then that of a constant prediction."""
 
+    accumulation = 1
+
     def __init__(self, dies_above, best):
-        self.dies_above, self.best = dies_above, best
+        self.dies_above, self.best, self.steps_run = dies_above, best, 4
+
+    def died(self):
+        self.steps_run += 2
+        return False
 
     def run(self, schedule):
+        self.steps_run += 12
         peak = float(np.max(schedule.values(np.arange(schedule.end_step))))
         if peak > self.dies_above:
             return 2.4 + 1e-3 * (peak - 3) ** 2 - 0.1 * (np.arange(12) == 0)
         return 2.3 - np.arange(12) * 0.01 / (1 + abs(np.log(peak / self.best)))
 
 
-@pytest.mark.parametrize(("most", "lowest"), [(3, 1.0), (4, 0.316), (6, 0.0316), (9, 0.0316)])
-def test_while_no_rate_wins_anything_the_ladder_grows_downwards(most, lowest):
-    raced = _raced(DeepNetwork(dies_above=0.5, best=0.1), 3.16, 12, most, None)
+@pytest.mark.parametrize(("lanes", "lowest"), [(3, 1.0), (4, 0.316), (6, 0.0316), (9, 0.0316)])
+def test_while_no_rate_wins_anything_the_ladder_grows_downwards(lanes, lowest):
+    raced = _raced(DeepNetwork(dies_above=0.5, best=0.1), 3.16, 12, 8 + 14 * lanes, None)
     assert min(raced) == pytest.approx(lowest, rel=0.01)
-    assert len(raced) == min(most, 6)
+    assert len(raced) == min(lanes, 6)
+
+
+def a_network_that_dies():
+    """Return a narrow deep network from fixed weights, which high rates kill where targets are far from zero."""
+    random = np.random.default_rng(2)
+    hidden = [layers.Dense(4, activation="relu") for _ in range(3)]
+    model = keras.Sequential([keras.Input((10,)), *hidden, layers.Dense(1)])
+    model.set_weights([random.normal(size=w.shape) * 0.6 * (w.ndim > 1) for w in model.get_weights()])
+    model.compile(keras.optimizers.Adam(), loss="mse")
+    return model
+
+
+def test_a_lane_whose_network_died_counts_as_one_that_diverged():
+    result = keras_lr.race(a_network_that_dies(), X, 0.1 * Y + 20, batch_size=32, epochs=32)
+    np.testing.assert_array_equal(np.isfinite(result.losses[-1]), [True] * 11 + [False])
+    np.testing.assert_array_equal(result.scores == np.inf, [False] * (len(result.rates) - 1) + [True])
+    assert "1 diverged or died" in result.reason
+    assert "Half a decade higher" in result.reason
+
+
+@pytest.mark.parametrize(("other", "finite"), [(1.0, [0.1]), (np.nan, [1.0])])
+def test_a_lane_that_died_counts_where_no_other_is_finite(other, finite):
+    judged = _judged({0.1: np.full(3, other), 1.0: np.ones(3)}, died={1.0})
+    assert [rate for rate, losses in judged.items() if np.all(np.isfinite(losses))] == finite
+
+
+def test_inputs_that_are_all_alike_are_no_sign_of_death():
+    result = keras_lr.race(a_network_that_dies(), np.ones_like(X), Y, batch_size=32, epochs=32)
+    assert np.all(np.isfinite(result.scores))
 
 
 def test_momentum_lowers_the_peak_where_the_loss_falls_faster_and_faster():

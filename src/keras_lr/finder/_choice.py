@@ -22,10 +22,10 @@ class Choice:
     Attributes:
         rate: the peak at which a schedule as short as a lane does best.
         low, high: the peaks between which the lanes cannot tell.
-        scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged.
+        scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged or died.
         best: the index of the best lane.
-        near_edge: whether the rung above the best lane diverged or, among short lanes, undid half of what the best won;
-            or nobody has tried any.
+        near_edge: whether the rung above the best lane diverged or died or, among short lanes, undid half of what the
+            best won; or nobody has tried any.
         speeds_up: whether the loss of the best lane fell faster and faster.
     """
 
@@ -76,6 +76,12 @@ def wins(losses: np.ndarray) -> bool:
     return bool(np.median(losses[len(losses) // 2 :]) < losses[0])
 
 
+def wins_more(losses: np.ndarray, others: list[np.ndarray]) -> bool:
+    """Return whether a lane wins half as much again as any other; or anything, where the others win nothing."""
+    first, *rest = (float(np.mean(lane[0] - lane[1:])) for lane in (losses, *others))
+    return first > 1.5 * max([0.0, *(won for won in rest if np.isfinite(won))])
+
+
 def speeds_up(losses: np.ndarray) -> bool:
     """Return whether a loss falls faster and faster: on average further per step in the second half of its steps.
 
@@ -121,11 +127,11 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
             f"A run of {horizon_steps} steps has no room for a race; {choice.rate:.2g} moves the weights by a third of "
             f"their length in four steps, and {factor:.2g} of that is a peak that seldom fails."
         )
-    diverged = int(np.sum(~np.isfinite(choice.scores)))
+    failed = int(np.sum(~np.isfinite(choice.scores)))
     found = (
         f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g}, {rates[choice.best]:.2g} had the lowest loss "
         f"in a short complete schedule"
-    ) + (f" ({diverged} diverged)" if diverged else "")
+    ) + (f" ({failed} diverged or died)" if failed else "")
     if len(rates) == 1:
         parts = [f"There was room for one lane only, at {choice.rate:.2g}."]
     elif choice.best in (0, len(rates) - 1):

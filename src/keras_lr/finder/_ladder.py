@@ -72,11 +72,9 @@ def lane_steps(horizon_steps: int) -> int:
     return min(LANE_STEPS, steps) if steps >= LEAST_LANE_STEPS else 0
 
 
-def most_lanes(horizon_steps: int, probed_steps: int = PROBE_STEPS) -> int:
-    """Return how many lanes a race may have, those that it grows by included, after `probed_steps` of probing."""
-    length = lane_steps(horizon_steps)
-    room = max(0.1 * horizon_steps, min(0.3 * horizon_steps, 100)) - probed_steps
-    return min(MOST_LANES, max(0, int(room // length))) if length else 0
+def most_steps(horizon_steps: int) -> int:
+    """Return how many steps a race may take in all: 100, but at most 0.3 of the run; or a tenth of a long run."""
+    return int(max(0.1 * horizon_steps, min(0.3 * horizon_steps, 100)))
 
 
 def lane_schedule(peak: float, steps: int) -> schedules.WSD:

@@ -1,6 +1,7 @@
 """Lanes: short trainings from the same weights over the same batches, on a borrowed model."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,9 @@ import numpy as np
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr.finder import _ladder
 from keras_lr.schedules import Schedule
+from keras_lr.training._dead_network import is_dead
+
+LOOK_STEPS = 4  # that `Lanes.died` takes at most
 
 Step = Callable[[Any, float], Any]  # trains on a batch at a rate, returns the loss before the update
 
@@ -24,13 +28,14 @@ class Lanes:
             takes out of a run but not out of a dozen steps; so the rates are lowered by it. 0 for other optimizers.
 
     Attributes:
+        accumulation: as given.
         steps_run: the steps that have been run in all.
     """
 
     def __init__(self, steps: TrainingSteps, batches: list[Any], accumulation: int, decay: float = 0.0) -> None:
         self._steps = steps
         self._batches = batches
-        self._accumulation = accumulation
+        self.accumulation = accumulation
         self._decay = decay
         self._start = self._unmoved = steps.copy()
         self.steps_run = 0
@@ -46,7 +51,7 @@ class Lanes:
         try:
             return _ladder.centre(lambda rate: self.movement(rate, usual_length))
         except _ladder.NoRateMoves:
-            self.train(np.zeros(_ladder.PROBE_STEPS * self._accumulation))
+            self.train(np.zeros(_ladder.PROBE_STEPS * self.accumulation))
             self._unmoved = self._steps.copy()
             return _ladder.centre(lambda rate: self.movement(rate, usual_length))
 
@@ -59,7 +64,7 @@ class Lanes:
         Methods such as rectified Adam stand still in their first steps: those get four times as many.
         """
         for updates in (_ladder.PROBE_STEPS, 4 * _ladder.PROBE_STEPS):
-            if not np.all(np.isfinite(self.train(np.full(updates * self._accumulation, rate)))):
+            if not np.all(np.isfinite(self.train(np.full(updates * self.accumulation, rate)))):
                 return np.inf
             distance, length = self._steps.moved(self._unmoved)
             if distance:
@@ -70,7 +75,23 @@ class Lanes:
     def run(self, schedule: Schedule) -> np.ndarray:
         """Train over one complete schedule; returns the batch losses before each update, shape `(steps,)`."""
         rates = schedule.values(np.arange(int(schedule.end_step or 0)))
-        return self.train(np.repeat(rates, self._accumulation))
+        return self.train(np.repeat(rates, self.accumulation))
+
+    def died(self) -> bool:
+        """Return whether the last lane left a network that answers every input alike, and did not before.
+
+        Costs: 2 steps, or `LOOK_STEPS`; the lane is lost.
+        """
+        return self._is_dead() and not self._begins_dead
+
+    def _is_dead(self) -> bool:
+        self.steps_run += 2
+        return is_dead(self._steps, self._batches[-1])
+
+    @cached_property
+    def _begins_dead(self) -> bool:
+        self._steps.put(self._start)
+        return self._is_dead()
 
     def train(self, rates: np.ndarray, step: Step | None = None) -> np.ndarray:
         """Train from the start with one rate a step; returns the batch losses, shape `(steps,)`.
@@ -87,7 +108,7 @@ class Lanes:
         """
         step = step or self._steps.step
         self._steps.put(self._start)
-        updates = np.arange(len(rates)) // self._accumulation + 1
+        updates = np.arange(len(rates)) // self.accumulation + 1
         corrected = rates * np.sqrt(1 - self._decay**updates)
         reported = [step(self._batches[k % len(self._batches)], float(rate)) for k, rate in enumerate(corrected)]
         self.steps_run += len(rates)

@@ -8,7 +8,7 @@ import numpy as np
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.finder import _choice, _ladder
-from keras_lr.finder._lanes import Lanes
+from keras_lr.finder._lanes import LOOK_STEPS, Lanes
 from keras_lr.finder._own_rule import ADAPTIVE, kind_of
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
@@ -37,8 +37,7 @@ def run_race(
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
         lanes = Lanes(steps, batches, accumulation, _uncorrected_decay(optimizer) if length else 0.0)
         centre = lanes.centre(_ladder.USUAL_LENGTH)
-        most = _ladder.most_lanes(updates, lanes.steps_run // accumulation)
-        raced = _raced(lanes, centre, length, most, progress) if most else {}
+        raced = _raced(lanes, centre, length, _ladder.most_steps(updates) * accumulation, progress) if length else {}
     rates = np.array(sorted(raced))
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
     # The step of Adam and its kin does not grow where the surface becomes steep.
@@ -86,29 +85,52 @@ def _not_raced(optimizer: keras.optimizers.Optimizer, horizon_steps: int) -> Rac
 
 
 def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progress | None) -> dict[float, np.ndarray]:
-    """Run the lanes of a ladder; it grows while the best lane is at an end, and downwards while none wins anything."""
+    """Run the lanes of a ladder; it grows while the best lane is at an end, and downwards while none wins anything.
+
+    A lane whose network has died counts as one that diverged: its last loss is NaN. Looking for that costs steps, so it
+    is done where a lane wins little more than those before it, and where there is room.
+
+    Args:
+        lanes: what runs a lane, and counts the steps.
+        centre: of the ladder.
+        length: of a lane, in updates.
+        most: steps in all, those that have been run included.
+        progress: see `race`.
+    """
     raced: dict[float, np.ndarray] = {}
-    waiting = [float(rate) for rate in _ladder.rungs(centre, min(_ladder.LANES, most))]
+    died: set[float] = set()
+    each = length * lanes.accumulation
+    waiting = [float(rate) for rate in _ladder.rungs(centre, min(_ladder.LANES, (most - lanes.steps_run) // each))]
     while waiting:
         rate = waiting.pop(0)
-        raced[rate] = lanes.run(_ladder.lane_schedule(rate, length))
+        losses = lanes.run(_ladder.lane_schedule(rate, length))
+        suspected = np.all(np.isfinite(losses)) and not _choice.wins_more(losses, list(raced.values()))
+        if suspected and lanes.steps_run + LOOK_STEPS + len(waiting) * each <= most and lanes.died():
+            died.add(rate)
+        raced[rate] = losses
         if progress:
             progress(len(raced), len(raced) + len(waiting), f"racing the rate {rate:.2g}")
-        if not waiting and len(raced) < most:
-            rates = sorted(raced)
-            scores = _choice.lane_scores(np.stack([raced[r] for r in rates]))
+        if not waiting and len(raced) < _ladder.MOST_LANES and lanes.steps_run + each <= most:
+            rates, judged = sorted(raced), _judged(raced, died)
+            scores = _choice.lane_scores(np.stack([judged[r] for r in rates]))
             best = int(np.argmin(scores))
             if best == 0 or not _choice.wins(raced[rates[best]]):
                 waiting = [rates[0] / _ladder.RUNG]
             elif best == len(rates) - 1:
                 waiting = [rates[-1] * _ladder.RUNG]
-    if not any(np.all(np.isfinite(losses)) for losses in raced.values()):
+    if raced and not any(np.all(np.isfinite(losses)) for losses in raced.values()):
         raise ValueError(
             f"Every rate from {max(raced):.2g} down to {min(raced):.2g} makes the loss non-finite within {length} "
             "steps. The rate is not the cause: look for a logarithm or a root of zero in the loss or the model, for "
             "overflow in reduced precision, or clip the gradients. The model's weights are as they were."
         )
-    return raced
+    return _judged(raced, died)
+
+
+def _judged(raced: dict[float, np.ndarray], died: set[float]) -> dict[float, np.ndarray]:
+    """Return the losses with a NaN at the end of each lane that died; as they are, where that leaves none finite."""
+    judged = {rate: np.append(losses[:-1], np.nan) if rate in died else losses for rate, losses in raced.items()}
+    return judged if any(np.all(np.isfinite(losses)) for losses in judged.values()) else raced
 
 
 def race(
@@ -148,7 +170,7 @@ def race(
         ValueError: the model is not compiled or has no trainable weights; the number of steps cannot be known, or
             is too small for one update; the loss is not finite before any update, or soon becomes so at every rate.
 
-    Costs: 40 to 100 steps, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it; two copies of the
+    Costs: 40 to 100 steps, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it; three copies of the
         weights and the optimizer's slots. No rate is compiled: the step is that of `model.fit`.
 
     Example:

@@ -18,7 +18,7 @@ class RaceResult(Shown):
         low, high: the interval of peaks between which the race cannot tell.
         rates: the peaks that were raced, ascending, shape `(lanes,)`; empty for a run with no room for a race.
         losses: the loss of every batch before its update, shape `(lanes, lane_steps)`; not finite after a divergence.
-        scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged.
+        scores: the mean loss of each lane, shape `(lanes,)`; infinite where the lane diverged or died.
         best_rate: the best peak of a schedule as short as a lane, before the correction for the horizon.
         horizon_steps: the steps of the run to come.
         total_steps: the optimizer steps that the race has cost.
@@ -63,7 +63,7 @@ class RaceResult(Shown):
     def _table(self) -> Table:
         best = int(np.argmin(self.scores))
         rows = [
-            (float(rate), float(score), "best" if i == best else ("" if np.isfinite(score) else "diverged"))
+            (float(rate), float(score), "best" if i == best else ("" if np.isfinite(score) else "diverged or died"))
             for i, (rate, score) in enumerate(zip(self.rates, self.scores, strict=True))
         ]
         note = (

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_lr._backends.steps_interface import TrainingSteps
 
-ROUNDING = 1e-5
+ROUNDING = 1e-6
 LEAST_CHANGED = 0.25  # of the rows of a batch: among rows with one target, no loss can tell whose it is
 
 
@@ -34,15 +34,21 @@ def is_dead(steps: TrainingSteps, batch: Any) -> bool:
 
 
 def _exchanged(batch: Any) -> Any:
-    """Return the batch with its targets moved on by half its rows, or None where that is hardly another batch."""
+    """Return the batch with its targets moved on to other rows, or None where that is hardly another batch."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     if y is None:
         return None
-    exchanged = keras.tree.map_structure(lambda target: keras.ops.roll(target, target.shape[0] // 2, axis=0), y)
-    changed: Any = False
-    for one, other in zip(keras.tree.flatten(y), keras.tree.flatten(exchanged), strict=True):
-        differ = keras.ops.convert_to_numpy(one) != keras.ops.convert_to_numpy(other)
-        changed |= np.any(differ.reshape(len(differ), -1), axis=1)
-    if np.mean(changed) < LEAST_CHANGED:
+    targets = [keras.ops.convert_to_numpy(target) for target in keras.tree.flatten(y)]
+    rows = len(targets[0])
+    changed = {places: _changed(targets, places) for places in (rows // 2, rows // 3, 1)}
+    places = max(changed, key=lambda by: changed[by])
+    if changed[places] < LEAST_CHANGED:
         return None
+    exchanged = keras.tree.map_structure(lambda target: keras.ops.roll(target, places, axis=0), y)
     return (x, exchanged) if sample_weight is None else (x, exchanged, sample_weight)
+
+
+def _changed(targets: list[np.ndarray], places: int) -> float:
+    """Return the share of rows that have another target once all targets have moved on by so many places."""
+    moved = [target != np.roll(target, places, axis=0) for target in targets]
+    return float(np.mean(np.any([differ.reshape(len(differ), -1).any(axis=1) for differ in moved], axis=0)))
