@@ -393,6 +393,30 @@ def test_averages_of_batch_normalization_that_are_too_slow_for_the_run_are_named
     assert any("running averages of 'batch_normalization" in event.text for event in result.events) is says
 
 
+@pytest.mark.parametrize(
+    ("loss", "scale", "mean", "says"),
+    [
+        ("mse", 1.0, 5.0, False),
+        ("mse", 1.0, 15.0, True),
+        ("mae", 100.0, 0.0, True),
+        (keras.losses.Huber(), 0.01, 0.0, True),
+        ("mse", 0.0, 50.0, False),
+        ("kld", 1.0, 50.0, False),
+        (["mse"], 1.0, 50.0, False),
+    ],
+)
+def test_targets_that_a_new_network_is_far_from_are_named(loss, scale, mean, says):
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = mean + scale * x[:, :1]
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="softplus")])
+    model.compile("adam", loss=loss)
+    events = keras_lr.fit(model, x, y, batch_size=32, epochs=2, verbose=0).events
+    told = [event.text for event in events if "the targets are far" in event.text]
+    assert bool(told) is says
+    if says:
+        assert f"mean is {np.mean(y[:32]):.3g}, their standard deviation {np.std(y[:32]):.3g}" in told[0]
+
+
 def test_a_run_that_accumulates_more_batches_than_it_has_is_refused():
     model = a_model(keras.optimizers.Adam(gradient_accumulation_steps=50))
     with pytest.raises(ValueError, match=r"gradient_accumulation_steps=50 .* 44 steps .* no update"):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_lr import schedules
-from keras_lr._fit_events import end_of_run, set_aside, slow_statistics
+from keras_lr._fit_events import end_of_run, set_aside, slow_statistics, unscaled_targets
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
 from keras_lr.callbacks._divergence import usual_window_steps
@@ -111,13 +111,14 @@ def fit(
         validation_split=0.0 if validation_data is not None else validation_split,
         together=executed_together(model),
     )
-    prepare(model, data.example())
+    example = data.example()
+    prepare(model, example)
     horizon = data.horizon(epochs, initial_epoch)
     others = _flat(callbacks)
     directory = None if backup_dir is None else pathlib.Path(backup_dir)
     run = _identity(model, data, batch_size, initial_epoch, epochs) if directory else {}
     found = read_backup(directory, run) if directory else None
-    events = [*set_aside(model.optimizer, others), *slow_statistics(model, horizon)]
+    events = set_aside(model.optimizer, others) + slow_statistics(model, horizon) + unscaled_targets(model, example)
 
     race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress)
     accumulation = model.optimizer.gradient_accumulation_steps or 1

@@ -1,12 +1,21 @@
 """What `fit` has to say besides its results: before the run, and about its end."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
+import numpy as np
 
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks import Event, Guard
 
+DISTANCES = (
+    keras.losses.mean_squared_error,
+    keras.losses.mean_absolute_error,
+    keras.losses.huber,
+    keras.losses.log_cosh,
+)
+FAR = 10.0  # standard deviations, or 1 where that is less
 SLOW = 0.1  # share of its first value that an average may still hold at the end of a run
 
 
@@ -40,6 +49,29 @@ def slow_statistics(model: keras.Model, horizon: int) -> list[Event]:
         "BatchNormalization(momentum=0.9) follows sooner"
     )
     return [Event(0, text, 1.0)]
+
+
+def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:
+    """Return a word about the targets of a regression that a new network, whose outputs are of size 1, is far from."""
+    _, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    if keras.tree.is_nested(y) or y is None or not _measures_distance(model.loss):
+        return []
+    targets = keras.ops.convert_to_numpy(y).astype("float64")
+    mean, deviation = float(np.mean(targets)), float(np.std(targets))
+    if not deviation or max(abs(mean), deviation, 1.0) <= FAR * min(deviation, 1.0):
+        return []
+    text = (
+        f"the targets are far from what a new network answers: their mean is {mean:.3g}, their standard deviation "
+        f"{deviation:.3g}; trained on (y - {mean:.3g}) / {deviation:.3g} it learns more in the same number of steps"
+    )
+    return [Event(0, text, 1.0)]
+
+
+def _measures_distance(loss: Any) -> bool:
+    if not loss or keras.tree.is_nested(loss):
+        return False
+    function = keras.losses.get(loss)
+    return getattr(function, "fn", function) in DISTANCES
 
 
 def end_of_run(

@@ -158,18 +158,19 @@ def test_short_runs_have_short_lanes_rather_than_none(horizon, length, lanes):
 
 
 @pytest.mark.parametrize(
-    ("won", "others", "more"),
+    ("won", "others", "stagnates"),
     [
-        (1.0, [], True),
+        (1.0, [], False),
         (-1.0, [], False),
-        (2.9, [1.0, 2.0], False),
-        (3.1, [2.0, 1.0], True),
-        (1.0, [-5.0, np.inf], True),
+        (-2.0, [-1.0], False),
+        (2.9, [1.0, 2.0], True),
+        (3.1, [2.0, 1.0], False),
+        (-1.0, [-5.0, np.inf, 1.0], True),
     ],
 )
-def test_a_lane_wins_more_where_it_wins_half_as_much_again(won, others, more):
+def test_a_lane_stagnates_where_it_does_not_win_half_as_much_again(won, others, stagnates):
     one, *rest = (7.0 - np.append(0.0, np.full(5, lane)) for lane in (won, *others))
-    assert _choice.wins_more(one, rest) is more
+    assert _choice.stagnates(one, rest) is stagnates
 
 
 def test_a_race_of_one_lane_says_so():

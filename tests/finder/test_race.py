@@ -89,7 +89,7 @@ class DeepNetwork:
 
 @pytest.mark.parametrize(("lanes", "lowest"), [(3, 1.0), (4, 0.316), (6, 0.0316), (9, 0.0316)])
 def test_while_no_rate_wins_anything_the_ladder_grows_downwards(lanes, lowest):
-    raced = _raced(DeepNetwork(dies_above=0.5, best=0.1), 3.16, 12, 8 + 14 * lanes, None)
+    raced = _raced(DeepNetwork(dies_above=0.5, best=0.1), 3.16, 12, 12 * (lanes + 1), None)
     assert min(raced) == pytest.approx(lowest, rel=0.01)
     assert len(raced) == min(lanes, 6)
 
@@ -112,10 +112,20 @@ def test_a_lane_whose_network_died_counts_as_one_that_diverged():
     assert "Half a decade higher" in result.reason
 
 
-@pytest.mark.parametrize(("other", "finite"), [(1.0, [0.1]), (np.nan, [1.0])])
-def test_a_lane_that_died_counts_where_no_other_is_finite(other, finite):
-    judged = _judged({0.1: np.full(3, other), 1.0: np.ones(3)}, died={1.0})
-    assert [rate for rate, losses in judged.items() if np.all(np.isfinite(losses))] == finite
+@pytest.mark.parametrize(
+    ("died", "diverged", "finite"),
+    [
+        ({1.0}, {10.0}, [0.1]),
+        ({1.0, 10.0}, set(), [0.1]),
+        ({0.1, 1.0}, set(), [0.1, 1.0, 10.0]),
+        ({1.0, 10.0}, {0.1}, [1.0, 10.0]),
+        ({0.1, 1.0, 10.0}, set(), [0.1, 1.0, 10.0]),
+    ],
+    ids=["of its rate", "two", "below a living one", "no other is finite", "all"],
+)
+def test_which_lanes_died_of_their_rate(died, diverged, finite):
+    raced = {rate: np.full(3, np.inf if rate in diverged else 1.0) for rate in (0.1, 1.0, 10.0)}
+    assert [rate for rate, losses in _judged(raced, died).items() if np.all(np.isfinite(losses))] == finite
 
 
 def test_inputs_that_are_all_alike_are_no_sign_of_death():

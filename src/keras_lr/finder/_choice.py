@@ -76,10 +76,11 @@ def wins(losses: np.ndarray) -> bool:
     return bool(np.median(losses[len(losses) // 2 :]) < losses[0])
 
 
-def wins_more(losses: np.ndarray, others: list[np.ndarray]) -> bool:
-    """Return whether a lane wins half as much again as any other; or anything, where the others win nothing."""
+def stagnates(losses: np.ndarray, others: list[np.ndarray]) -> bool:
+    """Return whether other lanes win something, and this one not half as much again as the best of them."""
     first, *rest = (float(np.mean(lane[0] - lane[1:])) for lane in (losses, *others))
-    return first > 1.5 * max([0.0, *(won for won in rest if np.isfinite(won))])
+    best = max((won for won in rest if np.isfinite(won)), default=0.0)
+    return best > 0 and first <= 1.5 * best
 
 
 def speeds_up(losses: np.ndarray) -> bool:

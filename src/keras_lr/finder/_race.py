@@ -104,7 +104,7 @@ def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progre
     while waiting:
         rate = waiting.pop(0)
         losses = lanes.run(_ladder.lane_schedule(rate, length))
-        suspected = np.all(np.isfinite(losses)) and not _choice.wins_more(losses, list(raced.values()))
+        suspected = np.all(np.isfinite(losses)) and _choice.stagnates(losses, list(raced.values()))
         if suspected and lanes.steps_run + LOOK_STEPS + len(waiting) * each <= most and lanes.died():
             died.add(rate)
         raced[rate] = losses
@@ -128,9 +128,13 @@ def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progre
 
 
 def _judged(raced: dict[float, np.ndarray], died: set[float]) -> dict[float, np.ndarray]:
-    """Return the losses with a NaN at the end of each lane that died; as they are, where that leaves none finite."""
-    judged = {rate: np.append(losses[:-1], np.nan) if rate in died else losses for rate, losses in raced.items()}
-    return judged if any(np.all(np.isfinite(losses)) for losses in judged.values()) else raced
+    """Return the losses with a NaN at the end of each lane that died of its rate.
+
+    It has not where a higher rate left the network alive, nor where no rate did: such a network begins all but dead.
+    """
+    alive = [rate for rate, losses in raced.items() if rate not in died and np.all(np.isfinite(losses))]
+    killed = {rate for rate in died if rate > max(alive, default=np.inf)}
+    return {rate: np.append(losses[:-1], np.nan) if rate in killed else losses for rate, losses in raced.items()}
 
 
 def race(
