@@ -23,6 +23,7 @@ OF_BUNDLED_DATA = {
     "breast_cancer_line_searches": "--batches 50 --seeds 1 --evaluations 20",
     "gradient_only_first_tries": "--tasks digits_from_zero --epochs 1 --seeds 1",
     "sweep_digits": "1",
+    "dead_networks": "--smoke --tasks sine_and_product",
     "short_runs": "--tasks digits_mlp --optimizers momentum --steps 20 --seeds 1 --output {folder}/runs.csv",
 }
 OF_THE_FILE = {
@@ -50,6 +51,7 @@ PRINTED = {
     "gradient_only_first_tries": ("| GradientOnly() | SGD |", "| digits_from_zero |"),
     "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
     "breast_cancer_line_searches": ("batch  50 GOLS-I ", "the defaults, decayed", "PLS", "SGD 0.1"),
+    "dead_networks": ("3 pairs of runs", "without  mean loss"),
     "sweep_digits": ("best learning rate", "the same to the last bit: True"),
     "range_test_fit": ("### Cross-fitted on all", "| unseen workloads | schedule |", "Kind(name='Adam', share=0.5"),
     "range_test_study": (
