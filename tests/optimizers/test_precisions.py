@@ -55,8 +55,6 @@ def test_half_precision_trains(name):
 @wide
 @pytest.mark.parametrize("name", MAKERS)
 def test_double_precision_is_not_rounded_to_single(name):
-    if name == "ProbabilisticLineSearch" and keras.backend.backend() == "tensorflow":
-        pytest.skip("its Gaussian process is single on TensorFlow")
     kernel = trained(name, "float64")[0]
     assert not np.array_equal(kernel, kernel.astype("float32"))
 

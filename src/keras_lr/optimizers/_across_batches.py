@@ -167,7 +167,9 @@ class AcrossBatches(GlobalOptimizer):
             setattr(state, name, value)
 
     def _value(self, state: State) -> Any:
-        return batch_at_hand(self).loss if self.needs_batch else ops.zeros_like(state.scale)
+        if not self.needs_batch:
+            return ops.zeros_like(state.scale)
+        return ops.cast(batch_at_hand(self).loss, self.compute_dtype)  # a loss of Keras is single, whatever the weights
 
     def _cap(self, multiplier: Any) -> Any:
         """Return the longest update allowed now; ``learning_rate`` is a factor on it, so plateau callbacks work."""

@@ -167,7 +167,8 @@ class ProbabilisticLineSearch(AcrossBatches):
         if self.noise is Noise.BETWEEN_BATCHES:
             return notes.value_misfit, notes.slope_misfit * steepness**2
         losses, slopes = batch_at_hand(self).losses_and_slopes_at(None, u)
-        return _variance_of_mean(losses), _variance_of_mean(slopes)
+        variances = _variance_of_mean(losses), _variance_of_mean(slopes)
+        return ops.cast(variances[0], self.compute_dtype), ops.cast(variances[1], self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
