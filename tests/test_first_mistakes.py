@@ -88,6 +88,92 @@ MISTAKES = {
     "a rate for a search": (lambda: optimizers.GradientOnly(0.1), "and no learning rate. Received: rule=0.1"),
     "a rule as a class": (lambda: optimizers.GradientOnly(line_search.Inexact), "Received: rule=<class"),
     "a use as text": (lambda: curve().suggest(use="peak"), r"use='peak': give keras_lr\.finder\.Use\.CONSTANT or"),
+    "a choice as text": (
+        lambda: line_search.Quadratic("values"),
+        r"enforced='values': give one of Enforced\.SLOPES, ",
+    ),
+    "a search over changing batches": (
+        lambda: optimizers.LineSearch(line_search.Inexact()),
+        r"Inexact judges a trial by the gradient of the next batch.*GradientOnly\(line_search\.Inexact\(\)\)",
+    ),
+    "a rate as direction": (
+        lambda: optimizers.LineSearch(line_search.PAL(), 0.1),
+        r"as direction an optimizer, such as SGD\(1\.0, momentum=0\.9\), or its name\. Received: direction=0\.1",
+    ),
+    "an optimizer as direction": (
+        lambda: optimizers.GradientOnly(direction="adam"),
+        r"GradientOnly takes a direction such as optimizers\.AdamDirection\(\)\. Received: direction='adam'",
+    ),
+    "a first trial as search": (
+        lambda: optimizers.LineSearch(line_search.Growing()),
+        r"EachStep takes a search such as Backtracking\(\)\. Received: search=Growing\(",
+    ),
+    "a search for another": (
+        lambda: optimizers.LBFGS(search=line_search.PAL()),
+        r"LBFGS takes as search one such as line_search\.StrongWolfe\(\)\. Received: search=PAL\(",
+    ),
+    "limits as a number": (
+        lambda: optimizers.GradientOnly(limits=30),
+        r"GradientOnly takes as limits one such as line_search\.Limits\(\)\. Received: limits=30",
+    ),
+    "a name to tune": (
+        lambda: optimizers.Mechanic("sgd"),
+        r"Mechanic takes an optimizer, such as SGD.*Received: 'sgd'",
+    ),
+    "a negative rate": (
+        lambda: optimizers.Prodigy(-1.0),
+        r"Prodigy takes a learning_rate of at least 0, or a schedule\. Received: learning_rate=-1\.0",
+    ),
+    "progress as a flag": (
+        lambda: keras_lr.race(build(), X, Y, progress=True),
+        r"progress=True: give a function of what is done",
+    ),
+    "progress of a sweep as a flag": (
+        lambda: keras_lr.sweep(keras_lr.Task(build, X, Y), progress=True),
+        r"progress=True: give a function of what is done",
+    ),
+    "a storage as a number": (
+        lambda: keras_lr.sweep(keras_lr.Task(build, X, Y), storage=3),
+        r"storage=3 is no storage\. Give the path of an SQLite file",
+    ),
+    "a flag as text": (
+        lambda: keras_lr.sweep(keras_lr.Task(build, X, Y), widen="no"),
+        r"sweep takes True or False as widen\. Received: widen='no'",
+    ),
+    "a monitor as a number": (
+        lambda: keras_lr.sweep(keras_lr.Task(build, X, Y), monitor=0.5),
+        r"monitor=0\.5: give a name in the logs",
+    ),
+    "a seed as text": (lambda: keras_lr.fit(build(), X, Y, seed="0"), r"seed='0': give a whole number from 0"),
+    "weights of classes as a list": (
+        lambda: keras_lr.fit(build(), X, Y, class_weight=[1.0, 2.0]),
+        r"class_weight=\[1\.0, 2\.0\]: give a dictionary",
+    ),
+    "a weight for all rows": (
+        lambda: keras_lr.fit(build(), X, Y, sample_weight=0.5),
+        "x is a ndarray and sample_weight a float, which Keras does not take together",
+    ),
+    "a first epoch as text": (
+        lambda: keras_lr.fit(build(), X, Y, initial_epoch="1"),
+        "initial_epoch='1': give a whole number",
+    ),
+    "a backup as a flag": (
+        lambda: keras_lr.fit(build(), X, Y, backup_dir=True),
+        "backup_dir=True: give the path of a directory",
+    ),
+    "a callback as text": (
+        lambda: keras_lr.fit(build(), X, Y, callbacks="early"),
+        r"callbacks holds 'early', which is no keras\.callbacks\.Callback",
+    ),
+    "a plan as text": (lambda: callbacks.Guard("0.1"), r"learning_rate='0\.1' is no plan of rates"),
+    "one rate for several": (
+        lambda: schedules.Piecewise((10,), 0.1),
+        r"`learning_rates` must be a tuple or a list\. Received: 0\.1",
+    ),
+    "a rate as text": (
+        lambda: keras_lr.set_learning_rate(build(), "0.1"),
+        r"`learning_rate` must be a schedule, a number or a function of the step\. Received: '0\.1'",
+    ),
     "a spacing as text": (
         lambda: keras_lr.range_test(build(), X, Y, spacing="linear"),
         r"spacing='linear': give keras_lr\.finder\.Spacing\.EXPONENTIAL or",

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr._arguments import check_seed
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks._plan import rates_at
@@ -17,7 +18,7 @@ from keras_lr.training._along_step import AlongStep
 from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
-from keras_lr.training._progress import Progress
+from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._training_data import TrainingData
 
 LANE_STEPS = 30
@@ -81,6 +82,8 @@ def diagnose(
     ('too low', True)
     """
     refuse_no_model(model)
+    check_seed(seed)
+    check_progress(progress)
     data = TrainingData(
         x,
         y,

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_lr import schedules
+from keras_lr._arguments import check_seed
 from keras_lr._fit_events import end_of_run, set_aside, slow_statistics, unscaled_targets
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
@@ -22,8 +23,8 @@ from keras_lr.training._checkpoint import Checkpoint, plain
 from keras_lr.training._dead_network import is_dead
 from keras_lr.training._described import described
 from keras_lr.training._executed_together import executed_together
-from keras_lr.training._progress import Progress
-from keras_lr.training._training_data import TrainingData
+from keras_lr.training._progress import Progress, check_progress
+from keras_lr.training._training_data import TrainingData, check_counts
 
 WARMUP_FRACTION = 0.05
 DECAY_FRACTION = 0.3
@@ -100,6 +101,9 @@ def fit(
     (True, True)
     """
     refuse_no_model(model)
+    check_seed(seed)
+    check_counts(validation_steps=validation_steps, validation_batch_size=validation_batch_size)
+    check_progress(progress)
     data = TrainingData(
         x,
         y,
@@ -115,6 +119,8 @@ def fit(
     prepare(model, example)
     horizon = data.horizon(epochs, initial_epoch)
     others = _flat(callbacks)
+    if backup_dir is not None and not isinstance(backup_dir, str | os.PathLike):
+        raise TypeError(f"backup_dir={backup_dir!r}: give the path of a directory, or leave it out.")
     directory = None if backup_dir is None else pathlib.Path(backup_dir)
     run = _identity(model, data, batch_size, initial_epoch, epochs) if directory else {}
     found = read_backup(directory, run) if directory else None

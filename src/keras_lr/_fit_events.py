@@ -29,6 +29,8 @@ def set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.c
         if isinstance(callback, type):
             name = callback.__name__
             raise TypeError(f"callbacks holds the class {name} itself. Make a callback of it: callbacks=[{name}(...)].")
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(f"callbacks holds {callback!r}, which is no keras.callbacks.Callback. Leave it out.")
         if isinstance(callback, Guard):
             raise ValueError("callbacks holds a Guard, and keras_lr.fit brings one of its own. Leave it out.")
         if isinstance(callback, keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau):

@@ -1,11 +1,12 @@
 """A training problem as one value: how to build the model, the data, and how long to train."""
 
-import numbers
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import keras
+
+from keras_lr._arguments import within
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ class Task:
                 f"build={self.build!r} is not a function that builds a model. Every training begins with a new model, "
                 "so pass a function without arguments that returns a compiled one: Task(build=make_model, x=x, y=y)."
             )
-        if isinstance(self.epochs, bool) or not isinstance(self.epochs, numbers.Integral):
+        if not within(self.epochs, whole=True):
             raise ValueError(f"epochs={self.epochs!r}: give a whole number.")
         if self.epochs < 1:
             raise ValueError(f"epochs={self.epochs} leaves nothing to train; give 1 or more.")

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import within
 from keras_lr._backends import lists
 from keras_lr._backends.draws import undrawn
 from keras_lr._backends.wrapped_optimizers import innermost
@@ -48,9 +49,9 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def __init__(self, data: Any = None, *, batches: int = 50, batch_size: int = 32) -> None:
         super().__init__()
-        if batches < 1 or batch_size < 1:
+        if not (within(batches, least=1, whole=True) and within(batch_size, least=1, whole=True)):
             raise ValueError(
-                f"batches and batch_size count from 1; received batches={batches}, batch_size={batch_size}"
+                f"batches and batch_size count from 1; received batches={batches!r}, batch_size={batch_size!r}"
             )
         if isinstance(data, Iterator):
             raise ValueError(

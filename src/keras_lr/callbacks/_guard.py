@@ -4,8 +4,10 @@ from typing import Any
 
 import keras
 
+from keras_lr._arguments import check_flags, within
 from keras_lr.callbacks._event import Event
 from keras_lr.callbacks._guarded_run import GuardedRun
+from keras_lr.callbacks._plan import plan
 
 
 class Guarding(keras.callbacks.Callback):
@@ -88,8 +90,13 @@ class Guard(Guarding):
         probation: bool = True,
         verbose: bool = False,
     ) -> None:
-        if window_steps is not None and window_steps < 4:
-            raise ValueError(f"window_steps={window_steps} is too few to judge a loss by; give 4 or more, or None.")
+        if window_steps is not None and not within(window_steps, least=4, whole=True):
+            raise ValueError(
+                f"window_steps={window_steps!r} is no number of losses to judge by; give 4 or more, or None."
+            )
+        if learning_rate is not None:
+            plan(learning_rate)
+        check_flags(self, probation=probation, verbose=verbose)
         super().__init__(GuardedRun(learning_rate, window_steps=window_steps, probation=probation, verbose=verbose))
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:

@@ -40,10 +40,15 @@ def plan(learning_rate: Any, accumulation: int = 1, called: str = "learning_rate
     if callable(learning_rate):
         return lambda step: float(learning_rate(step))
     try:
-        rates = np.atleast_1d(np.asarray(learning_rate, np.float64))
+        rates = np.atleast_1d(np.asarray(learning_rate))
     except (TypeError, ValueError):
         rates = np.empty(0)
-    if rates.ndim > 1 or not len(rates) or not np.all(np.isfinite(rates) & (rates >= 0)):
+    if (
+        rates.dtype.kind not in "iuf"
+        or rates.ndim > 1
+        or not len(rates)
+        or not np.all(np.isfinite(rates) & (rates >= 0))
+    ):
         raise ValueError(
             f"{called}={learning_rate!r} is no plan of rates: give a schedule, a function of the step, or finite "
             "numbers of at least 0, one a step."

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_lr._arguments import check_flags
 from keras_lr._backends.steps_interface import Steered
 from keras_lr._backends.wrapped_optimizers import innermost, optimizers_in, wrappers_and_core
 from keras_lr.callbacks._plan import rates_at
@@ -52,6 +53,7 @@ class RecordLearningRate(keras.callbacks.Callback):
     def __init__(self, *, every_step: bool = False) -> None:
         super().__init__()
         self.every_step = every_step
+        check_flags(self, every_step=self.every_step)
         self._watched: list[_Watched] = []
         self._steps: list[dict[str, float]] = []
         self._of_batch: dict[int, dict[str, float]] = {}

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr._arguments import check_flags, within
 from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.schedules import Steerable
@@ -94,17 +95,27 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         verbose: bool = False,
     ) -> None:
         super().__init__()
-        _refuse(not 0 < factor < 1, "factor", factor, "between 0 and 1")
-        _refuse(patience < 1, "patience", patience, "at least 1")
-        _refuse(min_delta < 0, "min_delta", min_delta, "at least 0")
-        _refuse(cooldown < 0, "cooldown", cooldown, "at least 0")
-        _refuse(not 0 < min_multiplier <= max_multiplier, "min_multiplier", min_multiplier, "in (0, max_multiplier]")
-        _refuse(raise_after is not None and raise_after < 1, "raise_after", raise_after, "at least 1 or None")
-        _refuse(every_steps is not None and every_steps < 1, "every_steps", every_steps, "at least 1 or None")
+        if not isinstance(monitor, str):
+            _refuse("monitor", monitor, "a name in the logs, such as 'val_loss'")
+        if not within(factor, above=0, below=1):
+            _refuse("factor", factor, "between 0 and 1")
+        if not within(max_multiplier, above=0, below=None):
+            _refuse("max_multiplier", max_multiplier, "above 0")
+        if not within(min_multiplier, above=0, most=max_multiplier):
+            _refuse("min_multiplier", min_multiplier, "in (0, max_multiplier]")
+        if not within(min_delta, least=0):
+            _refuse("min_delta", min_delta, "at least 0")
+        for name, count, least in (("patience", patience, 1), ("cooldown", cooldown, 0)):
+            if not within(count, least=least, whole=True):
+                _refuse(name, count, f"a whole number of at least {least}")
+        for name, wanted in (("raise_after", raise_after), ("every_steps", every_steps)):
+            if wanted is not None and not within(wanted, least=1, whole=True):
+                _refuse(name, wanted, "a whole number of at least 1, or None")
         self.monitor, self.maximize, self.min_delta = monitor, maximize, min_delta
         self.factor, self.patience, self.cooldown = factor, patience, cooldown
         self.min_multiplier, self.max_multiplier, self.raise_after = min_multiplier, max_multiplier, raise_after
         self.every_steps, self.verbose = every_steps, verbose
+        check_flags(self, maximize=maximize, verbose=verbose)
         self.changes: list[tuple[int, float]] = []
         self._epoch, self._losses = 0, BatchLosses()
         self._awaited = self._resuming = self._warned = False
@@ -237,6 +248,5 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         return 1.0
 
 
-def _refuse(wrong: bool, name: str, given: Any, range_: str) -> None:
-    if wrong:
-        raise ValueError(f"ReduceOnPlateau: the argument `{name}` must be {range_}. Received: {given!r}.")
+def _refuse(name: str, given: Any, range_: str) -> None:
+    raise ValueError(f"ReduceOnPlateau: the argument `{name}` must be {range_}. Received: {given!r}.")

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr._arguments import check_seed
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.finder import _choice, _ladder
@@ -14,7 +15,7 @@ from keras_lr.finder._race_result import RaceResult
 from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
-from keras_lr.training._progress import Progress
+from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._training_data import TrainingData
 
 
@@ -187,6 +188,8 @@ def race(
     True
     """
     refuse_no_model(model)
+    check_seed(seed)
+    check_progress(progress)
     data = TrainingData(
         x,
         y,

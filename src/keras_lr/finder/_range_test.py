@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr._arguments import check_seed, within
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.finder._lanes import Lanes
@@ -20,7 +21,7 @@ from keras_lr.finder._own_rule import kind_of
 from keras_lr.finder._range_test_result import RangeTestResult
 from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
 from keras_lr.training._first_fit import first_fit_unspent
-from keras_lr.training._progress import Progress
+from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._training_data import TrainingData
 
 READ_EVERY = 10  # losses are fetched in groups, so that an asynchronous backend is not held up at every step
@@ -93,6 +94,8 @@ def range_test(
     True
     """
     refuse_no_model(model)
+    check_seed(seed)
+    check_progress(progress)
     _check(low, high, steps, sweeps, spacing, validation_data)
     data = TrainingData(
         x,
@@ -221,11 +224,11 @@ def _rates(
 def _check(
     low: float | None, high: float | None, steps: int, sweeps: int, spacing: Spacing, validation_data: Any
 ) -> None:
-    if not all(end is None or 0 < end < np.inf for end in (low, high)) or (low and high and low >= high):
+    if not all(end is None or within(end, above=0.0) for end in (low, high)) or (low and high and low >= high):
         raise ValueError(f"low={low!r} and high={high!r}: give two rates with 0 < low < high, or leave them out.")
-    if steps < 10:
+    if not within(steps, least=10, whole=True):
         raise ValueError(f"steps={steps!r}: a curve needs at least 10 steps; the default is 100.")
-    if sweeps < 1:
+    if not within(sweeps, least=1, whole=True):
         raise ValueError(f"sweeps={sweeps!r}: give at least 1; several show how sure the curve is.")
     if not isinstance(spacing, Spacing):
         raise ValueError(f"spacing={spacing!r}: give keras_lr.finder.Spacing.EXPONENTIAL or Spacing.LINEAR.")

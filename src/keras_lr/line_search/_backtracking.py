@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import keras
 
+from keras_lr._arguments import check, check_flags
 from keras_lr.line_search._conditions import descends, outcome, sufficient_decrease
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._scalars import alike, at_least, count, is_finite, like, loop, opposite, ratio, where
-from keras_lr.line_search._value import Value, check
+from keras_lr.line_search._value import Value
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -47,7 +48,8 @@ class Backtracking(Value):
     def __post_init__(self) -> None:
         check(self, "decrease", above=0.0, below=1.0)
         check(self, "shrink", above=0.0, below=1.0)
-        check(self, "max_evaluations", least=1)
+        check_flags(self, adaptive=self.adaptive)
+        check(self, "max_evaluations", least=1, whole=True)
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         return self.below(line, start, start.value, alpha)

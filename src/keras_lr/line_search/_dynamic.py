@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, Protocol
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr.line_search._scalars import Scalar, clip, is_finite, maximum, minimum, select, where
-from keras_lr.line_search._value import Value, check
+from keras_lr.line_search._value import Value
 
 FIRST, GROWING, SHRINKING, REFINING = 0.0, 1.0, 2.0, 3.0
 """The phases of a search: at its first trial, doubling, halving, between the two ends of a bracket."""
@@ -97,10 +98,10 @@ class Limits(Value):
 
     def __post_init__(self) -> None:
         check(self, "smallest_step", above=0.0)
-        check(self, "largest_step", least=self.smallest_step)
-        check(self, "max_trials", least=1)
+        check(self, "largest_step", least=self.smallest_step, below=None)
+        check(self, "max_trials", least=1, whole=True)
         check(self, "non_finite_shrink", above=0.0, below=1.0)
-        check(self, "max_non_finite", least=1)
+        check(self, "max_non_finite", least=1, whole=True)
 
 
 def at_rest(initial_step: float) -> SearchState:

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr.line_search._conditions import descends, not_too_short, outcome, sufficient_decrease
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._scalars import alike, at_most, count, is_finite, like, loop, opposite, where
-from keras_lr.line_search._value import Value, check
+from keras_lr.line_search._value import Value
 
 
 class Bracket(NamedTuple):
@@ -57,8 +58,8 @@ class Goldstein(Value):
     def __post_init__(self) -> None:
         check(self, "decrease", above=0.0, below=0.5)
         check(self, "factor", above=1.0)
-        check(self, "longest", above=0.0)
-        check(self, "max_evaluations", least=1)
+        check(self, "longest", above=0.0, below=None)
+        check(self, "max_evaluations", least=1, whole=True)
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         start, alpha = alike(start, alpha)

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import keras
 
+from keras_lr._arguments import within
 from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, SHRINKING, Decision, SearchState, Seen, narrow
 from keras_lr.line_search._scalars import Scalar, exp, like, maximum, minimum, where
 from keras_lr.line_search._value import Value
@@ -49,7 +50,8 @@ class Inexact(Value):
 
     def __post_init__(self) -> None:
         _check(self.growth, self.overshoot)
-        _check(self.growth if self.first_growth is None else self.first_growth, self.overshoot)
+        if self.first_growth is not None:
+            _check(self.first_growth, self.overshoot, "first_growth")
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         small_overshoot = (seen.slope > 0.0) & (seen.slope < self.overshoot * abs(search.start_slope))
@@ -136,8 +138,8 @@ class Bisection(Value):
 
     def __post_init__(self) -> None:
         _check(self.growth, 1.0)
-        if not 0.0 < self.precision < 1.0:
-            raise ValueError(f"precision is a fraction of the step, between 0 and 1; received {self.precision}.")
+        if not within(self.precision, above=0.0, below=1.0):
+            raise ValueError(f"precision is a fraction of the step, between 0 and 1; received {self.precision!r}.")
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         search = narrow(search, seen.slope)
@@ -174,8 +176,8 @@ class SlopeTracking(Value):
     needs_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.gain <= 1.0:
-            raise ValueError(f"gain must lie in (0, 1]; received {self.gain}. The default 0.02 is a good start.")
+        if not within(self.gain, above=0.0, most=1.0):
+            raise ValueError(f"gain must lie in (0, 1]; received {self.gain!r}. The default 0.02 is a good start.")
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         lengths = seen.gradient_norm * search.length
@@ -204,11 +206,11 @@ def _grow_or_shrink(
     )
 
 
-def _check(growth: float, overshoot: float) -> None:
-    if not growth > 1.0:
-        raise ValueError(f"growth must be above 1, as it multiplies the step; received {growth}. The papers have 2.")
-    if not overshoot > 0.0:
+def _check(growth: float, overshoot: float, name: str = "growth") -> None:
+    if not within(growth, above=1.0):
+        raise ValueError(f"{name} must be above 1, as it multiplies the step; received {growth!r}. The papers have 2.")
+    if not within(overshoot, above=0.0):
         raise ValueError(
-            f"overshoot is the tolerated slope as a fraction of the first and must be positive; received {overshoot}. "
-            "The papers have 0.9; 3 trains better where gradients are noisy."
+            "overshoot is the tolerated slope as a fraction of the first and must be positive; received "
+            f"{overshoot!r}. The papers have 0.9; 3 trains better where gradients are noisy."
         )

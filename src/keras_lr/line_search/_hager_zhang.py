@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr.line_search._conditions import descends, not_steep, outcome, sufficient_decrease
 from keras_lr.line_search._interpolate import inside, secant
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._scalars import alike, count, like, loop, opposite, select, where
-from keras_lr.line_search._value import Value, check
+from keras_lr.line_search._value import Value
 
 
 class Phase(IntEnum):
@@ -87,7 +88,7 @@ class HagerZhang(Value):
         check(self, "bisection", above=0.0, below=1.0)
         check(self, "shrinkage", above=0.0, below=1.0)
         check(self, "growth", above=1.0)
-        check(self, "max_evaluations", least=1)
+        check(self, "max_evaluations", least=1, whole=True)
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         start, alpha = alike(start, alpha)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr.line_search._conditions import outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._rule import Rule
 from keras_lr.line_search._scalars import at_least, at_most, choose, count, is_finite, like, where
-from keras_lr.line_search._value import check
 
 
 class Measured(NamedTuple):
@@ -62,9 +62,9 @@ class GeN(Rule):
 
     def __post_init__(self) -> None:
         check(self, "initial", above=0.0)
-        check(self, "every", least=1)
+        check(self, "every", least=1, whole=True)
         check(self, "smoothing", least=0.0, below=1.0)
-        check(self, "longest", above=0.0)
+        check(self, "longest", above=0.0, below=None)
 
     def memory(self) -> Measured:
         return Measured(self.initial, 0.0)

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr.line_search._backtracking import Backtracking
 from keras_lr.line_search._line import Accepted, Line, Point, Tensor
 from keras_lr.line_search._polyak import polyak_step
 from keras_lr.line_search._rule import Rule
 from keras_lr.line_search._scalars import at_least, at_most, is_finite, like, select
-from keras_lr.line_search._value import check
 
 
 class LossesBefore(NamedTuple):
@@ -66,8 +66,8 @@ class PoNoS(Rule):
         check(self, "shrink", above=0.0, below=1.0)
         check(self, "memory_fraction", least=0.0)
         check(self, "lowest")
-        check(self, "longest", above=0.0)
-        check(self, "max_evaluations", least=1)
+        check(self, "longest", above=0.0, below=None)
+        check(self, "max_evaluations", least=1, whole=True)
 
     def memory(self) -> LossesBefore:
         return LossesBefore(0.0, 0.0, 0.0)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr.line_search._conditions import outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._rule import Memory, Rule
 from keras_lr.line_search._scalars import alike, at_most, count, is_finite, like, opposite, where
-from keras_lr.line_search._value import check
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -53,7 +53,7 @@ class PAL(Rule):
     def __post_init__(self) -> None:
         check(self, "measure", above=0.0)
         check(self, "overshoot", above=0.0)
-        check(self, "longest", above=0.0)
+        check(self, "longest", above=0.0, below=None)
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         start, alpha = alike(start, alpha)

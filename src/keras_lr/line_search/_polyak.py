@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr.line_search._conditions import outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._rule import Memory, Rule
 from keras_lr.line_search._scalars import alike, at_least, at_most, count, is_finite, ratio, where
-from keras_lr.line_search._value import check
 
 
 class Bound(NamedTuple):

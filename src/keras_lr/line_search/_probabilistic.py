@@ -13,8 +13,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lr._arguments import check, within
 from keras_lr.line_search._gaussian_process import Posterior
-from keras_lr.line_search._value import Value, check
+from keras_lr.line_search._value import Value
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 _CERTAIN = 1e-9
@@ -50,18 +51,18 @@ class Wolfe(Value):
     reset: float = 100.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.decrease < self.curvature < 1.0:
+        curved = within(self.curvature, above=0.0, below=1.0)
+        if not (curved and within(self.decrease, least=0.0, below=self.curvature)):
             raise ValueError(
                 "The Wolfe conditions need 0 <= decrease < curvature < 1; received "
-                f"decrease={self.decrease}, curvature={self.curvature}. The paper has 0.05 and 0.5."
+                f"decrease={self.decrease!r}, curvature={self.curvature!r}. The paper has 0.05 and 0.5."
             )
-        if not 0.0 < self.probability < 1.0:
-            raise ValueError(f"probability must lie between 0 and 1; received {self.probability}. The paper has 0.3.")
-        if not 2 <= self.max_evaluations <= 15:
-            raise ValueError(f"max_evaluations must lie between 2 and 15; received {self.max_evaluations}.")
+        if not within(self.probability, above=0.0, below=1.0):
+            raise ValueError(f"probability must lie between 0 and 1; received {self.probability!r}. The paper has 0.3.")
+        check(self, "max_evaluations", least=2, most=15, whole=True)
         check(self, "expansion", above=0.0)
         check(self, "memory", least=0.0, below=1.0)
-        check(self, "reset", above=1.0)
+        check(self, "reset", above=1.0, below=None)
 
 
 def probability_of_wolfe(conditions: Wolfe, at: Any, found: Posterior) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import keras
 
+from keras_lr._arguments import chosen, within
 from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, Decision, SearchState, Seen
 from keras_lr.line_search._scalars import Scalar, clip, maximum, minimum, where
 from keras_lr.line_search._value import Value
@@ -55,9 +56,9 @@ class Quadratic(Value):
     growth: float = 10.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "enforced", Enforced(self.enforced))
-        if not self.growth > 1.0:
-            raise ValueError(f"growth bounds the change of a step and must be above 1; received {self.growth}.")
+        object.__setattr__(self, "enforced", chosen(Enforced, self.enforced, "enforced"))
+        if not within(self.growth, above=1.0):
+            raise ValueError(f"growth bounds the change of a step and must be above 1; received {self.growth!r}.")
 
     @property
     def needs_value(self) -> bool:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple, Protocol
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr.line_search._line import Accepted, Line, Point, Search, Tensor
 from keras_lr.line_search._scalars import at_most, like, where
-from keras_lr.line_search._value import Value, check
+from keras_lr.line_search._value import Value
 
 Memory = Any  # a NamedTuple of numbers
 
@@ -78,7 +79,7 @@ class Growing(Value):
     def __post_init__(self) -> None:
         check(self, "initial", above=0.0)
         check(self, "factor", least=1.0)
-        check(self, "longest", above=0.0)
+        check(self, "longest", above=0.0, below=None)
 
     def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
         return at_most(alpha * self.factor, self.longest)
@@ -120,7 +121,7 @@ class SameDecrease(Value):
 
     def __post_init__(self) -> None:
         check(self, "initial", above=0.0)
-        check(self, "longest", above=0.0)
+        check(self, "longest", above=0.0, below=None)
 
     def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
         known = (slope < 0.0) & (start.slope < 0.0)
@@ -154,6 +155,12 @@ class EachStep(Rule):
 
     search: Search
     first: FirstTrial = field(default_factory=Growing)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.search, type | Rule | Growing | Restarting | SameDecrease) or not callable(self.search):
+            raise ValueError(f"EachStep takes a search such as Backtracking(). Received: search={self.search!r}.")
+        if isinstance(self.first, type) or not (callable(self.first) and hasattr(self.first, "initial")):
+            raise ValueError(f"EachStep takes a first trial such as Growing(). Received: first={self.first!r}.")
 
     def memory(self) -> StepBefore:
         return StepBefore(self.first.initial, 0.0)

@@ -1,5 +1,6 @@
 """SLS: stochastic Armijo or Goldstein search, as its authors configure it."""
 
+from keras_lr._arguments import within
 from keras_lr.line_search._backtracking import Backtracking
 from keras_lr.line_search._rule import EachStep, Growing
 
@@ -20,6 +21,9 @@ def SLS(steps_per_epoch: int = 500, *, initial: float = 1.0, decrease: float = 0
     Returns:
         `EachStep(Backtracking(decrease, shrink), Growing(initial, 2 ** (1 / steps_per_epoch)))`.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Reference:
         Vaswani et al. 2019, Painless Stochastic Gradient, arXiv:1905.09997, algorithm 1 and reset option 2.
 
@@ -28,4 +32,6 @@ def SLS(steps_per_epoch: int = 500, *, initial: float = 1.0, decrease: float = 0
         >>> SLS(100).first.factor == 2 ** (1 / 100)
         True
     """
+    if not within(steps_per_epoch, least=1.0):
+        raise ValueError(f"SLS takes a number steps_per_epoch >= 1. Received: steps_per_epoch={steps_per_epoch!r}.")
     return EachStep(Backtracking(decrease, shrink), Growing(initial, 2 ** (1 / steps_per_epoch)))

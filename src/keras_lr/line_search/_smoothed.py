@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr.line_search._conditions import descends, outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._rule import Rule
@@ -24,7 +25,6 @@ from keras_lr.line_search._scalars import (
     select,
     where,
 )
-from keras_lr.line_search._value import check
 
 FAST, SLOW = 0.9, 0.99  # the means of the step whose ratio tells how fast it changes
 FIRST_STEPS = 10  # that always search
@@ -86,7 +86,7 @@ class SaLSA(Rule):
         check(self, "smoothing", least=0.0, below=1.0)
         check(self, "shrink", above=0.0, below=1.0)
         check(self, "growth", least=1.0)
-        check(self, "max_evaluations", least=1)
+        check(self, "max_evaluations", least=1, whole=True)
 
     def memory(self) -> Smoothed:
         return Smoothed(self.initial / self.growth, 0.0, 0.0, self.initial, self.initial, 0.0, 0.0)

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr.line_search._conditions import descends, flat_enough, outcome, sufficient_decrease
 from keras_lr.line_search._interpolate import between
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._scalars import alike, at_most, count, is_finite, like, loop, opposite, select, where
-from keras_lr.line_search._value import Value, check
+from keras_lr.line_search._value import Value
 
 
 class Zoom(NamedTuple):
@@ -67,8 +68,8 @@ class StrongWolfe(Value):
         check(self, "decrease", above=0.0, below=1.0)
         check(self, "curvature", above=self.decrease, below=1.0)
         check(self, "growth", above=1.0)
-        check(self, "longest", above=0.0)
-        check(self, "max_evaluations", least=1)
+        check(self, "longest", above=0.0, below=None)
+        check(self, "max_evaluations", least=1, whole=True)
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         return self.carry(lambda trial: (*line.phi_and_slope(trial), ()), start, alpha, ())[0]

@@ -12,6 +12,7 @@ from typing import Any, Self
 import keras
 from keras import ops
 
+from keras_lr._arguments import check_kind
 from keras_lr._backends import lists
 from keras_lr._backends.moves import MOVES_VARIABLES, move_
 from keras_lr._backends.products import products
@@ -84,6 +85,12 @@ class AcrossBatches(GlobalOptimizer):
         self.initial_step = initial_step
         self.limits = limits
         self.needs_batch = False
+        if isinstance(direction, type) or not hasattr(direction, "descend"):
+            raise ValueError(
+                f"{type(self).__name__} takes a direction such as optimizers.AdamDirection(). Received: "
+                f"direction={direction!r}."
+            )
+        check_kind(self, "limits", Limits, "line_search.Limits()")
 
     # What a subclass writes.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_lr._arguments import within
 from keras_lr._backends import lists
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._refusals import refuse_weight_decay
@@ -47,8 +48,8 @@ class COCOB(GlobalOptimizer):
 
     def __init__(self, *, alpha: float = 100.0, epsilon: float = 1e-8, **kwargs: Any) -> None:
         refuse_weight_decay("COCOB", kwargs)
-        if alpha <= 0.0 or epsilon <= 0.0:
-            raise ValueError(f"alpha and epsilon are positive; received alpha={alpha}, epsilon={epsilon}")
+        if not (within(alpha, above=0.0) and within(epsilon, above=0.0)):
+            raise ValueError(f"alpha and epsilon are positive; received alpha={alpha!r}, epsilon={epsilon!r}")
         super().__init__(**kwargs)
         self.alpha = alpha
         self.epsilon = epsilon

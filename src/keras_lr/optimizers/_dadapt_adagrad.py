@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
 from keras_lr.optimizers._global import State, Tensors
@@ -59,6 +60,7 @@ class DAdaptAdaGrad(EstimatingOptimizer):
         super().__init__(learning_rate, **kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
+        check(self, "epsilon", least=0.0)
 
     def build_state(self) -> None:
         super().build_state()

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import check, check_flags
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
 from keras_lr.optimizers._global import State, Tensors
@@ -65,6 +66,8 @@ class DAdaptAdam(EstimatingOptimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.bias_correction = bias_correction
+        check(self, "epsilon", least=0.0)
+        check_flags(self, bias_correction=self.bias_correction)
 
     def build_state(self) -> None:
         super().build_state()

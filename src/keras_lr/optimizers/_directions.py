@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 import keras
 
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr._backends.second_moment import over_root_
 from keras_lr.line_search._scalars import sqrt
@@ -63,6 +64,9 @@ class AdagradDirection(Value):
     epsilon: float = 1e-10
     slots: ClassVar[tuple[str, ...]] = ("second_moment",)
 
+    def __post_init__(self) -> None:
+        check(self, "epsilon", least=0.0)
+
     def descend(
         self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any
     ) -> tuple[Tensors, list[Tensors]]:
@@ -85,7 +89,8 @@ class RMSpropDirection(Value):
     slots: ClassVar[tuple[str, ...]] = ("second_moment",)
 
     def __post_init__(self) -> None:
-        _check("rho", self.rho)
+        check(self, "rho", above=0.0, below=1.0)
+        check(self, "epsilon", least=0.0)
 
     def descend(
         self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any
@@ -109,7 +114,8 @@ class AdamDirection(Value):
     slots: ClassVar[tuple[str, ...]] = ("second_moment",)
 
     def __post_init__(self) -> None:
-        _check("beta_2", self.beta_2)
+        check(self, "beta_2", above=0.0, below=1.0)
+        check(self, "epsilon", least=0.0)
 
     def descend(
         self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any
@@ -117,8 +123,3 @@ class AdamDirection(Value):
         correction = sqrt(1.0 - self.beta_2 ** (made + 1.0))
         u, moment = over_root_(old, moments[0], gradient, self.epsilon * correction, self.beta_2)
         return lists.scale_(u, correction), [moment]
-
-
-def _check(name: str, weight: float) -> None:
-    if not 0.0 < weight < 1.0:
-        raise ValueError(f"{name} is the weight of an old mean, between 0 and 1; received {weight}.")

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import within
 from keras_lr._backends import lists
 from keras_lr.optimizers._averaging import PolynomialAveraging
 from keras_lr.optimizers._global import State, Tensors
@@ -56,10 +57,10 @@ class DoG(PolynomialAveraging):
         epsilon: float = 1e-8,
         **kwargs: Any,
     ) -> None:
-        if relative_start <= 0.0 or epsilon <= 0.0:
+        if not (within(relative_start, above=0.0) and within(epsilon, above=0.0)):
             raise ValueError(
                 "relative_start and epsilon have to be positive; received "
-                f"relative_start={relative_start}, epsilon={epsilon}. The first step is made of relative_start."
+                f"relative_start={relative_start!r}, epsilon={epsilon!r}. The first step is made of relative_start."
             )
         super().__init__(learning_rate, **kwargs)
         self.relative_start = relative_start

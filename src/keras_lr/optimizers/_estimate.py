@@ -5,6 +5,7 @@ from typing import Any
 
 from keras import ops
 
+from keras_lr._arguments import within
 from keras_lr._backends import lists
 from keras_lr.optimizers._global import GlobalOptimizer, State
 
@@ -32,15 +33,15 @@ class EstimatingOptimizer(GlobalOptimizer):
         growth_rate: float = math.inf,
         **kwargs: Any,
     ) -> None:
-        if initial_estimate <= 0.0:
+        if not within(initial_estimate, above=0.0):
             raise ValueError(
                 "initial_estimate is a small positive distance that the method grows from, 1e-6 by default; "
-                f"received initial_estimate={initial_estimate}"
+                f"received initial_estimate={initial_estimate!r}"
             )
-        if growth_rate <= 1.0:
+        if not within(growth_rate, above=1.0, below=None):
             raise ValueError(
                 "growth_rate is the factor by which the estimate may grow in one step, above 1 (math.inf for no "
-                f"limit); received growth_rate={growth_rate}"
+                f"limit); received growth_rate={growth_rate!r}"
             )
         super().__init__(learning_rate, **kwargs)
         self.initial_estimate = initial_estimate
@@ -68,5 +69,5 @@ def quotient(numerator: Any, denominator: Any) -> Any:
 def check_betas(**betas: float) -> None:
     """Refuse a decay that is not in [0, 1)."""
     for name, beta in betas.items():
-        if not 0.0 <= beta < 1.0:
-            raise ValueError(f"{name} is the decay of an average, in [0, 1); received {name}={beta}")
+        if not within(beta, least=0.0, below=1.0):
+            raise ValueError(f"{name} is the decay of an average, in [0, 1); received {name}={beta!r}")

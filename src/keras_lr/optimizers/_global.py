@@ -19,6 +19,7 @@ from keras_lr._backends import lists
 from keras_lr._backends.memory import overwrite
 from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.optimizers._packing import Packing
+from keras_lr.optimizers._refusals import checked_rate
 from keras_lr.optimizers._slots import Slots
 
 Tensors = list[Any]
@@ -54,8 +55,7 @@ class GlobalOptimizer(LendingOptimizer):
                 f"received ema_overwrite_frequency={kwargs['ema_overwrite_frequency']}. Leave it out: with "
                 "use_ema=True the averaged weights are put in place at the end of fit."
             )
-        if isinstance(learning_rate, int):
-            learning_rate = float(learning_rate)
+        learning_rate = checked_rate(name, learning_rate)
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.layer_factors: list[float] | None = None
 

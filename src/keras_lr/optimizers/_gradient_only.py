@@ -82,12 +82,12 @@ class GradientOnly(AcrossBatches):
                 f"no learning rate. Received: rule={rule!r}."
             )
         super().__init__(
-            direction or RMSpropDirection(),
+            RMSpropDirection() if direction is None else direction,
             max_update_ratio,
             max_update_norm,
             decay_steps,
             initial_step,
-            limits or Limits(),
+            Limits() if limits is None else limits,
             **kwargs,
         )
         self.rule = Inexact(overshoot=3.0, first_growth=10.0) if rule is None else rule

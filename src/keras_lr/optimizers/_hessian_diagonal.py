@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
@@ -25,6 +26,7 @@ class CurvatureOptimizer(NeedsBatch, GlobalOptimizer):
     def __init__(self, learning_rate: Any, *, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)
         self.seed = seed
+        check(self, "seed", least=0, whole=True)
         self.signs = keras.random.SeedGenerator(seed)
 
     def build_state(self) -> None:

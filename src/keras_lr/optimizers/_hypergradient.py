@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import check, within
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import check_betas, quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
@@ -32,10 +33,10 @@ class Hypergradient(GlobalOptimizer):
     def __init__(
         self, learning_rate: Any = 1.0, *, initial_rate: float = 1e-3, hyper_rate: float = 1e-4, **kwargs: Any
     ) -> None:
-        if initial_rate <= 0.0 or hyper_rate <= 0.0:
+        if not (within(initial_rate, above=0.0) and within(hyper_rate, above=0.0)):
             raise ValueError(
                 "initial_rate and hyper_rate are positive; received "
-                f"initial_rate={initial_rate}, hyper_rate={hyper_rate}"
+                f"initial_rate={initial_rate!r}, hyper_rate={hyper_rate!r}"
             )
         super().__init__(learning_rate, **kwargs)
         self.initial_rate = initial_rate
@@ -137,6 +138,7 @@ class HypergradientAdam(Hypergradient):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        check(self, "epsilon", least=0.0)
 
     def build_state(self) -> None:
         super().build_state()

@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from keras_lr._arguments import within
+
 
 def layerwise_decay(model: keras.Model, decay: float = 0.75) -> dict[str, float]:
     """Return factors that fall from 1 in the last layer by ``decay`` a layer towards the first: for fine-tuning.
@@ -37,10 +39,10 @@ def layerwise_decay(model: keras.Model, decay: float = 0.75) -> dict[str, float]
         {'a/.*': 0.25, 'b/.*': 0.5, 'c/.*': 1.0}
         >>> optimizer = PerLayer(keras.optimizers.Adam(1e-3), layerwise_decay(model, 0.5))
     """
-    if not 0.0 < decay <= 1.0:
-        raise ValueError(f"decay is the ratio of the rates of two neighbours, in (0, 1]; received decay={decay}")
-    layers = [layer for layer in _leaves(model) if layer.trainable_variables]
+    if not within(decay, above=0.0, most=1.0):
+        raise ValueError(f"decay is the ratio of the rates of two neighbours, in (0, 1]; received decay={decay!r}")
     _require_weights(model)
+    layers = [layer for layer in _leaves(model) if layer.trainable_variables]
     prefixes = dict.fromkeys(_prefix(model, layer) for layer in layers)
     return {f"{prefix}/.*": decay ** (len(prefixes) - 1 - i) for i, prefix in enumerate(prefixes)}
 
@@ -155,5 +157,7 @@ def _escaped(model: keras.Model, path: str) -> str:
 
 
 def _require_weights(model: keras.Model) -> None:
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model={model!r} is not a keras.Model.")
     if not model.trainable_variables:
         raise ValueError(f"{model.name} has no trainable weights; build it first, or let some of it train.")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops, tree
 
+from keras_lr._arguments import check, check_kind
 from keras_lr._backends import lists
 from keras_lr.line_search import Point, Status, StrongWolfe
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
@@ -93,13 +94,13 @@ class LBFGS(keras.optimizers.Optimizer):
         **kwargs: Any,
     ) -> None:
         refuse_what_moves(self, kwargs)
-        for argument, value in (("iterations_per_step", iterations_per_step), ("pairs", pairs)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"LBFGS takes a whole number {argument} >= 1. Received: {argument}={value!r}.")
         super().__init__(learning_rate=1.0, name=name, **kwargs)
-        self.iterations_per_step, self.pairs = iterations_per_step, pairs
+        self.iterations_per_step, self.pairs, self.gradient_tolerance = iterations_per_step, pairs, gradient_tolerance
         self.search = StrongWolfe() if search is None else search
-        self.gradient_tolerance = gradient_tolerance
+        check_kind(self, "search", StrongWolfe, "line_search.StrongWolfe()")
+        check(self, "iterations_per_step", least=1, whole=True)
+        check(self, "pairs", least=1, whole=True)
+        check(self, "gradient_tolerance", least=0.0)
 
     def build(self, variables: list[keras.Variable]) -> None:
         if self.built:
@@ -187,9 +188,8 @@ class LBFGS(keras.optimizers.Optimizer):
         for variable, value in zip(self._pairs, end.curvature, strict=True):
             variable.assign(value)
         self._fingerprint.assign(ops.where(changed, before, fingerprint))
-        for variable, value in zip(
-            self.logged_variables.values(), (end.alpha, end.evaluations, end.status), strict=True
-        ):
+        logged = (end.alpha, end.evaluations, end.status)
+        for variable, value in zip(self.logged_variables.values(), logged, strict=True):
             variable.assign(value)
 
 

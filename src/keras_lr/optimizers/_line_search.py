@@ -15,7 +15,13 @@ from keras_lr.line_search._conditions import descends
 from keras_lr.line_search._scalars import alike, is_finite, like, sqrt, where
 from keras_lr.optimizers._batch import Batch, batch_at_hand, require_attached
 from keras_lr.optimizers._lending import LendingOptimizer
-from keras_lr.optimizers._refusals import refuse_constraints, refuse_what_moves
+from keras_lr.optimizers._refusals import (
+    checked_direction,
+    checked_rate,
+    checked_search,
+    refuse_constraints,
+    refuse_what_moves,
+)
 
 Tensor = Any
 Tensors = list[Any]
@@ -108,16 +114,12 @@ class LineSearch(LendingOptimizer):
         **kwargs: Any,
     ) -> None:
         refuse_what_moves(self, kwargs)
+        learning_rate = checked_rate("LineSearch", learning_rate)
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         search = Backtracking() if search is None else search
-        if isinstance(search, type) or not callable(getattr(search, "step", search)):
-            raise ValueError(f"LineSearch takes a search such as line_search.PAL(). Received: search={search!r}.")
-        self.search = search
+        self.search = checked_search(search)
         self.rule: Rule = search if isinstance(search, Rule) else EachStep(search)
-        self.direction = keras.optimizers.get(direction) if direction is not None else None
-        accumulated = getattr(self.direction, "gradient_accumulation_steps", None)
-        if accumulated:
-            raise ValueError(f"A direction belongs to one batch. Received: gradient_accumulation_steps={accumulated}.")
+        self.direction = checked_direction(direction)
 
     def build(self, variables: list[keras.Variable]) -> None:
         if self.built:

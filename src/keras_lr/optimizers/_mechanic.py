@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import check, within
 from keras_lr._backends import lists
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._refusals import refuse_weight_decay
@@ -69,10 +70,14 @@ class Mechanic(GlobalOptimizer):
         **kwargs: Any,
     ) -> None:
         refuse_weight_decay("Mechanic", kwargs)
-        if initial_scale <= 0.0 or discounts < 1:
+        if not isinstance(optimizer, keras.optimizers.Optimizer):
+            raise TypeError(f"Mechanic takes an optimizer, such as SGD(1.0, momentum=0.9). Received: {optimizer!r}.")
+        if not within(decay, least=0.0):
+            raise ValueError(f"decay pulls back to the start, at least 0; received decay={decay!r}")
+        if not (within(initial_scale, above=0.0) and within(discounts, least=1, whole=True)):
             raise ValueError(
                 "initial_scale is positive and discounts counts from 1; received "
-                f"initial_scale={initial_scale}, discounts={discounts}"
+                f"initial_scale={initial_scale!r}, discounts={discounts!r}"
             )
         for name in CHANGES_THE_GRADIENT:
             if getattr(optimizer, name, None):
@@ -86,6 +91,7 @@ class Mechanic(GlobalOptimizer):
         self.initial_scale = initial_scale
         self.discounts = discounts
         self.epsilon = epsilon
+        check(self, "epsilon", least=0.0)
 
     def build(self, variables: list[Any]) -> None:
         """Create the state of both optimizers."""

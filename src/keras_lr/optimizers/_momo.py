@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import check, check_flags
 from keras_lr._backends import lists
 from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
 from keras_lr.optimizers._estimate import check_betas, quotient
@@ -62,6 +63,8 @@ class MoMo(NeedsBatch, GlobalOptimizer):
         self.beta = beta
         self.lower_bound = lower_bound
         self.estimate_bound = estimate_bound
+        check(self, "lower_bound")
+        check_flags(self, estimate_bound=self.estimate_bound)
 
     def build_state(self) -> None:
         self.add_scalar("mean_loss")
@@ -167,6 +170,7 @@ class MoMoAdam(MoMo):
         super().__init__(learning_rate, beta=beta_1, **kwargs)
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        check(self, "epsilon", least=0.0)
 
     def build_state(self) -> None:
         super().build_state()

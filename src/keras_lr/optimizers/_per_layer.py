@@ -5,11 +5,11 @@ A factor on the gradient would do nothing under Adam, which divides it out again
 
 import re
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import keras
 
+from keras_lr._arguments import within
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._global import GlobalOptimizer
@@ -53,7 +53,7 @@ class PerLayer(LendingOptimizer):
         if not isinstance(factors, Mapping):
             raise TypeError(f"factors={factors!r} must map patterns to factors, such as {{'encoder/.*': 0.1}}.")
         for pattern, factor in factors.items():
-            if not isinstance(factor, Real) or not 0 <= factor < float("inf"):
+            if not within(factor, least=0.0):
                 raise ValueError(
                     "A factor multiplies a rate and is a number that is not negative; 0 freezes. Received: "
                     f"factors={{{pattern!r}: {factor!r}}}"

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import check_kind, chosen
 from keras_lr._backends.search_scalars import unpack
 from keras_lr.line_search import Limits, Wolfe
 from keras_lr.line_search._dynamic import Decision, SearchState, Seen, judge
@@ -99,16 +100,17 @@ class ProbabilisticLineSearch(AcrossBatches):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            direction or SteepestDescent(),
+            SteepestDescent() if direction is None else direction,
             max_update_ratio,
             max_update_norm,
             decay_steps,
             initial_step,
-            limits or Limits(),
+            Limits() if limits is None else limits,
             **kwargs,
         )
-        self.conditions = conditions or Wolfe()
-        self.noise = Noise(noise)
+        self.conditions = Wolfe() if conditions is None else conditions
+        self.noise = chosen(Noise, noise, "noise")
+        check_kind(self, "conditions", Wolfe, "line_search.Wolfe()")
         self.needs_batch = True
 
     def build_state(self) -> None:

@@ -1,6 +1,11 @@
 """What a method cannot live with, refused at construction or at `build`."""
 
+import numbers
 from typing import Any
+
+import keras
+
+from keras_lr._arguments import within
 
 
 def refuse_weight_decay(name: str, arguments: dict[str, Any]) -> None:
@@ -44,6 +49,44 @@ _REFUSED = {
 }
 
 
+def checked_rate(name: str, learning_rate: Any) -> Any:
+    """Return a learning rate, a whole number as a float; refuse a number that is no rate. Keras refuses all else."""
+    if not isinstance(learning_rate, numbers.Real):
+        return learning_rate
+    if not within(learning_rate, least=0.0):
+        raise ValueError(
+            f"{name} takes a learning_rate of at least 0, or a schedule. Received: learning_rate={learning_rate!r}."
+        )
+    return float(learning_rate)
+
+
+def checked_search(search: Any) -> Any:
+    """Return what `LineSearch` searches with; refuse what is none, and what `GradientOnly` searches with."""
+    if isinstance(search, type) or not callable(getattr(search, "step", search)):
+        raise ValueError(f"LineSearch takes a search such as line_search.PAL(). Received: search={search!r}.")
+    if hasattr(search, "needs_value"):
+        raise ValueError(
+            f"{type(search).__name__} judges a trial by the gradient of the next batch, as GradientOnly takes it: "
+            f"GradientOnly(line_search.{type(search).__name__}()). Received: search={search!r}."
+        )
+    return search
+
+
+def checked_direction(direction: Any) -> Any:
+    """Return the optimizer that proposes a direction for `LineSearch`; None is the gradient."""
+    try:
+        optimizer = None if direction is None else keras.optimizers.get(direction)
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(
+            "LineSearch takes as direction an optimizer, such as SGD(1.0, momentum=0.9), or its name. Received: "
+            f"direction={direction!r}."
+        ) from None
+    accumulated = getattr(optimizer, "gradient_accumulation_steps", None)
+    if accumulated:
+        raise ValueError(f"A direction belongs to one batch. Received: gradient_accumulation_steps={accumulated}.")
+    return optimizer
+
+
 def refuse_constraints(variables: list[Any]) -> None:
     """Refuse constrained weights for a method that moves along a line."""
     for variable in variables:
@@ -58,20 +101,20 @@ def check_cap_and_first_trial(
     max_update_ratio: Any, max_update_norm: Any, decay_steps: int | None, initial_step: float
 ) -> None:
     """Refuse a cap, a horizon or a first trial that is out of range."""
-    if max_update_ratio is not None and not callable(max_update_ratio) and not max_update_ratio > 0.0:
+    if max_update_ratio is not None and not callable(max_update_ratio) and not within(max_update_ratio, above=0.0):
         raise ValueError(
             "max_update_ratio is the length of an update as a fraction of that of the weights, positive; received "
-            f"{max_update_ratio}. For a cap in the unit of the weights set max_update_norm."
+            f"{max_update_ratio!r}. For a cap in the unit of the weights set max_update_norm."
         )
-    if max_update_norm is not None and not callable(max_update_norm) and not max_update_norm > 0.0:
-        raise ValueError(f"max_update_norm is the length of an update, positive; received {max_update_norm}.")
-    if decay_steps is not None and decay_steps < 1:
+    if max_update_norm is not None and not callable(max_update_norm) and not within(max_update_norm, above=0.0):
+        raise ValueError(f"max_update_norm is the length of an update, positive; received {max_update_norm!r}.")
+    if decay_steps is not None and not within(decay_steps, least=1):
         raise ValueError(
-            f"decay_steps is the number of steps of the training, at least 1; received {decay_steps}. "
+            f"decay_steps is the number of steps of the training, at least 1; received {decay_steps!r}. "
             "Leave it out where the horizon is not known."
         )
-    if not initial_step > 0.0:
-        raise ValueError(f"initial_step must be positive; received {initial_step}. 1e-4 is safe nearly everywhere.")
+    if not within(initial_step, above=0.0):
+        raise ValueError(f"initial_step must be positive; received {initial_step!r}. 1e-4 is safe nearly everywhere.")
 
 
 def refuse_rate_and_clipping(arguments: dict[str, Any]) -> None:

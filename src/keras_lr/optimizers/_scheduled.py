@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from keras_lr._arguments import within
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.schedules import OneCycle, OneCycleThreePhase, Schedule
@@ -204,6 +205,10 @@ def one_cycle(
     >>> optimizer.hyperparameters(0)
     {'beta_1': 0.95}
     """
+    if not isinstance(cycle, OneCycle | OneCycleThreePhase):
+        raise TypeError(f"one_cycle takes a cycle such as schedules.OneCycle(0.1, 1000). Received: cycle={cycle!r}.")
+    if not (within(low, least=0.0, below=1.0) and within(high, least=0.0, below=1.0)):
+        raise ValueError(f"low and high are momenta, from 0 to below 1. Received: low={low!r}, high={high!r}.")
     name = "beta_1" if hasattr(innermost(optimizer), "beta_1") else "momentum"
     scheduled = Scheduled(optimizer, **{name: cycle.momentum(low, high)})
     optimizer.learning_rate = cycle

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import within
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import check_betas
 from keras_lr.optimizers._global import State, Tensors
@@ -60,10 +61,10 @@ class Sophia(CurvatureOptimizer):
         **kwargs: Any,
     ) -> None:
         check_betas(beta_1=beta_1, beta_2=beta_2)
-        if gamma <= 0.0 or epsilon <= 0.0 or interval < 1:
+        if not (within(gamma, above=0.0) and within(epsilon, above=0.0) and within(interval, least=1, whole=True)):
             raise ValueError(
                 "gamma and epsilon are positive and interval counts from 1; received "
-                f"gamma={gamma}, epsilon={epsilon}, interval={interval}"
+                f"gamma={gamma!r}, epsilon={epsilon!r}, interval={interval!r}"
             )
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1

@@ -17,7 +17,7 @@ from keras_lr.schedules._classics import Constant
 from keras_lr.schedules._exchange import Lambda
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrZero, Lengths
-from keras_lr.schedules._value import value
+from keras_lr.schedules._value import several, value
 
 
 def as_schedule(given: Any, called: str) -> Schedule:
@@ -32,7 +32,7 @@ def as_schedule(given: Any, called: str) -> Schedule:
 
 
 def _schedules(given: Any, called: str) -> tuple[Schedule, ...]:
-    parts = tuple(as_schedule(one, called) for one in given)
+    parts = tuple(as_schedule(one, called) for one in several(given, called))
     if not parts:
         raise ValueError(f"{called} must hold at least one schedule. Received: {given!r}.")
     return parts

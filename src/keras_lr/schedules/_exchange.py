@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import keras
 import numpy as np
 
+from keras_lr._arguments import within
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._value import value
@@ -66,7 +67,13 @@ class Table(Schedule):
     encoded: str
 
     def __post_init__(self) -> None:
-        table = self.table
+        try:
+            table = self.table
+        except (TypeError, ValueError):
+            raise ValueError(
+                "Table: the argument `encoded` is numbers as text; give the numbers to Table.from_values. Received: "
+                f"{self.encoded!r}."
+            ) from None
         if not len(table) or not np.all(np.isfinite(table)) or np.any(table < 0):
             raise ValueError(
                 f"Table: every rate must be finite and at least 0, and there must be one. Received: {table}."
@@ -114,7 +121,7 @@ def from_optax(schedule: Callable[[int], Any], *, total_steps: int) -> Table:
     >>> schedules.from_optax(lambda count: 0.5**count, total_steps=3).values(range(4)).tolist()
     [1.0, 0.5, 0.25, 0.25]
     """
-    _check_total(total_steps, "from_optax")
+    _check_run(schedule, "schedule", total_steps, "from_optax")
     return Table.from_values([float(schedule(step)) for step in range(total_steps)])
 
 
@@ -126,7 +133,7 @@ def from_torch(factory: Callable[[], Any], *, total_steps: int) -> Table:
             first parameter group counts.
         total_steps: for how many steps; 8 bytes each.
     """
-    _check_total(total_steps, "from_torch")
+    _check_run(factory, "factory", total_steps, "from_torch")
     scheduler, rates = factory(), []
     for step in range(total_steps):
         rates.append(float(scheduler.optimizer.param_groups[0]["lr"]))
@@ -136,9 +143,13 @@ def from_torch(factory: Callable[[], Any], *, total_steps: int) -> Table:
     return Table.from_values(rates)
 
 
-def _check_total(total_steps: int, name: str) -> None:
-    if total_steps < 1:
-        raise ValueError(f"{name}: the argument `total_steps` must be at least 1. Received: {total_steps!r}.")
+def _check_run(function: Any, called: str, total_steps: Any, name: str) -> None:
+    if not callable(function):
+        raise TypeError(f"{name}: the argument `{called}` must be a function. Received: {function!r}.")
+    if not within(total_steps, least=1, whole=True):
+        raise ValueError(
+            f"{name}: the argument `total_steps` must be a whole number of at least 1. Received: {total_steps!r}."
+        )
 
 
 def from_json(text: str) -> Schedule:

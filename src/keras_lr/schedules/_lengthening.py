@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from keras_lr._arguments import within
 from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length
@@ -88,13 +89,15 @@ def lengthened(schedule: Schedule, *, at_step: float, total_steps: float) -> Len
     At step 50 the rate is 0.5. Replanned, it jumps to 0.75 (x1.5) and then follows the longer schedule. \
 Continued, it stays, and what was left of the schedule is spread over the steps to 200.
     """
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"lengthened: the argument `schedule` must be a schedule of this room. Received: {schedule!r}.")
     schedule.check_resolved()
     end = schedule.end_step
     if end is None:
         raise ValueError(f"lengthened: the argument `schedule` has no end to move. Received: {schedule!r}.")
-    if not 0 < at_step < end:
+    if not within(at_step, above=0, below=end):
         raise ValueError(f"lengthened: `at_step` must lie before the end, step {end:g}. Received: {at_step!r}.")
-    if total_steps <= at_step:
+    if not within(total_steps, above=at_step):
         raise ValueError(f"lengthened: `total_steps` must be after at_step={at_step!r}. Received: {total_steps!r}.")
     replanned = schedule.stretched(total_steps / end)
     return Lengthening(

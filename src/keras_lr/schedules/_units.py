@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Any, TypeAlias
 
-from keras_lr.schedules._value import Positive, Value, real, value
+from keras_lr.schedules._value import Positive, Value, real, several, value
 
 
 @value
@@ -68,7 +68,7 @@ def _length_or_none(given: Any, called: str) -> Any:
 
 
 def _lengths(given: Any, called: str) -> tuple[Any, ...]:
-    checked = tuple(length(one, called) for one in given)
+    checked = tuple(length(one, called) for one in several(given, called))
     steps = [one for one in checked if not isinstance(one, Epochs | Fraction)]
     if not checked or any(b <= a for a, b in itertools.pairwise(steps)):
         raise ValueError(f"{called} must be one or more lengths, each above the one before. Received: {given!r}.")

@@ -10,7 +10,7 @@ import enum
 import functools
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self, TypeAlias, TypeVar, dataclass_transform, get_origin, get_type_hints
 
 import keras
@@ -111,8 +111,15 @@ def count(given: Any, called: str) -> int:
     return int(number)
 
 
+def several(given: Any, called: str) -> tuple[Any, ...]:
+    """Return what a list or another sequence of values holds."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"{called} must be a tuple or a list. Received: {given!r}.")
+    return tuple(given)
+
+
 def rates(given: Any, called: str) -> tuple[float, ...]:
-    rates = tuple(rate(one, called) for one in given)
+    rates = tuple(rate(one, called) for one in several(given, called))
     if not rates:
         raise ValueError(f"{called} must hold at least one rate. Received: {given!r}.")
     return rates

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr._arguments import within
 from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.schedules import Constant, Schedule, Steerable
 
@@ -47,8 +48,13 @@ def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
     for optimizer in _parts(model):
         if isinstance(learning_rate, Real) and not isinstance(learning_rate, bool):
             _set_number(model, optimizer, Constant(learning_rate).learning_rate)
-        else:
+        elif callable(learning_rate):
             _set_schedule(model, optimizer, learning_rate)
+        else:
+            raise TypeError(
+                "set_learning_rate: the argument `learning_rate` must be a schedule, a number or a function of the "
+                f"step. Received: {learning_rate!r}."
+            )
 
 
 def scale_learning_rate(model: keras.Model, factor: float) -> None:
@@ -71,7 +77,7 @@ def scale_learning_rate(model: keras.Model, factor: float) -> None:
     >>> round(float(model.optimizer.learning_rate), 6)
     0.05
     """
-    if not isinstance(factor, Real) or not 0 < factor < float("inf"):
+    if not within(factor, above=0.0):
         raise ValueError(f"scale_learning_rate: the argument `factor` must be above 0. Received: {factor!r}.")
     for optimizer in _parts(model):
         rate = optimizer._learning_rate

@@ -4,9 +4,8 @@ Nothing that is drawn here changes what the coming `fit` will see.
 """
 
 import itertools
-import numbers
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from keras.src.trainers.data_adapters import array_slicing, get_data_adapter
 from keras.src.trainers.data_adapters.array_data_adapter import can_convert_arrays
 
+from keras_lr._arguments import within
 from keras_lr._backends.shuffled_arrays import shuffled_arrays
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr.training._random_state import kept_random_state
@@ -51,9 +51,15 @@ class TrainingData:
     ) -> None:
         if x is None:
             raise ValueError("x=None: give the training data as x, and their targets as y, as model.fit takes them.")
-        _check_numbers(batch_size=batch_size, steps_per_epoch=steps_per_epoch)
-        if not 0.0 <= validation_split < 1.0:
-            raise ValueError(f"validation_split={validation_split}: give the fraction of the rows, from 0 to below 1.")
+        check_counts(batch_size=batch_size, steps_per_epoch=steps_per_epoch)
+        if not within(validation_split, least=0.0, below=1.0):
+            raise ValueError(
+                f"validation_split={validation_split!r}: give the fraction of the rows, from 0 to below 1."
+            )
+        if class_weight is not None and not isinstance(class_weight, Mapping):
+            raise ValueError(
+                f"class_weight={class_weight!r}: give a dictionary of a weight for each class, as {{0: 1.0}}."
+            )
         self.x, self.y, self.sample_weight = x, y, sample_weight
         self._class_weight = class_weight
         self._are_arrays = can_convert_arrays((x, y, sample_weight))
@@ -95,8 +101,9 @@ class TrainingData:
         Raises:
             ValueError: there is nothing to train, or the number of epochs is not whole.
         """
-        if isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral):
-            raise ValueError(f"epochs={epochs!r}: give a whole number.")
+        for name, number in (("epochs", epochs), ("initial_epoch", initial_epoch)):
+            if not within(number, whole=True):
+                raise ValueError(f"{name}={number!r}: give a whole number.")
         if epochs <= initial_epoch:
             since = f" from initial_epoch={initial_epoch}" if initial_epoch else ""
             raise ValueError(f"epochs={epochs}{since} leaves nothing to train; give {initial_epoch + 1} or more.")
@@ -206,9 +213,10 @@ class TrainingData:
         return (batch for batch in beginning)
 
 
-def _check_numbers(**counts: Any) -> None:
+def check_counts(**counts: Any) -> None:
+    """Raise `ValueError` for one that is given and is no whole number of at least 1."""
     for name, count in counts.items():
-        if count is not None and (not isinstance(count, numbers.Integral) or count < 1):
+        if count is not None and not within(count, least=1, whole=True):
             raise ValueError(f"{name}={count!r}: give a whole number of at least 1, or leave it out.")
 
 
@@ -217,7 +225,8 @@ def _rounded_up(steps: int, together: int) -> int:
 
 
 def _refuse_beside_data(x: Any, **given: Any) -> None:
-    for name, value in given.items():
+    # Of several the one that is no array is named first.
+    for name, value in sorted(given.items(), key=lambda item: can_convert_arrays((item[1],))):
         if value is not None:
             raise ValueError(
                 f"x is a {type(x).__name__} and {name} a {type(value).__name__}, which Keras does not take together. "

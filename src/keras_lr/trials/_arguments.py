@@ -2,13 +2,12 @@
 
 import dataclasses
 import functools
-import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import keras
-import numpy as np
 
+from keras_lr._arguments import within
 from keras_lr.task import Task
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._training_data import TrainingData
@@ -78,12 +77,12 @@ def checked_seeds(seeds: int | Sequence[int]) -> list[int]:
         ValueError: there is none, or one twice, or one that is not a whole number from 0 to 2^32 - 1.
     """
     given: Any = seeds
-    if _is_whole(given):
+    if within(given, whole=True):
         given = range(int(given))
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise ValueError(f"seeds={seeds!r} must be a number of seeds, such as 3, or the seeds, such as [0, 1, 2].")
     chosen = list(given)
-    if not chosen or not all(_is_whole(seed) and 0 <= seed < 2**32 for seed in chosen):
+    if not chosen or not all(within(seed, least=0, below=2**32, whole=True) for seed in chosen):
         raise ValueError(f"seeds={seeds!r} must be at least one whole number from 0 to 2^32 - 1; 3 means 0, 1 and 2.")
     if len(set(chosen)) < len(chosen):
         raise ValueError(f"seeds={seeds!r} holds a seed twice, which would count one training as two.")
@@ -97,7 +96,7 @@ def checked_rates(rates: Iterable[float]) -> list[float]:
         ValueError: there is none, or one twice, or one that is not a finite number above 0.
     """
     chosen: list[Any] = list(rates) if isinstance(rates, Iterable) else [rates]
-    if not chosen or not all(isinstance(rate, numbers.Real) and 0 < float(rate) < np.inf for rate in chosen):
+    if not chosen or not all(within(rate, above=0.0) for rate in chosen):
         raise ValueError(f"rates={rates!r} must be at least one finite number above 0, such as [1e-4, 1e-3, 1e-2].")
     if len(set(chosen)) < len(chosen):
         raise ValueError(f"rates={rates!r} holds a rate twice; more runs of one rate are more seeds=...")
@@ -106,12 +105,8 @@ def checked_rates(rates: Iterable[float]) -> list[float]:
 
 def checked_n_jobs(n_jobs: int | None) -> None:
     """Raise `ValueError` if joblib could make nothing of it."""
-    if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0):
+    if n_jobs is not None and (not within(n_jobs, whole=True) or n_jobs == 0):
         raise ValueError(
             f"n_jobs={n_jobs!r} must be a number of processes, or -1 for one a core; None is what "
             "joblib.parallel_config says, or this process."
         )
-
-
-def _is_whole(given: Any) -> bool:
-    return isinstance(given, numbers.Integral) and not isinstance(given, bool)

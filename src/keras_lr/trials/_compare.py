@@ -14,7 +14,7 @@ import numpy as np
 from keras_lr.task import Task
 from keras_lr.training._borrow import prepare
 from keras_lr.training._described import described
-from keras_lr.training._progress import Progress
+from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._random_state import kept_random_state
 from keras_lr.trials._arguments import (
     checked_n_jobs,
@@ -31,7 +31,7 @@ from keras_lr.trials._counted import StepCounter
 from keras_lr.trials._course import Course
 from keras_lr.trials._methods import Method, checked_methods, described_method, ends_at_divergence, train
 from keras_lr.trials._monitor import Monitor, monitor_of
-from keras_lr.trials._open_storage import Storage
+from keras_lr.trials._open_storage import Storage, check_storage
 from keras_lr.trials._outcome import Outcome, filled
 from keras_lr.trials._record import InMemory, Record
 from keras_lr.trials._study import InStorage
@@ -146,6 +146,8 @@ def compare(
     tasks = _checked_tasks(task, epochs)
     methods = checked_methods(methods, taken=UNTRAINED)
     checked_n_jobs(n_jobs)
+    check_progress(progress)
+    check_storage(storage)
     targets = _checked_targets(target, tasks)
     with kept_random_state():
         models = {name: _prepared(one, chosen[0]) for name, one in tasks.items()}

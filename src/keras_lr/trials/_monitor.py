@@ -37,6 +37,8 @@ def monitor_of(task: Task, model: keras.Model, monitor: str | None, mode: str) -
     Raises:
         ValueError: `mode` is none of the three, "auto" cannot know, or there are no validation data to monitor.
     """
+    if monitor is not None and not isinstance(monitor, str):
+        raise ValueError(f"monitor={monitor!r}: give a name in the logs of fit, such as 'val_loss', or leave it out.")
     has_validation = task.validation_data is not None or task.validation_split > 0
     name = monitor or ("val_loss" if has_validation else "loss")
     if mode not in ("auto", "min", "max"):

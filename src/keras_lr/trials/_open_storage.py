@@ -37,6 +37,13 @@ def called(storage: Storage) -> str:
     return f"storage={text!r}"
 
 
+def check_storage(storage: Any) -> None:
+    """Raise `TypeError` unless it names a storage or is one of Optuna's, before anything is trained."""
+    named = storage is None or isinstance(storage, str | os.PathLike)
+    if not named and not hasattr(storage, "create_new_study"):
+        raise TypeError(f"storage={storage!r} is no storage. {_REMEDY}")
+
+
 def opened(storage: Storage, name: str) -> tuple[Any, str]:
     """Open a storage.
 

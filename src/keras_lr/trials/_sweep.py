@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_lr._arguments import check_flags
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.task import Task
 from keras_lr.training._described import described
-from keras_lr.training._progress import Progress
+from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._random_state import kept_random_state
 from keras_lr.trials._arguments import (
     checked_n_jobs,
@@ -24,7 +25,7 @@ from keras_lr.trials._arguments import (
 from keras_lr.trials._carry_out import carry_out
 from keras_lr.trials._course import Course
 from keras_lr.trials._monitor import Monitor, monitor_of
-from keras_lr.trials._open_storage import Storage
+from keras_lr.trials._open_storage import Storage, check_storage
 from keras_lr.trials._outcome import Outcome, filled
 from keras_lr.trials._record import InMemory, Record
 from keras_lr.trials._study import InStorage
@@ -135,6 +136,9 @@ def sweep(
     chosen = checked_seeds(seeds)
     ladder = None if rates is None else checked_rates(rates)
     checked_n_jobs(n_jobs)
+    check_progress(progress)
+    check_storage(storage)
+    check_flags("sweep", widen=widen)
     if schedule is not None and (not callable(schedule) or isinstance(schedule, LearningRateSchedule)):
         raise TypeError(
             f"schedule={schedule!r} must be a function of the peak and the number of steps that returns a schedule, "
