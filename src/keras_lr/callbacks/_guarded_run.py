@@ -88,7 +88,8 @@ class GuardedRun:
         self._good = self._recent = self._copied()
         self._probation = Probation() if self._wants_probation else None
         self._late_probation = late_probation_step(params) if self._wants_probation else None
-        self._own_rate: float | None = None  # what the variable of the rate holds by the guard's doing
+        # What the variable of the rate holds by the guard's doing, and before the first step by the model's own.
+        self._own_rate: float | None = self._held_rate()
         self._told_of_rate = False
         self._steps.steer(self._before, self._after)
 
