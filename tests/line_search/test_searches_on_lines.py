@@ -8,7 +8,7 @@ from _lines import FIRSTS, LINES, METHODS, RECORD, compiled_searches, float_sear
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_lr.line_search import PAL, Backtracking, HagerZhang, Status, StrongWolfe
+from keras_lr.line_search import PAL, SLS, Backtracking, HagerZhang, Line, Point, Status, StrongWolfe
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
@@ -129,3 +129,13 @@ def test_adaptive_backtracking_needs_fewer_evaluations():
     _, adaptive = search(Backtracking(shrink=0.9, max_evaluations=200), function, 1.0)
     _, fixed = search(Backtracking(shrink=0.9, adaptive=False, max_evaluations=200), function, 1.0)
     assert adaptive <= 5 < 50 < fixed
+
+
+@pytest.mark.parametrize("growth", [1.0, 1.5, 2.0], ids=["reset option 0", "kernels", "reset option 1"])
+def test_the_first_trial_of_sls_grows_by_gamma_in_an_epoch(growth):
+    """η ← η γ^(1/n), as the authors' code has it: after n steps that were all accepted at once, γ times the first."""
+    rule, downhill = SLS(50, initial=0.1, growth=growth), Line(lambda alpha: -alpha, None)
+    start, memory = Point(0.0, 0.0, -1.0), rule.memory()
+    for _ in range(1 + 50):
+        accepted, memory = rule.step(downhill, start, rule.first_trial(start, memory), memory)
+    assert accepted.alpha == pytest.approx(0.1 * growth, rel=1e-12)

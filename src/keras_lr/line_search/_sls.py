@@ -5,8 +5,19 @@ from keras_lr.line_search._backtracking import Backtracking
 from keras_lr.line_search._rule import EachStep, Growing
 
 
-def SLS(steps_per_epoch: int = 500, *, initial: float = 1.0, decrease: float = 0.1, shrink: float = 0.9) -> EachStep:
+def SLS(
+    steps_per_epoch: float = 500,
+    *,
+    initial: float = 1.0,
+    decrease: float = 0.1,
+    shrink: float = 0.9,
+    growth: float = 2.0,
+) -> EachStep:
     """Make the stochastic line search: Armijo by backtracking, the first trial doubling in an epoch.
+
+    The reset options of the authors' code: 0 keeps the step before, `SLS(growth=1.0)`; 1 is the default; 2 tries the same
+    step first always, `EachStep(Backtracking(0.1, 0.9), Restarting())`. Their Goldstein conditions are
+    `EachStep(Goldstein(), Growing())`.
 
     Two differences from the authors' code: the cut follows the violation (see `Backtracking`), and a search that fails
     leaves the weights and the next first trial alone, where theirs takes a step of 1e-6 and starts anew from 0.9 to the
@@ -17,9 +28,10 @@ def SLS(steps_per_epoch: int = 500, *, initial: float = 1.0, decrease: float = 0
         initial: first trial of the first step.
         decrease: c; 0.1 for deep networks, 0.5 for kernels and matrix factorisation.
         shrink: factor on a failed trial.
+        growth: γ, factor on the first trial in an epoch; 1.5 for kernels and matrix factorisation.
 
     Returns:
-        `EachStep(Backtracking(decrease, shrink), Growing(initial, 2 ** (1 / steps_per_epoch)))`.
+        `EachStep(Backtracking(decrease, shrink), Growing(initial, growth ** (1 / steps_per_epoch)))`.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -34,4 +46,6 @@ def SLS(steps_per_epoch: int = 500, *, initial: float = 1.0, decrease: float = 0
     """
     if not within(steps_per_epoch, least=1.0):
         raise ValueError(f"SLS takes a number steps_per_epoch >= 1. Received: steps_per_epoch={steps_per_epoch!r}.")
-    return EachStep(Backtracking(decrease, shrink), Growing(initial, 2 ** (1 / steps_per_epoch)))
+    if not within(growth, least=1.0):
+        raise ValueError(f"SLS takes a number growth >= 1. Received: growth={growth!r}.")
+    return EachStep(Backtracking(decrease, shrink), Growing(initial, growth ** (1 / steps_per_epoch)))
