@@ -15,8 +15,8 @@ def SLS(
 ) -> EachStep:
     """Make the stochastic line search: Armijo by backtracking, the first trial doubling in an epoch.
 
-    The reset options of the authors' code: 0 keeps the step before, `SLS(growth=1.0)`; 1 is the default; 2 tries the same
-    step first always, `EachStep(Backtracking(0.1, 0.9), Restarting())`. Their Goldstein conditions are
+    The reset options of the authors' code: 0 keeps the step before, `SLS(growth=1.0)`; 1 is the default; 2 always tries
+    the same step first, `EachStep(Backtracking(0.1, 0.9), Restarting())`. Their Goldstein conditions are
     `EachStep(Goldstein(), Growing())`.
 
     Two differences from the authors' code: the cut follows the violation (see `Backtracking`), and a search that fails
