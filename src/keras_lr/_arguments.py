@@ -6,7 +6,7 @@ A bool is no number, NaN lies nowhere, and infinity only where `below=None` lets
 import enum
 import math
 import numbers
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
@@ -29,23 +29,23 @@ def within(
     return bool(number > above and least <= number <= most and (below is None or number < below))
 
 
-def check(
-    owner: Any,
-    name: str,
-    *,
-    above: float = -math.inf,
-    least: float = -math.inf,
-    below: float | None = math.inf,
-    most: float = math.inf,
-    whole: bool = False,
-) -> None:
+class Range(TypedDict, total=False):
+    """The ends of a range, as `within` takes them."""
+
+    above: float
+    least: float
+    below: float | None
+    most: float
+
+
+def check(owner: Any, name: str, *, whole: bool = False, **ends: Unpack[Range]) -> None:
     """Raise `ValueError` unless the attribute `name` is a number in its range."""
     given = getattr(owner, name)
-    if not within(given, above=above, least=least, below=below, most=most, whole=whole):
-        bounds = [(">", above), (">=", least), ("<", below), ("<=", most)]
-        ends = " and ".join(f"{sign} {end:g}" for sign, end in bounds if end is not None and math.isfinite(end))
-        kind = "whole number" if whole else "number" if ends else "finite number"
-        wanted = f"a {kind} {name} {ends}".rstrip()
+    if not within(given, whole=whole, **ends):
+        signs = {"above": ">", "least": ">=", "below": "<", "most": "<="}
+        bounds = " and ".join(f"{signs[end]} {bound:g}" for end, bound in ends.items() if bound is not None)
+        kind = "whole number" if whole else "number" if bounds else "finite number"
+        wanted = f"a {kind} {name} {bounds}".rstrip()
         raise ValueError(f"{_named(owner)} takes {wanted}. Received: {name}={given!r}.")
 
 

@@ -57,6 +57,8 @@ class Guard(Guarding):
             as `ReduceLROnPlateau` or `LearningRateScheduler`, has no effect beside it, and `events` says so.
         window_steps: how many losses are judged together. Default `None`: a twentieth of the run, 4 to 50 steps.
         probation: whether the rate is tried against a tenth of it. Switch it off where a schedule lowers the rate.
+            Without it, losses that jump in the very first step and stay there, among noise as large as they are, go
+            unseen (a rate of 100 and more for Adam): of the noise before such a jump nothing is known.
         verbose: whether events are printed as they happen.
 
     Attributes:
