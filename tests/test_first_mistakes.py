@@ -92,6 +92,11 @@ MISTAKES = {
         lambda: line_search.Quadratic("values"),
         r"enforced='values': give one of Enforced\.SLOPES, ",
     ),
+    "a ramp as text": (
+        lambda: schedules.WarmUp(0.1, 10, ramp="linear"),
+        r"WarmUp: the argument `ramp`='linear': give one of Ramp\.",
+    ),
+    "a rule as a number": (lambda: curve().suggest(0.5), r"rule=0\.5 is not known; there are "),
     "a search over changing batches": (
         lambda: optimizers.LineSearch(line_search.Inexact()),
         r"Inexact judges a trial by the gradient of the next batch.*GradientOnly\(line_search\.Inexact\(\)\)",

@@ -96,11 +96,10 @@ class RangeTestResult(Shown):
             raise ValueError(f"use={use!r}: give keras_lr.finder.Use.CONSTANT or Use.PEAK.")
         if rule is None:
             return self._own_suggestion(use)
-        if isinstance(rule, str):
-            if rule not in RULES:
-                raise ValueError(f"rule={rule!r} is not known; there are {', '.join(RULES)}.")
-            rule = RULES[rule]
-        return self._peer_suggestion(rule)
+        known = RULES.get(rule) if isinstance(rule, str) else rule
+        if not callable(known):
+            raise ValueError(f"rule={rule!r} is not known; there are {', '.join(RULES)}.")
+        return self._peer_suggestion(known)
 
     def _own_suggestion(self, use: Use) -> Suggestion:
         try:

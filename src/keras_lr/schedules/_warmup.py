@@ -6,6 +6,7 @@ import enum
 import math
 from typing import Annotated, Any, ClassVar, TypeAlias
 
+from keras_lr._arguments import chosen
 from keras_lr.schedules import shapes
 from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._decay import ShapeLike, shaped
@@ -48,8 +49,8 @@ class Ramp(enum.Enum):
     __str__ = __repr__
 
 
-JoinLike: TypeAlias = Annotated[Join, lambda given, called: Join(given)]
-RampLike: TypeAlias = Annotated[Ramp, lambda given, called: Ramp(given)]
+JoinLike: TypeAlias = Annotated[Join, lambda given, called: chosen(Join, given, called)]
+RampLike: TypeAlias = Annotated[Ramp, lambda given, called: chosen(Ramp, given, called)]
 
 
 @value
