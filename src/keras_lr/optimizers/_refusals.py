@@ -2,6 +2,24 @@
 
 from typing import Any
 
+import keras
+
+from keras_lr._backends.wrapped_optimizers import optimizers_in, wrappers_and_core
+from keras_lr.optimizers._global import GlobalOptimizer
+
+
+def refuse_other_than_proposals(name: str, optimizer: keras.optimizers.Optimizer) -> None:
+    """Refuse an optimizer that is more than a step proposed from a gradient, for a method that goes a part of it."""
+    if any(isinstance(part, keras.optimizers.LossScaleOptimizer) for part in wrappers_and_core(optimizer)):
+        raise TypeError(f"{name} goes inside a LossScaleOptimizer: LossScaleOptimizer({name}(...)).")
+    for part in optimizers_in(optimizer):
+        if isinstance(part, GlobalOptimizer) or getattr(part, "needs_batch", False):
+            own = type(part).__name__
+            raise TypeError(
+                f"{name} goes a part of the step that an optimizer proposes, and {own} has to find the weights where it "
+                f"put them. Received: {own} inside {name}. Use {own} alone, or one of Keras' optimizers inside {name}."
+            )
+
 
 def refuse_weight_decay(name: str, arguments: dict[str, Any]) -> None:
     """Refuse ``weight_decay`` for a method whose point is made of its start and its gradients alone."""
@@ -42,6 +60,15 @@ _REFUSED = {
     "gradient_accumulation_steps": "since an accumulated gradient belongs to several batches, and the loss to one",
     "ema_overwrite_frequency": "which moves the weights between searches; use_ema=True alone is fine",
 }
+
+
+def refuse_direction(direction: keras.optimizers.Optimizer) -> None:
+    """Refuse a direction for a LineSearch that is more than a step proposed from the gradient of one batch."""
+    refuse_other_than_proposals("LineSearch", direction)
+    for part in optimizers_in(direction):
+        accumulated = getattr(part, "gradient_accumulation_steps", None)
+        if accumulated:
+            raise ValueError(f"A direction belongs to one batch. Received: gradient_accumulation_steps={accumulated}.")
 
 
 def refuse_constraints(variables: list[Any]) -> None:
