@@ -16,8 +16,8 @@ def refuse_other_than_proposals(name: str, optimizer: keras.optimizers.Optimizer
         if isinstance(part, GlobalOptimizer) or getattr(part, "needs_batch", False):
             own = type(part).__name__
             raise TypeError(
-                f"{name} goes a part of the step that an optimizer proposes, and {own} has to find the weights where it "
-                f"put them. Received: {own} inside {name}. Use {own} alone, or one of Keras' optimizers inside {name}."
+                f"{name} goes a part of the step that an optimizer proposes, and {own} has to find the weights where "
+                f"it put them. Received: {own} inside {name}. Use {own} alone, or one of Keras' optimizers inside {name}."
             )
 
 
