@@ -17,7 +17,7 @@ def refuse_other_than_proposals(name: str, optimizer: keras.optimizers.Optimizer
             own = type(part).__name__
             raise TypeError(
                 f"{name} goes a part of the step that an optimizer proposes, and {own} has to find the weights where "
-                f"it put them. Received: {own} inside {name}. Use {own} alone, or one of Keras' optimizers inside {name}."
+                f"it put them. Received: {own} inside {name}. Use {own} alone, or an optimizer of Keras inside {name}."
             )
 
 
