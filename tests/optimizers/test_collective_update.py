@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from oracles.two_replicas import run_on_two_replicas
 
-from keras_lr.optimizers import DoG, GradientOnly, LineSearch, Mechanic, PerLayer, Prodigy, Scheduled
+from keras_lr.optimizers import DoG, GradientOnly, HypergradientSGD, LineSearch, Mechanic, PerLayer, Prodigy, Scheduled
 
 BACKEND = keras.backend.backend()
 
@@ -50,7 +50,7 @@ def test_rows_that_occur_twice_are_added_before_anything_else(argument):
     ends = []
     for gradient in (tf.IndexedSlices(rows, places, tf.constant([3, 1])), tf.constant([[-0.1], [0.7], [0.0]])):
         table = keras.Variable(np.ones((3, 1), "float32"))
-        Prodigy(initial_estimate=1e-2, **argument).apply([gradient], [table])
+        HypergradientSGD(initial_rate=0.1, **argument).apply([gradient], [table])
         ends.append(keras.ops.convert_to_numpy(table))
     np.testing.assert_allclose(*ends, rtol=1e-6)
 
