@@ -54,7 +54,7 @@ class AveragingOptimizer(GlobalOptimizer):
     @property
     def holds_training_point(self) -> bool:
         """Whether the model holds the training point and there is an average that it is not."""
-        return self.built and int(self.iterations) > 0 and float(self._numbers["at_average"]) == 0.0
+        return self.built and _number(self.iterations) > 0.0 and _number(self._numbers["at_average"]) == 0.0
 
     def use_average(self) -> None:
         """Put the averaged weights in the model; nothing happens where they are there already."""
@@ -63,7 +63,7 @@ class AveragingOptimizer(GlobalOptimizer):
 
     def use_training(self) -> None:
         """Put the training point back in the model; nothing happens where it is there already."""
-        if self.built and float(self._numbers["at_average"]) == 1.0:
+        if self.built and _number(self._numbers["at_average"]) == 1.0:
             self._move(self.to_training_, 0.0)
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
@@ -83,6 +83,10 @@ class AveragingOptimizer(GlobalOptimizer):
         state.at_average = on * arrived
         self._write(before, state, present)
         lists.write(variables, packing.unpack(x))
+
+
+def _number(variable: Any) -> float:
+    return float(ops.convert_to_numpy(variable))  # TensorFlow has no other way for a variable of several replicas
 
 
 class PolynomialAveraging(AveragingOptimizer):

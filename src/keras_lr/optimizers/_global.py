@@ -21,6 +21,7 @@ from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.optimizers._packing import Packing
 from keras_lr.optimizers._refusals import checked_rate
 from keras_lr.optimizers._slots import Slots
+from keras_lr.optimizers._whole_gradients import refuse_accumulation_on_replicas, whole
 
 Tensors = list[Any]
 State = SimpleNamespace
@@ -164,7 +165,7 @@ class GlobalOptimizer(LendingOptimizer):
         """Create the state for ``variables``."""
         if self.built:
             return
-        self._refuse_accumulation_on_replicas()
+        refuse_accumulation_on_replicas(self)
         super().build(variables)
         self.compute_dtype = lists.precision(variables)
         self._numbers: dict[str, Any] = {}
@@ -178,12 +179,21 @@ class GlobalOptimizer(LendingOptimizer):
         shapes = [packing.shape(group) for group in packing.groups]
         self._lent = self.lend(shapes, lambda i: self._add_tensor(packing.groups[i], "gradient", 0.0, 1))
 
+    def apply(self, grads: Tensors, trainable_variables: list[Any] | None = None) -> None:
+        """Update the variables, by gradients that are whole before Keras scales, clips and accumulates them."""
+        if trainable_variables is None and self.built:
+            trainable_variables = self._trainable_variables
+        if trainable_variables is not None:
+            trainable_variables = list(trainable_variables)
+            grads = whole(self, grads, trainable_variables)
+        super().apply(grads, trainable_variables)
+
     @lists.without_gradients
     def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
         present = [self._get_variable_index(v) for v in trainable_variables]
         variables = [self._trainable_variables[i] for i in present]
         packing = self._packing_of(present)
-        gradients = lists.dense(self._reduced(grads, trainable_variables), self.compute_dtype)
+        gradients = lists.to_dtype(grads, self.compute_dtype)
         g = packing.pack(gradients)
         before = self._read(packing, present)
         multiplier = ops.cast(self._get_current_learning_rate(), self.compute_dtype)
@@ -201,12 +211,6 @@ class GlobalOptimizer(LendingOptimizer):
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
         """Leave the weights alone: decay is the method's own, at the rate that it finds (``decay_``)."""
-
-    def _reduced(self, grads: Tensors, variables: list[Any]) -> Tensors:
-        """Sum the gradients over the replicas of ``tf.distribute``; elsewhere they come whole."""
-        if keras.backend.backend() != "tensorflow":
-            return grads
-        return [g for g, _ in self._all_reduce_sum_gradients(list(zip(grads, variables, strict=True)))]
 
     def _remember_start(self, x: Tensors, state: State, present: list[int], first: Any) -> None:
         for name, every in self._starts.items():
@@ -282,15 +286,6 @@ class GlobalOptimizer(LendingOptimizer):
             layout=getattr(first, "_layout", None) if alone and every == 1 else None,
             name=f"{first.path.replace('/', '_')}{'' if alone else '_and_others'}_{name}",
         )
-
-    def _refuse_accumulation_on_replicas(self) -> None:
-        strategy = getattr(self, "_distribution_strategy", None)
-        if self.gradient_accumulation_steps and strategy is not None and strategy.num_replicas_in_sync > 1:
-            raise ValueError(
-                f"{type(self).__name__} sums gradients over the replicas of {type(strategy).__name__}, which "
-                "TensorFlow does not allow inside the condition that accumulation needs; received "
-                f"gradient_accumulation_steps={self.gradient_accumulation_steps}. Use a larger batch instead."
-            )
 
 
 def _filled(initial: float | Sequence[float]) -> keras.initializers.Initializer:

@@ -42,7 +42,7 @@ class CurvatureOptimizer(NeedsBatch, GlobalOptimizer):
         products = batch_at_hand(self).hessian_vector_product([signs[i] for i in asked])
         place = {i: at for at, i in enumerate(asked)}
         present = [self._get_variable_index(v) for v in state.variables]
-        products = lists.dense([products[place[i]] for i in present], self.compute_dtype)
+        products = lists.to_dtype([products[place[i]] for i in present], self.compute_dtype)
         return lists.multiply_(products, [signs[i] for i in present])
 
     def get_config(self) -> dict[str, Any]:

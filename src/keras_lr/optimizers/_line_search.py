@@ -15,13 +15,8 @@ from keras_lr.line_search._conditions import descends
 from keras_lr.line_search._scalars import alike, is_finite, like, sqrt, where
 from keras_lr.optimizers._batch import Batch, batch_at_hand, require_attached
 from keras_lr.optimizers._lending import LendingOptimizer
-from keras_lr.optimizers._refusals import (
-    checked_direction,
-    checked_rate,
-    checked_search,
-    refuse_constraints,
-    refuse_what_moves,
-)
+from keras_lr.optimizers._proposals import checked_direction
+from keras_lr.optimizers._refusals import checked_rate, checked_search, refuse_constraints, refuse_what_moves
 
 Tensor = Any
 Tensors = list[Any]
@@ -87,6 +82,7 @@ class LineSearch(LendingOptimizer):
         ValueError: an argument that would move the weights behind the search's back, or bend the gradient that it
             takes slopes with: `weight_decay`, `clipnorm`, `global_clipnorm`, `clipvalue` (give them to `direction`),
             `gradient_accumulation_steps`, `ema_overwrite_frequency`; a model with constraints on its weights.
+        TypeError: `direction` finds its own steps, as the optimizers of this package do, or scales the loss.
 
     Costs:
         A norm of the gradient, what the search evaluates, and on a CPU with JAX, from a million weights on, memory
@@ -193,7 +189,7 @@ class LineSearch(LendingOptimizer):
 
     def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
         batch = batch_at_hand(self)
-        gradient = lists.dense(grads, self.compute_dtype)
+        gradient = lists.to_dtype(grads, self.compute_dtype)
         proposed = None if self.direction is None else self._propose(self.direction, gradient, trainable_variables)
         towards = [] if proposed is None else [inner(gradient, proposed), inner(proposed, proposed)]
         products = [inner(gradient, gradient), *towards]

@@ -4,6 +4,7 @@ A. Cutkosky, A. Defazio, H. Mehta, *Mechanic: A Learning Rate Tuner*, 2023, arXi
 form of its experiments (optax's ``mechanize``: h is clipped, the reference point is the first one seen).
 """
 
+import itertools
 from typing import Any
 
 import keras
@@ -11,7 +12,9 @@ from keras import ops
 
 from keras_lr._arguments import check, within
 from keras_lr._backends import lists
+from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+from keras_lr.optimizers._proposals import refuse_other_than_proposals
 from keras_lr.optimizers._refusals import refuse_weight_decay
 
 CHANGES_THE_GRADIENT = (
@@ -32,8 +35,9 @@ class Mechanic(GlobalOptimizer):
     β = 0.9, ..., 0.999999 bet on the sign of h; their wealth over ``√v`` is s, and ``x = x₀ + s Δ``.
 
     Args:
-        optimizer: any Keras optimizer but one that normalises its step by the weights (LAMB, LARS). Give it the
-            rate 1.0, or a schedule that peaks there; its weight decay is part of what it proposes.
+        optimizer: any optimizer of Keras but one that normalises its step by the weights (LAMB, LARS), `PerLayer` or
+            `Scheduled` around it included. Give it the rate 1.0, or a schedule that peaks there; its weight decay is
+            part of what it proposes.
         decay: λ, a pull of s towards 0 that steadies it.
         initial_scale: s starts here.
         discounts: how many discounts bet.
@@ -43,6 +47,7 @@ class Mechanic(GlobalOptimizer):
 
     Raises:
         ValueError: an argument is out of its range, or the inner optimizer itself clips, accumulates or averages.
+        TypeError: the inner optimizer finds its own steps, as those of this package do, or scales the loss.
 
     Costs:
         Memory: one copy of the weights beside what the inner optimizer holds, and one while a step is computed.
@@ -79,11 +84,12 @@ class Mechanic(GlobalOptimizer):
                 "initial_scale is positive and discounts counts from 1; received "
                 f"initial_scale={initial_scale!r}, discounts={discounts!r}"
             )
-        for name in CHANGES_THE_GRADIENT:
-            if getattr(optimizer, name, None):
+        refuse_other_than_proposals("Mechanic", optimizer)
+        for inner, name in itertools.product(optimizers_in(optimizer), CHANGES_THE_GRADIENT):
+            if getattr(inner, name, None):
                 raise ValueError(
                     f"Mechanic and the optimizer inside it see the same gradients; received an optimizer with "
-                    f"{name}={getattr(optimizer, name)}. Give {name} to Mechanic instead."
+                    f"{name}={getattr(inner, name)}. Give {name} to Mechanic instead."
                 )
         super().__init__(**kwargs)
         self.optimizer = optimizer
@@ -135,9 +141,7 @@ class Mechanic(GlobalOptimizer):
     def proposal(self, x: Tensors, state: State) -> Tensors:
         """Return the step of the inner optimizer, let loose on the weights; the caller overwrites them."""
         before = lists.copy(x)
-        self.optimizer._apply_weight_decay(state.variables)
-        self.optimizer._backend_update_step(state.gradients, state.variables, self.optimizer.learning_rate)
-        self.optimizer.iterations.assign_add(1)
+        self.optimizer.apply(state.gradients, state.variables)
         moved = lists.copy(lists.read(state.variables, self.compute_dtype))
         return lists.add_(state.packing.pack(moved), before, -1.0)
 

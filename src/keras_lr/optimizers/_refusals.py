@@ -3,8 +3,6 @@
 import numbers
 from typing import Any
 
-import keras
-
 from keras_lr._arguments import within
 
 
@@ -70,21 +68,6 @@ def checked_search(search: Any) -> Any:
             f"GradientOnly(line_search.{type(search).__name__}()). Received: search={search!r}."
         )
     return search
-
-
-def checked_direction(direction: Any) -> Any:
-    """Return the optimizer that proposes a direction for `LineSearch`; None is the gradient."""
-    try:
-        optimizer = None if direction is None else keras.optimizers.get(direction)
-    except (ValueError, TypeError, KeyError):
-        raise ValueError(
-            "LineSearch takes as direction an optimizer, such as SGD(1.0, momentum=0.9), or its name. Received: "
-            f"direction={direction!r}."
-        ) from None
-    accumulated = getattr(optimizer, "gradient_accumulation_steps", None)
-    if accumulated:
-        raise ValueError(f"A direction belongs to one batch. Received: gradient_accumulation_steps={accumulated}.")
-    return optimizer
 
 
 def refuse_constraints(variables: list[Any]) -> None:

@@ -5,7 +5,7 @@ Nothing is overwritten here; that the verbs with an underscore may do so is PyTo
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from keras import ops
@@ -31,9 +31,14 @@ def write(variables: list[Any], values: Tensors) -> None:
         variable.assign(ops.cast(value, variable.dtype))
 
 
-def dense(gradients: Tensors, dtype: str) -> Tensors:
-    """Return the gradients as dense tensors of ``dtype``."""
-    return [ops.cast(ops.convert_to_tensor(g, sparse=False), dtype) for g in gradients]
+def dense(gradients: Sequence[Any], variables: list[Any]) -> Tensors:
+    """Return the gradients of ``variables`` as dense tensors; None stays None."""
+    return [None if g is None else ops.convert_to_tensor(g, sparse=False) for g in gradients]
+
+
+def to_dtype(a: Tensors, dtype: str) -> Tensors:
+    """Return the tensors in ``dtype``."""
+    return [ops.cast(x, dtype) for x in a]
 
 
 def thin(a: Tensors, every: int) -> Tensors:

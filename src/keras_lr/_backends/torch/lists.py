@@ -6,7 +6,7 @@ on the host (``.tolist()``), free on a CPU and one synchronisation on an acceler
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import torch
@@ -38,11 +38,15 @@ def write(variables: list[Any], values: Tensors) -> None:
         torch._foreach_copy_([x for x, _ in pairs], [y for _, y in pairs])
 
 
-def dense(gradients: Tensors, dtype: str) -> Tensors:
-    """Return the gradients as dense tensors of ``dtype``."""
+def dense(gradients: Sequence[Any], variables: list[Any]) -> Tensors:
+    """Return the gradients of ``variables`` as dense tensors; None stays None."""
+    return [g.to_dense() if g is not None and g.is_sparse else g for g in gradients]
+
+
+def to_dtype(a: Tensors, dtype: str) -> Tensors:
+    """Return the tensors in ``dtype``: the same ones where that is right already."""
     wanted = getattr(torch, dtype)
-    gradients = [g.to_dense() if g.is_sparse else g for g in gradients]
-    return [g if g.dtype == wanted else g.to(wanted) for g in gradients]
+    return [x if x.dtype == wanted else x.to(wanted) for x in a]
 
 
 def thin(a: Tensors, every: int) -> Tensors:

@@ -1,0 +1,40 @@
+"""Which optimizers propose a step that another method may go a part of."""
+
+from typing import Any
+
+import keras
+
+from keras_lr._backends.wrapped_optimizers import optimizers_in, wrappers_and_core
+from keras_lr.optimizers._global import GlobalOptimizer
+
+
+def refuse_other_than_proposals(name: str, optimizer: keras.optimizers.Optimizer) -> None:
+    """Refuse an optimizer that is more than a step proposed from a gradient, for a method that goes a part of it."""
+    if any(isinstance(part, keras.optimizers.LossScaleOptimizer) for part in wrappers_and_core(optimizer)):
+        raise TypeError(f"{name} goes inside a LossScaleOptimizer: LossScaleOptimizer({name}(...)).")
+    for part in optimizers_in(optimizer):
+        if isinstance(part, GlobalOptimizer) or getattr(part, "needs_batch", False):
+            own = type(part).__name__
+            raise TypeError(
+                f"{name} goes a part of the step that an optimizer proposes, and {own} has to find the weights where "
+                f"it put them. Received: {own} inside {name}. Use {own} alone, or an optimizer of Keras inside {name}."
+            )
+
+
+def checked_direction(direction: Any) -> Any:
+    """Return the optimizer that proposes a direction for `LineSearch`; None is the gradient."""
+    if direction is None:
+        return None
+    try:
+        optimizer = keras.optimizers.get(direction)
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(
+            "LineSearch takes as direction an optimizer, such as SGD(1.0, momentum=0.9), or its name. Received: "
+            f"direction={direction!r}."
+        ) from None
+    refuse_other_than_proposals("LineSearch", optimizer)
+    for part in optimizers_in(optimizer):
+        accumulated = getattr(part, "gradient_accumulation_steps", None)
+        if accumulated:
+            raise ValueError(f"A direction belongs to one batch. Received: gradient_accumulation_steps={accumulated}.")
+    return optimizer
