@@ -15,6 +15,7 @@ DISTANCES = (
     keras.losses.huber,
     keras.losses.log_cosh,
 )
+SCALERS = (keras.layers.Rescaling, keras.layers.Normalization)
 FAR = 10.0  # standard deviations, or 1 where that is less
 SLOW = 0.1  # share of its first value that an average may still hold at the end of a run
 
@@ -56,7 +57,10 @@ def slow_statistics(model: keras.Model, horizon: int) -> list[Event]:
 def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:
     """Return a word about the targets of a regression that a new network, whose outputs are of size 1, is far from."""
     _, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    if keras.tree.is_nested(y) or y is None or not _measures_distance(model.loss):
+    scaled = (
+        isinstance(model.layers[-1], keras.layers.Rescaling | keras.layers.Normalization) if model.layers else False
+    )
+    if keras.tree.is_nested(y) or y is None or scaled or not _measures_distance(model.loss):
         return []
     targets = keras.ops.convert_to_numpy(y).astype("float64")
     mean, deviation = float(np.mean(targets)), float(np.std(targets))
@@ -64,7 +68,7 @@ def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:
         return []
     text = (
         f"the targets are far from what a new network answers: their mean is {mean:.3g}, their standard deviation "
-        f"{deviation:.3g}; trained on (y - {mean:.3g}) / {deviation:.3g} it learns more in the same number of steps"
+        f"{deviation:.3g}; brought to mean 0 and standard deviation 1 they teach more in the same number of steps"
     )
     return [Event(0, text, 1.0)]
 
