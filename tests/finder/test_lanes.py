@@ -25,6 +25,23 @@ def test_a_lane_whose_weights_die_behind_a_finite_loss_has_diverged():
         assert np.isnan(losses[-1])
 
 
+def test_all_steps_are_counted_those_of_a_look_included(monkeypatch):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(), loss="mse")
+    x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
+    data = TrainingData(x, x[:, :1], batch_size=8)
+    prepare(model, data.example())
+    with borrowed(model) as steps:
+        lanes, made, step = Lanes(steps, data.batches(steps, 4, seed=0), accumulation=1), [], steps.step
+        monkeypatch.setattr(steps, "step", lambda *given: made.append(given) or step(*given))
+        lanes.train(np.zeros(4))
+        assert not lanes.died()  # it began so
+        assert lanes.steps_run == len(made) == 8
+        lanes.train(np.full(4, 0.1))
+        assert not lanes.died()
+        assert lanes.steps_run == len(made) == 14
+
+
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_with_the_decay_of_rmsprop_every_step_is_as_long_as_its_rate(accumulation):
     model = keras.Sequential([keras.Input((3,)), layers.Dense(1, use_bias=False)])

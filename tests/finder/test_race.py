@@ -74,9 +74,11 @@ class DeepNetwork:
 
     def __init__(self, dies_above, best):
         self.dies_above, self.best, self.steps_run = dies_above, best, 4
+        self.looks = 0
 
     def died(self):
-        self.steps_run += 2
+        self.steps_run += 4
+        self.looks += 1
         return False
 
     def run(self, schedule):
@@ -92,6 +94,34 @@ def test_while_no_rate_wins_anything_the_ladder_grows_downwards(lanes, lowest):
     raced = _raced(DeepNetwork(dies_above=0.5, best=0.1), 3.16, 12, 12 * (lanes + 1), None)
     assert min(raced) == pytest.approx(lowest, rel=0.01)
     assert len(raced) == min(lanes, 6)
+
+
+def test_a_race_keeps_to_its_steps_with_all_looks():
+    looks = []
+    for most in range(16, 130):
+        lanes = DeepNetwork(dies_above=0.5, best=0.03)
+        _raced(lanes, 0.1, 12, most, None)
+        assert lanes.steps_run <= most
+        looks.append(lanes.looks)
+    assert looks[0] == 0
+    assert looks[-1] > 1
+
+
+class Tempting(DeepNetwork):
+    """Stands for lanes that win more where the network dies than where it lives."""
+
+    def died(self):
+        return self.peak > self.dies_above
+
+    def run(self, schedule):
+        self.peak = float(np.max(schedule.values(np.arange(schedule.end_step))))
+        won = 0.12 if self.peak > self.dies_above else 0.1 / (1 + abs(np.log(self.peak / self.best)))
+        return 2.3 - won * (np.arange(12) > 0)
+
+
+def test_the_ladder_does_not_grow_towards_rates_that_kill():
+    raced = _raced(Tempting(dies_above=0.5, best=0.1), 0.316, 12, 200, None)
+    assert sorted(raced) == pytest.approx([0.0316, 0.1, 0.316, 1.0], rel=0.01)
 
 
 def a_network_that_dies():

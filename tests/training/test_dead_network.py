@@ -25,12 +25,17 @@ def a_model(bias):
 
 @pytest.mark.parametrize(
     ("bias", "targets", "dead"),
-    [(-100.0, Y, True), (0.0, Y, False), (-100.0, np.full_like(Y, 3.0), False)],
-    ids=["dead", "alive", "one target for all rows tells nothing"],
+    [
+        (-100.0, Y, True),
+        (0.0, Y, False),
+        (-100.0, np.full_like(Y, 3.0), False),
+        (-100.0, np.tile(np.float32([[0.0], [1.0]]), (128, 1)), True),
+    ],
+    ids=["dead", "alive", "one target for all rows tells nothing", "two targets in turn"],
 )
 def test_exchanged_targets_tell_a_dead_network(bias, targets, dead):
     model = a_model(bias)
-    data = TrainingData(X, targets, batch_size=32)
+    data = TrainingData(((X[k : k + 32], targets[k : k + 32]) for k in (0, 32, 64)), steps_per_epoch=3)
     model.fit(X, targets, batch_size=32, verbose=0)  # the velocity moves the weights at a rate of 0 as well
     prepare(model, data.example())
     before = model.get_weights()
