@@ -5,9 +5,11 @@ import math
 from typing import Annotated, get_origin, get_type_hints
 
 import keras
+import numpy as np
 import pytest
 
 from keras_lr import callbacks, line_search, optimizers, schedules
+from keras_lr._arguments import within
 
 pytestmark = pytest.mark.numpy_only
 
@@ -118,3 +120,23 @@ def test_what_is_no_number_and_no_flag_is_refused_with_its_name_and_value(name):
             message = str(caught.value)
             assert argument in message
             assert repr(value) in message
+
+
+@pytest.mark.parametrize(
+    ("given", "ends", "lies"),
+    [
+        (0.0, {"above": 0.0}, False),
+        (1e-9, {"above": 0.0}, True),
+        (0.0, {"least": 0.0}, True),
+        (1.0, {"below": 1.0}, False),
+        (1.0, {"most": 1.0}, True),
+        (math.inf, {}, False),
+        (math.inf, {"below": None}, True),
+        (math.nan, {"below": None}, False),
+        (2.0, {"whole": True}, False),
+        (np.int64(2), {"whole": True}, True),
+        (np.float32(0.5), {"above": 0.0}, True),
+    ],
+)
+def test_a_number_lies_within_the_ends_that_are_given(given, ends, lies):
+    assert within(given, **ends) is lies
