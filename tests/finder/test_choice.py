@@ -61,17 +61,30 @@ STEPS = np.arange(12)
 @pytest.mark.parametrize(
     ("losses", "faster"),
     [
-        (2.3 - 1e-3 * STEPS**2.5, True),
-        (2.3 - 0.5 * STEPS**0.5, False),
-        (2.3 + 0.01 * (STEPS > 0), True),  # has not begun to fall
-        (np.array([2.3, 2.2, 2.0]), True),
-        (np.array([2.3, 2.0, 1.9]), False),
+        (2.3 - 1e-3 * STEPS**2.5, 1.0),
+        (2.3 - 0.5 * STEPS**0.5, 0.0),
+        (2.3 - 0.1 * STEPS, 0.5),
+        (2.3 + 0.01 * (STEPS > 0), 1.0),  # has not begun to fall
+        (2.3 + 0.01 * STEPS**2, 0.0),  # rises
+        (np.array([2.3, 2.2, 2.06]), 0.5 + 3 * 0.2 / 2.2),
+        (np.array([2.3, 2.2, 2.0]), 1.0),
+        (np.array([2.3, 2.0, 1.9]), 0.0),
+        (np.array([2.3, 2.4, 2.5]), 0.5),
+        (np.array([2.3, 2.2, 2.4]), 0.0),
+        (np.array([2.3, 2.4, 2.2]), 1.0),
     ],
-    ids=["faster and faster", "slower and slower", "a plateau", "three steps, faster", "three steps, slower"],
 )
 @given(st.floats(1e-3, 1e3), st.floats(-10, 10))
 def test_a_loss_that_falls_faster_and_faster_is_seen_at_any_scale(losses, faster, scale, shift):
-    assert _choice.speeds_up(scale * (losses + shift)) == faster
+    assert _choice.speeds_up(scale * (losses + shift)) == pytest.approx(faster, abs=1e-6)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=12, max_size=12))
+def test_no_hair_decides_how_far_a_peak_steps_back(losses):
+    losses = np.array(losses)
+    losses[0] = 2.0  # so that every loss has fallen
+    near = _choice.speeds_up(losses * (1 + 1e-6 * STEPS))
+    assert near == pytest.approx(_choice.speeds_up(losses), abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -81,10 +94,13 @@ def test_a_loss_that_falls_faster_and_faster_is_seen_at_any_scale(losses, faster
         (1, 0.5, 0.9, 12, 0.0),
         (1, 0.5, 0.9, 9, 1.0),
         (1, 0.5, 0.5, 9, 0.0),
+        (1, 1.0, 0.9, 12, 0.75),
+        (1, 1.0, 0.9, 9, 1.0),
         (1, 2.0, 0.0, 12, 0.0),
         (1, 2.0, 0.9, 12, 1.5),
         (1, 2.0, 0.9, 9, 1.5),
         (0, 0.5, 0.0, 12, 0.0),
+        (0, 1.0, 0.0, 12, 0.5),
         (0, 2.0, 0.0, 12, 1.0),
         (0, 2.0, 0.9, 12, 1.5),
         (2, 2.0, 0.9, 12, 0.0),
@@ -92,13 +108,17 @@ def test_a_loss_that_falls_faster_and_faster_is_seen_at_any_scale(losses, faster
 )
 def test_what_the_lanes_have_not_met_takes_rungs_off(best, power, momentum, lane_steps, rungs):
     rates = _ladder.rungs(0.1)
-    losses = 2.3 - 1e-3 * STEPS**power + 0.1 * np.abs(np.arange(3) - best)[:, None] * (STEPS > 0)
+    losses = 2.3 - 1e-3 * STEPS**power + 1e-4 * np.abs(np.arange(3) - best)[:, None] * STEPS**power
     choice = _choice.choose(rates, losses)
-    off, why = _choice.caution(choice, momentum, lane_steps)
-    assert off == rungs
+    factor, why = _choice.step_back(choice, momentum, lane_steps, 200)
+    assert factor == pytest.approx(_ladder.RUNG**-rungs)
     assert bool(why) == (rungs > 0)
     assert why in _choice.reason(choice, rates, 0.32, 200, why)
     assert ("faster and faster" in why) == (rungs > 0 and power > 1)
+    assert ("hardly slowed down" in why) == (rungs in (0.5, 0.75))
+    in_a_long_run, why_then = _choice.step_back(choice, momentum, lane_steps, 1000)
+    assert in_a_long_run == pytest.approx(min(factor, 0.4353), rel=1e-3)
+    assert why_then == (why if factor < 0.43 else "")
 
 
 @pytest.mark.parametrize(("best", "shown"), [(0, False), (1, True), (2, False)])
@@ -112,13 +132,12 @@ def test_a_vertex_is_said_where_there_is_one(best, shown):
 
 
 def test_at_the_edge_the_peak_is_a_rung_lower_at_any_length():
-    for horizon in (20, 250, 30_000):
-        assert _choice.step_back(horizon, 1.0) == pytest.approx(1 / _ladder.RUNG)
-    assert _choice.caution(_choice.unraced(1.0), 0.0, 0)[0] == 1.0
     rates = _ladder.rungs(0.1)
     losses = bowl(rates, 0.1)
     losses[2, 5:] = np.nan
-    assert _choice.caution(_choice.choose(rates, losses), 0.0, 12)[0] == 1.0
+    for horizon in (20, 250, 30_000):
+        for choice in (_choice.unraced(1.0), _choice.choose(rates, losses)):
+            assert _choice.step_back(choice, 0.0, 12, horizon)[0] == pytest.approx(1 / _ladder.RUNG)
 
 
 def test_the_first_batch_does_not_count():
@@ -130,7 +149,8 @@ def test_the_first_batch_does_not_count():
 
 @pytest.mark.parametrize(("horizon", "factor"), [(10, 1.0), (250, 1.0), (500, 0.6598), (1000, 0.4353), (30_000, 0.4)])
 def test_long_runs_take_a_lower_peak(horizon, factor):
-    assert _choice.step_back(horizon) == pytest.approx(factor, rel=1e-3)
+    choice = _choice.choose(_ladder.rungs(0.1), bowl(_ladder.rungs(0.1), 0.1))
+    assert _choice.step_back(choice, 0.0, 12, horizon) == (pytest.approx(factor, rel=1e-3), "")
 
 
 @pytest.mark.parametrize("exponent", [-6, -3, 0, 3, 6])

@@ -26,7 +26,7 @@ class Choice:
         best: the index of the best lane.
         near_edge: whether the rung above the best lane diverged or died or, among short lanes, undid half of what the
             best won; or nobody has tried any.
-        speeds_up: whether the loss of the best lane fell faster and faster.
+        speeds_up: from 0 to 1, how clearly the loss of the best lane fell faster and faster.
     """
 
     rate: float
@@ -35,7 +35,7 @@ class Choice:
     scores: np.ndarray
     best: int
     near_edge: bool
-    speeds_up: bool
+    speeds_up: float
 
 
 def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Choice:
@@ -83,46 +83,61 @@ def stagnates(losses: np.ndarray, others: list[np.ndarray]) -> bool:
     return best > 0 and first <= 1.5 * best
 
 
-def speeds_up(losses: np.ndarray) -> bool:
-    """Return whether a loss falls faster and faster: on average further per step in the second half of its steps.
+def speeds_up(losses: np.ndarray) -> float:
+    """Return how clearly a loss falls faster and faster, from 0 to 1: by its falls per step, early ones and late ones.
+
+    A fall is counted from the first loss, and averaged over a half of the steps. 0.5 where both are the same, 1 from
+    1.4 times the early one on, 0 below a 1.4th of it, so that no hair decides between rates that lie far apart.
 
     From the first weights of a deep network without normalisation the loss hardly falls, then falls fast, and the
     surface is steepest after that. A lane that ends before has not met what the run will meet.
     """
     steps, fall = np.arange(len(losses)), losses[0] - losses
     half = len(losses) // 2
-    early, late = slice(1, -half), slice(-half, None)
-    return bool(np.mean(fall[late]) / np.mean(steps[late]) > np.mean(fall[early]) / np.mean(steps[early]))
+    early, late = (np.mean(fall[part]) / np.mean(steps[part]) for part in (slice(1, -half), slice(-half, None)))
+    both = abs(early) + abs(late)
+    return float(np.clip(0.5 + 3.0 * (late - early) / both, 0.0, 1.0)) if both > 0 else 0.0
 
 
 def unraced(centre: float) -> Choice:
     """Return the choice for a run with no room for lanes: the centre of the ladder that was not raced."""
-    return Choice(centre, centre / 10**0.5, centre * 10**0.5, np.empty(0), -1, near_edge=True, speeds_up=False)
+    return Choice(centre, centre / 10**0.5, centre * 10**0.5, np.empty(0), -1, near_edge=True, speeds_up=0.0)
 
 
-def caution(choice: Choice, momentum: float, lane_steps: int) -> tuple[float, str]:
-    """Return by how many rungs the peak has to keep below that of a lane whatever the length of the run, and why.
+def step_back(choice: Choice, momentum: float, lane_steps: int, horizon_steps: int) -> tuple[float, str]:
+    """Return by what the peak of the best lane is multiplied for the run, and why; "" where its length is the reason.
+
+    `clip((250 / T)^0.6, 0.4, 1)`: a step back from the edge of divergence, which lanes of a few steps see too far away.
+    It saturates: runs of 1,000 and of 20,000 steps have nearly the same best peak in `benchmarks/`, where the square
+    root law of convex theory (arXiv 2501.18965) would have them differ by 4.5. Or so many rungs, at any length, where
+    the lanes have not met what the run will meet; whichever is lower.
 
     Args:
         choice: what the lanes say.
         momentum: of an optimizer with a velocity, which has built up after `1 / (1 - momentum)` steps; 0 of another.
             Lanes of a dozen steps see that of 0.9 at a third of its size.
         lane_steps: how many steps a lane had.
+        horizon_steps: T, the steps of the run.
     """
-    if choice.speeds_up and choice.best + 1 < len(choice.scores):  # a higher rate did worse
+    far = float(np.clip((SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT, LEAST_FACTOR, 1.0))
+    pace = "That lane fell faster and faster" if choice.speeds_up == 1.0 else "That lane hardly slowed down"
+    rungs = [(0.0, "")]
+    if choice.best + 1 < len(choice.scores):  # a higher rate did worse
         if momentum:
-            return 1.5, "That lane fell faster and faster while momentum had only begun to build up"
-        if choice.best == 0:
-            return 1.0, "That lane fell faster and faster, so the steepest part is still to come"
+            rungs.append((1.5 * choice.speeds_up, f"{pace} while momentum had only begun to build up"))
+        elif choice.best == 0:
+            rungs.append((choice.speeds_up, f"{pace}, so the steepest part may be still to come"))
     if choice.near_edge:
-        return 1.0, "Half a decade higher training is undone"
+        rungs.append((1.0, "Half a decade higher training is undone"))
     if lane_steps * (1 - momentum) < 1:
-        return 1.0, "Momentum builds up too slowly for lanes this short to show where training is undone"
-    return 0.0, ""
+        rungs.append((1.0, "Momentum builds up too slowly for lanes this short to show where training is undone"))
+    most, why = max(rungs, key=lambda pair: pair[0])
+    factor = RUNG_FACTOR**most
+    return (factor, why) if factor < far else (far, "")
 
 
 def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int, why: str = "") -> str:
-    """Return in a sentence or two why this peak; `why` is what `caution` says."""
+    """Return in a sentence or two why this peak; `why` is what `step_back` says."""
     if not len(rates):
         return (
             f"A run of {horizon_steps} steps has no room for a race; {choice.rate:.2g} moves the weights by a third of "
@@ -144,19 +159,6 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
     elif factor < 1:
         parts.append(f"For a run of {horizon_steps} steps the peak is {factor:.2g} of {choice.rate:.2g}.")
     return " ".join(parts)
-
-
-def step_back(horizon_steps: int, rungs: float = 0.0) -> float:
-    """Return by what the best peak of a lane is multiplied for a run of `horizon_steps`.
-
-    `clip((250 / T)^0.6, 0.4, 1)`: a step back from the edge of divergence, which lanes of a few steps see too far away;
-    or so many rungs, at any length, where caution says so. It saturates: runs of 1,000 and of 20,000 steps have nearly
-    the same best peak in `benchmarks/`, where the square root law of convex theory (arXiv 2501.18965) would have them
-    differ by 4.5.
-    """
-    if rungs:
-        return float(RUNG_FACTOR**rungs)
-    return float(np.clip((SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT, LEAST_FACTOR, 1.0))
 
 
 def _undoes(losses: np.ndarray, best: np.ndarray) -> bool:

@@ -44,8 +44,8 @@ def run_race(
     # The step of Adam and its kin does not grow where the surface becomes steep.
     short = length < _ladder.LANE_STEPS and kind_of(optimizer) is not ADAPTIVE
     choice = _choice.choose(rates, losses, short=short) if raced else _choice.unraced(centre)
-    rungs, why = _choice.caution(choice, float(optimizer.momentum) if velocity(optimizer) else 0.0, length)
-    factor = _choice.step_back(updates, rungs)
+    momentum = float(optimizer.momentum) if velocity(optimizer) else 0.0
+    factor, why = _choice.step_back(choice, momentum, length, updates)
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
