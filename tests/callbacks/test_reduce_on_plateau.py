@@ -156,6 +156,15 @@ def test_cooldown_floor_and_maximize():
     assert [epoch for epoch, _ in rule.changes][:2] == [2, 4]
 
 
+def test_at_a_bound_nothing_changes_and_nothing_is_reported():
+    rule = ReduceOnPlateau("said", factor=0.5, raise_after=1, verbose=True)
+    assert run(made(), [1.0, 0.5, 0.4, 0.3], rule) == 1.0
+    assert rule.changes == []
+    rule = ReduceOnPlateau("said", factor=0.1, patience=1, min_multiplier=0.05)
+    run(made(), [1.0] * 5, rule)
+    assert rule.changes == [(1, 0.1), (2, 0.05)]
+
+
 def test_not_a_number_is_no_improvement():
     rule = ReduceOnPlateau("said", factor=0.5, patience=2)
     assert run(made(), [1.0, float("nan"), float("nan")], rule) == 0.5
