@@ -57,9 +57,7 @@ def slow_statistics(model: keras.Model, horizon: int) -> list[Event]:
 def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:
     """Return a word about the targets of a regression that a new network, whose outputs are of size 1, is far from."""
     _, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    scaled = (
-        isinstance(model.layers[-1], keras.layers.Rescaling | keras.layers.Normalization) if model.layers else False
-    )
+    scaled = bool(model.layers) and isinstance(model.layers[-1], SCALERS)
     if keras.tree.is_nested(y) or y is None or scaled or not _measures_distance(model.loss):
         return []
     targets = keras.ops.convert_to_numpy(y).astype("float64")

@@ -12,6 +12,7 @@ from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble
 from keras_lr.callbacks._guard import Guarding
 from keras_lr.callbacks._guarded_run import GuardedRun
+from keras_lr.callbacks._plan import own_plan
 from keras_lr.callbacks._velocity import velocity
 
 IMAGES, LABELS = (load_digits().data / 16).astype("float32"), load_digits().target
@@ -133,6 +134,14 @@ def test_a_compiled_schedule_is_followed_and_given_back(rate):
     assert model.optimizer._learning_rate is rate
     expected = [float(keras.ops.convert_to_numpy(rate(step))) for step in (9, 19)]
     np.testing.assert_allclose(history["learning_rate"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("fixed", [None, 0.01])
+def test_a_steerable_is_followed_as_it_stands_and_by_updates(fixed):
+    steerable = keras_lr.schedules.Steerable(keras_lr.schedules.Linear(1.0, 10), multiplier=0.5, learning_rate=fixed)
+    follow = own_plan(keras.optimizers.SGD(steerable, gradient_accumulation_steps=2))
+    expected = np.linspace(0.5, 0.0, 11)[:10] if fixed is None else np.full(10, 0.005)
+    np.testing.assert_allclose([follow(step) for step in range(20)], np.repeat(expected, 2), rtol=1e-6)
 
 
 def test_the_plan_is_what_the_weights_follow():

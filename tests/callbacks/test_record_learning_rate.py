@@ -8,7 +8,7 @@ import pytest
 
 from keras_lr import optimizers
 from keras_lr import schedules as s
-from keras_lr.callbacks import Guard, Horizon, RecordLearningRate
+from keras_lr.callbacks import Guard, Horizon, Monitor, RecordLearningRate
 from keras_lr.training import set_learning_rate
 
 X = np.ones((4, 1), "float32")
@@ -134,6 +134,21 @@ def test_single_steps_beside_a_guard_are_refused_rather_than_recorded_wrongly(fi
         X, X, batch_size=2, verbose=0, callbacks=[guard, RecordLearningRate()]
     )
     assert recorded.history["learning_rate"] == [0.25]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_single_steps_are_recorded_beside_a_monitor_which_sets_no_rate(first):
+    record = RecordLearningRate(every_step=True)
+    made(keras.optimizers.SGD(s.Linear(1.0, 8))).fit(
+        X, X, batch_size=1, epochs=2, verbose=0, callbacks=[record, Monitor(every=1)][:: 1 if first else -1]
+    )
+    np.testing.assert_allclose(record.steps["learning_rate"], np.linspace(1.0, 0.0, 9)[:8])
+
+
+def test_single_steps_beside_a_monitor_around_a_guard_are_refused():
+    callbacks = [Guard(0.1), Monitor(every=1), RecordLearningRate(every_step=True)]
+    with pytest.raises(ValueError, match="beside a Guard"):
+        made(keras.optimizers.SGD(0.1)).fit(X, X, verbose=0, callbacks=callbacks)
 
 
 def test_a_schedule_that_fits_is_not_reported():

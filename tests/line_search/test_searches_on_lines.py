@@ -8,7 +8,7 @@ from _lines import FIRSTS, LINES, METHODS, RECORD, compiled_searches, float_sear
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_lr.line_search import PAL, SLS, Backtracking, HagerZhang, Line, Point, Status, StrongWolfe
+from keras_lr.line_search import PAL, SLS, Backtracking, Goldstein, HagerZhang, Line, Point, Status, StrongWolfe
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
@@ -32,6 +32,12 @@ def test_every_backend_finds_the_recorded_outcomes(method, run):
     assert found.keys() == recorded.keys()
     for case, outcome in found.items():
         assert outcome == pytest.approx(recorded[case], rel=1e-6), case
+
+
+@pytest.mark.parametrize("method", [Goldstein(longest=1.0), StrongWolfe(longest=1.0), PAL(longest=1.0)], ids=repr)
+def test_no_step_is_longer_than_the_longest_wherever_it_begins(method):
+    line = Line(lambda a: (a - 5.0) ** 2, lambda a: ((a - 5.0) ** 2, 2.0 * (a - 5.0)))
+    assert method(line, Point(0.0, 25.0, -10.0), 5.0).alpha == 1.0
 
 
 numbers = st.tuples(st.floats(1e-3, 1e3), st.floats(1e-2, 1e2), st.floats(0, 1), st.floats(0, 10), st.floats(0.1, 10))

@@ -107,6 +107,21 @@ def test_statistics_of_batch_normalization_belong_to_the_average():
     assert float(history.history["val_loss"][-1]) == pytest.approx(loss_of(model), rel=1e-5)
 
 
+def test_statistics_are_recomputed_from_the_inputs_of_a_loader_too():
+    torch = pytest.importorskip("torch")
+    x, y = data()
+    found = []
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(torch.tensor(x), torch.tensor(y)), batch_size=16
+    )
+    for given in (loader, x):
+        model = compiled("ScheduleFreeSGD", normalise=True)
+        fit(model, 2, [AveragedWeights(given, batch_size=16)])
+        found.append(model.get_weights())
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
 def test_data_of_another_shape_leave_the_momentum_of_normalisation():
     model = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
     model.compile(ScheduleFreeSGD(0.1), "mse")

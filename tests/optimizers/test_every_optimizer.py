@@ -309,6 +309,7 @@ def test_the_weight_of_an_old_mean_is_below_1(name, beta):
     [
         (optimizers.DAdaptSGD, "momentum", 1.0),
         (optimizers.DAdaptAdaGrad, "momentum", 1.0),
+        (optimizers.AdaHessian, "seed", 2**32),
         (optimizers.AdaHessian, "power", 1.1),
         (optimizers.AdaHessian, "power", -0.1),
         (optimizers.DoG, "relative_start", 0.0),

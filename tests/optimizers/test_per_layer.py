@@ -127,6 +127,32 @@ def test_layerwise_decay_falls_towards_the_input():
         layerwise_decay(network(), 2)
 
 
+def test_layerwise_decay_tells_layers_from_the_models_around_them():
+    class Inner(keras.Model):
+        def __init__(self, **arguments):
+            super().__init__(**arguments)
+            self.parts = [keras.layers.Dense(2, name=name) for name in ("a", "stack", "k")]
+
+        def call(self, x):
+            for part in self.parts:
+                x = part(x)
+            return x
+
+    class Outer(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.stack = Inner(name="stack")
+
+        def call(self, x):
+            return self.stack(x)
+
+    model = Outer()
+    model(np.ones((1, 2), "float32"))
+    factors = layerwise_decay(model, 0.5)
+    assert factors == {"stack/a/.*": 0.25, "stack/stack/.*": 0.5, "stack/k/.*": 1.0}
+    PerLayer(Adam(), factors).build(model.trainable_variables)
+
+
 @pytest.mark.parametrize("width", ["8", "16", "64"])
 def test_width_scaling_is_that_of_the_mup_package(width):
     record = json.loads((pathlib.Path(__file__).parents[1] / "oracles" / "mup.json").read_text())

@@ -113,6 +113,8 @@ BAD = [
     (lambda: s.Chebyshev(0.1, 1.0, 48), ValueError, "power of two.*for example"),
     (lambda: s.Chebyshev(1.0, 0.1, 32), ValueError, "`max_learning_rate`"),
     (lambda: s.Noise(0.1, 1.0), ValueError, "`amplitude`"),
+    (lambda: s.Rectification(1.0), ValueError, r"beta_2 > 0\.6 and < 1\. Received: beta_2=1\.0"),
+    (lambda: s.Rectification(0.6), ValueError, "beta_2 > 0"),
     (lambda: s.Decay(0.1, 10, shape=s.shapes.Cosine), TypeError, r"shapes\.Cosine\(\)"),
     (lambda: s.shapes.Exponential(1.0), ValueError, "Linear"),
     (lambda: s.WarmUp(s.Exponential(0.1, 1), 5, join=s.Join.INCLUDED), ValueError, "must end"),

@@ -122,6 +122,19 @@ def test_inside_wrappers():
     assert moved(model) == pytest.approx(1, rel=1e-6)
 
 
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has its 64-bit types switched off")
+def test_a_rate_in_double_precision_keeps_its_digits():
+    keras.config.set_floatx("float64")
+    try:
+        model = made("sgd")
+    finally:
+        keras.config.set_floatx("float32")
+    set_learning_rate(model, 0.1)
+    assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == 0.1
+    scale_learning_rate(model, 0.1)
+    assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == 0.1 * 0.1
+
+
 def test_accumulation_counts_updates():
     """Four updates of two batches each: Keras' own schedule would stand at twice the step."""
     ours = made(keras.optimizers.SGD(s.Linear(1.0, 4), gradient_accumulation_steps=2))

@@ -82,6 +82,7 @@ class Steered:
 
     unsteered: Callable[..., Any]  # the step itself
     steered: Callable[..., Any]  # what is called in its place
+    sets_rate: bool = True  # whether the rate of a step is set there, and not only looked at
 
     def __call__(self, *arguments: Any) -> Any:
         return self.steered(*arguments)

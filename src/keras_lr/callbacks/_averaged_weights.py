@@ -151,8 +151,11 @@ def _inputs(data: Any, batch_size: int) -> Iterator[Any]:
             yield keras.tree.map_structure(lambda a, s=start: ops.convert_to_tensor(a[s : s + batch_size]), data)
     else:
         batches: Iterable[Any] = data
+        # PyTorch's loader makes a list of the inputs and the targets of its rows, where others make a tuple.
+        with_targets = (tuple, list) if hasattr(data, "collate_fn") else tuple
         for batch in batches:
-            yield keras.tree.map_structure(ops.convert_to_tensor, batch[0] if isinstance(batch, tuple) else batch)
+            inputs = batch[0] if isinstance(batch, with_targets) else batch
+            yield keras.tree.map_structure(ops.convert_to_tensor, inputs)
 
 
 def _are_arrays(data: Any) -> bool:

@@ -36,6 +36,9 @@ class Backup(keras.callbacks.Callback):
         found: the backup to go on from. Default `None`: the run begins.
         initial_epoch: the epoch with which the run begins, unless it goes on.
         one_iterator: whether one iterator over the data serves all epochs.
+
+    Attributes:
+        epoch: the epoch with which the run would go on.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class Backup(keras.callbacks.Callback):
         self._guard = guard
         self._run, self._plan = run, plan
         self._found = found
-        self._epoch: int = found.facts["epoch"] if found else initial_epoch
+        self.epoch: int = found.facts["epoch"] if found else initial_epoch
         self._one_iterator = one_iterator
         self._drawn_by_opening: list[Any] | None = None
         self._history: dict[str, list[Any]] = {}
@@ -61,7 +64,7 @@ class Backup(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put everything where it was, or keep where the run begins."""
         if self._found is None:
-            self._write(self._epoch)
+            self._write(self.epoch)
             return
         like = self._guard.values()
         values = {name: values_of(arrays, like) for name, arrays in self._found.values.items()}
@@ -90,7 +93,7 @@ class Backup(keras.callbacks.Callback):
         delete_checkpoint(self._directory)
 
     def _write(self, epoch: int) -> None:
-        self._epoch = epoch
+        self.epoch = epoch
         guard, values = self._guard.state()
         facts = {
             "run": self._run,
@@ -102,11 +105,6 @@ class Backup(keras.callbacks.Callback):
         }
         arrays = {name: arrays_of(value) for name, value in values.items()}
         write_checkpoint(self._directory, Checkpoint(facts, arrays))
-
-    @property
-    def epoch(self) -> int:
-        """The epoch with which the run would go on."""
-        return self._epoch
 
 
 def read_backup(directory: pathlib.Path, run: dict[str, Any]) -> Checkpoint | None:

@@ -16,6 +16,9 @@ class Horizon(keras.callbacks.Callback):
     It also warns of a schedule that ends long before the run, of one that the run does not finish, and of a warm-up
     that takes longer than the run.
 
+    Keras does not say with which epoch a `fit` begins. So updates that were made before count as the beginning of this
+    run, as after `initial_epoch` or `BackupAndRestore`, where they are fewer than it has; else this run follows them.
+
     Attributes:
         messages: what was reported.
         total_steps: the updates of the whole run, those before this `fit` included.

@@ -78,7 +78,8 @@ class Monitor(keras.callbacks.Callback):
         if self._ours is None:
             self._theirs = self.model.make_train_function() or self.model.train_function
             # Another experiment finds the step itself, also where an interrupted `fit` left it watched.
-            self._ours = Steered(unsteered(self._theirs), watched(self.model, self._theirs, self._wanted, self._look))
+            watching = watched(self.model, self._theirs, self._wanted, self._look)
+            self._ours = Steered(unsteered(self._theirs), watching, getattr(self._theirs, "sets_rate", False))
             self.model.train_function = self._ours
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from keras_lr.schedules import Schedule, Steerable
+from keras_lr.schedules import Constant, Schedule, Steerable
 
 _CHUNK_STEPS = 256
 
@@ -33,6 +33,9 @@ def plan(learning_rate: Any, accumulation: int = 1, called: str = "learning_rate
     Raises:
         ValueError: it is none of these; `called` is what the message calls it.
     """
+    if isinstance(learning_rate, Steerable):
+        followed = learning_rate.schedule if (fixed := learning_rate.learning_rate) is None else Constant(fixed)
+        learning_rate = followed * learning_rate.multiplier  # as it is steered now, without asking the device again
     if isinstance(learning_rate, Schedule):
         return lambda step: float(learning_rate.values(step // accumulation))
     if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_lr._arguments import check_flags
-from keras_lr._backends.steps_interface import Steered
 from keras_lr._backends.wrapped_optimizers import innermost, optimizers_in, wrappers_and_core
 from keras_lr.callbacks._plan import rates_at
 from keras_lr.optimizers import Scheduled
@@ -79,7 +78,7 @@ class RecordLearningRate(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Count from what the optimizer says."""
-        if self.every_step and isinstance(self._model.train_function, Steered):
+        if self.every_step and getattr(self._model.train_function, "sets_rate", False):
             raise ValueError(
                 "RecordLearningRate(every_step=True) cannot see the rates of single steps beside a Guard, which "
                 "keras_lr.fit brings: they are set inside the step. Leave every_step out; the plan, such as the "
@@ -105,11 +104,11 @@ class RecordLearningRate(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add what the last update used."""
+        made = self._watched[0].updates_made()
+        self._steps = [one for one in self._steps if one["step"] < made]  # without one that was announced and not made
         for watched in self._watched:
-            made = watched.updates_made()
-            self._steps = [one for one in self._steps if one["step"] < self._watched[0].updates_made()]
             if logs is not None:
-                logs.update(watched.at(made - 1))
+                logs.update(watched.at(watched.updates_made() - 1))
 
 
 class _Watched:

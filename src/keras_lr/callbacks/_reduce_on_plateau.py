@@ -213,10 +213,11 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         steerables, state = self._steerables(), self._state()
         state.epochs = self._epoch + 1.0
         change = self._judged(state, -value if self.maximize else value)
+        before = steerables[0].multiplier
         for steerable in steerables:
             steerable.rule_state = [*vars(state).values()]
             self._turn(steerable, change)
-        if change != 1:
+        if steerables[0].multiplier != before:
             multiplier = round(steerables[0].multiplier, 7)
             self.changes.append((self._epoch, multiplier))
             if self.verbose:

@@ -71,7 +71,7 @@ def range_test(
         validation_data: `(x, y)` or `(x, y, sample_weight)`, evaluated whole after every step. The curve is then the
             validation loss. Default: the loss of the training batch before its update.
         seed: of the order of the batches. The process' own random generators are left as they were.
-        progress: called now and then with the steps done, the steps planned at most, and a text.
+        progress: called as `progress(done, total, text)` after each sweep; both numbers are in updates.
 
     Returns:
         The curve: `.rates`, `.losses`, `.band`, `.suggest()`; printed, it is a table, and `.plot()` draws it.

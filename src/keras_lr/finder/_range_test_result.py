@@ -168,9 +168,9 @@ class RangeTestResult(Shown):
         constant, peak = (self.suggest(use=use) for use in Use)
         steps = int(np.isfinite(self.sweeps).sum())
         facts: dict[str, str | int | float | None] = {
-            "learning rate, constant": constant.learning_rate if constant.learning_rate else "no answer",
+            "learning rate, constant": constant.learning_rate or "no answer",
             "interval": _interval(constant),
-            "learning rate, peak of a schedule": peak.learning_rate if peak.learning_rate else "no answer",
+            "learning rate, peak of a schedule": peak.learning_rate or "no answer",
             "interval of the peak": _interval(peak),
             "optimizer": self.optimizer,
             "training steps": steps,

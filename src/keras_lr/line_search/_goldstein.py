@@ -63,6 +63,7 @@ class Goldstein(Value):
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         start, alpha = alike(start, alpha)
+        alpha = at_most(alpha, self.longest)
 
         def judge(trial: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
             decreases = sufficient_decrease(start, trial, value, self.decrease)

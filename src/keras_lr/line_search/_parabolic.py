@@ -26,7 +26,7 @@ class PAL(Rule):
     Args:
         measure: μ, the length of the measuring step, in [0.01, 1]. The one setting that matters, a learning rate in
             disguise: it should be about as long as a good step. 0.1 as in the authors' evaluation.
-        overshoot: γ, times the distance to the minimum; the authors use 1 to 1.7.
+        overshoot: γ (the paper's α), times the distance to the minimum; the authors use 1 to 1.7.
         longest: no step is longer.
 
     Costs:

@@ -110,23 +110,23 @@ class SameDecrease(Value):
 
     Args:
         initial: the first trial of the first step.
-        longest: growth from one step to the next is cut at this factor; on a new batch the slope jumps.
+        growth: the most by which a first trial may exceed the step before; on a new batch the slope jumps.
 
     Reference:
         Nocedal and Wright 2006, Numerical Optimization, section 3.5.
     """
 
     initial: float = 1.0
-    longest: float = 10.0
+    growth: float = 10.0
 
     def __post_init__(self) -> None:
         check(self, "initial", above=0.0)
-        check(self, "longest", above=0.0, below=None)
+        check(self, "growth", above=0.0, below=None)
 
     def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
         known = (slope < 0.0) & (start.slope < 0.0)
         factor = where(known, slope / where(known, start.slope, -1.0), 1.0)
-        return alpha * at_most(factor, self.longest)
+        return alpha * at_most(factor, self.growth)
 
 
 class StepBefore(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check
+from keras_lr._arguments import check_seed
 from keras_lr._backends import lists
 from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
@@ -24,9 +24,9 @@ class CurvatureOptimizer(NeedsBatch, GlobalOptimizer):
     packs = False
 
     def __init__(self, learning_rate: Any, *, seed: int = 0, **kwargs: Any) -> None:
+        check_seed(seed)
         super().__init__(learning_rate, **kwargs)
         self.seed = seed
-        check(self, "seed", least=0, whole=True)
         self.signs = keras.random.SeedGenerator(seed)
 
     def build_state(self) -> None:

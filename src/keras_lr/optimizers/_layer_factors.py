@@ -1,6 +1,7 @@
 """Recipes for ``PerLayer``: factors for the layers of a model, by depth or by width."""
 
 import math
+import posixpath
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -146,9 +147,10 @@ def _leaves(layer: Any) -> Iterator[Any]:
 
 def _prefix(model: keras.Model, layer: Any) -> str:
     """Return the part of the paths that the variables of a layer have in common."""
-    path = _escaped(model, layer.trainable_variables[0].path)
-    name = re.escape(layer.name)
-    return path[: path.index(name) + len(name)] if name in path.split("/") else path.rpartition("/")[0]
+    parents = [_escaped(model, variable.path).rpartition("/")[0] for variable in layer.trainable_variables]
+    shared = posixpath.commonpath(parents).split("/")
+    places = [i for i, part in enumerate(shared) if part == re.escape(layer.name)]
+    return "/".join(shared[: places[-1] + 1] if places else parents[0])
 
 
 def _escaped(model: keras.Model, path: str) -> str:

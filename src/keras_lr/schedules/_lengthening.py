@@ -55,8 +55,8 @@ class Lengthening:
         rate_replanned: the rate of the replanned schedule there.
     """
 
-    replanned: ScheduleLike
-    continued: ScheduleLike
+    replanned: Schedule
+    continued: Slowed
     at_step: float
     rate_before: float
     rate_replanned: float

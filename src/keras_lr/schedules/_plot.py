@@ -17,7 +17,7 @@ def plot(schedule: Schedule, steps: int | None = None, *, momentum: Schedule | N
 
     Args:
         schedule: what to draw.
-        steps: how many steps. Default `None`: until a little after the schedule's end, or 1000.
+        steps: how many steps. Default `None`: until a tenth after the schedule's end; 1000 without an end.
         momentum: a schedule of the momentum, for example ``cycle.momentum()`` of a `OneCycle`.
         ax: the Matplotlib axes to draw into. Default `None`: new ones.
 
@@ -28,7 +28,8 @@ def plot(schedule: Schedule, steps: int | None = None, *, momentum: Schedule | N
     """
     plt = needed("matplotlib.pyplot", "plot", "Drawing a schedule")
     schedule.check_resolved()
-    total = steps if steps is not None else int((schedule.end_step or 909) * 1.1)
+    end = schedule.end_step
+    total = steps if steps is not None else int(1.1 * end) if end else 1000
     at = np.unique(np.linspace(0, max(total, 1), _POINTS).round())
     axes = plt.figure(layout="constrained").add_subplot() if ax is None else ax
     axes.plot(at, schedule.values(at), color="C0", drawstyle="steps-post", label="learning rate")

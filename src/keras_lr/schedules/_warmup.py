@@ -6,7 +6,7 @@ import enum
 import math
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from keras_lr._arguments import chosen
+from keras_lr._arguments import check, chosen
 from keras_lr.schedules import shapes
 from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._decay import ShapeLike, shaped
@@ -163,13 +163,20 @@ class Rectification(Schedule):
     ``r = r_inf - 2 n b^n / (1 - b^n)``, n = t + 1; 0 while r <= 4 (there RAdam takes momentum steps instead).
 
     Args:
-        beta_2: `b`, of the Adam that follows. Default 0.999.
+        beta_2: `b`, of the Adam that follows, below 1 and above 0.6, up to which `r` never exceeds 4. Default 0.999.
+
+    Raises:
+        ValueError: `beta_2` is out of its range.
 
     Reference: Liu et al., On the variance of the adaptive learning rate and beyond, arXiv 1908.03265, algorithm 2.
     """
 
     source: ClassVar[str] = "Liu et al., RAdam (2020), arXiv 1908.03265, algorithm 2"
     beta_2: Share = 0.999
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, "beta_2", above=0.6, below=1.0)
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the factor at a step."""

@@ -1,8 +1,7 @@
 """Shapes: how to come from 1 down to 0 while the progress goes from 0 to 1.
 
 One shape serves every place that falls or rises: a decay, the end of a warm-up–stable–decay schedule, a warm-up (read
-backwards), the phases of one-cycle. A function of the progress with the same ends is a shape as well: ``f(p)`` or, to
-work inside the compiled step in double precision, ``f(p, xp)`` with NumPy's names in ``xp``.
+backwards), the phases of one-cycle. A function ``f(p)`` of the progress with the same ends is a shape as well.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from keras.src.trainers.data_adapters import data_adapter_utils
 
 from keras_lr._backends import gradients
 from keras_lr._backends.attached_step_interface import Handed
@@ -38,13 +37,13 @@ class AlongStep:
 
     def ends(self, data: Any, before: Parts, moved: list[Any]) -> Step:
         """Return what the batch says of the step from the parts `before` to the weights `moved`."""
-        batch = data_adapter_utils.unpack_x_y_sample_weight(data)
+        batch = keras.utils.unpack_x_y_sample_weight(data)
         numbers = self._compiled_ends(tuple(before), moved, batch)
         return Step(*ops.convert_to_numpy(numbers).tolist())
 
     def sharpness(self, data: Any, at: Parts) -> float:
         """Return the eigenvalue of the Hessian that is largest in size, by power iteration from a random vector."""
-        batch = data_adapter_utils.unpack_x_y_sample_weight(data)
+        batch = keras.utils.unpack_x_y_sample_weight(data)
         random = np.random.default_rng(0)
         vectors = [ops.cast(random.normal(size=w.shape), keras.backend.standardize_dtype(w.dtype)) for w in at.weights]
         for _ in range(POWER_ITERATIONS):

@@ -82,7 +82,7 @@ def scale_learning_rate(model: keras.Model, factor: float) -> None:
     for optimizer in _parts(model):
         rate = optimizer._learning_rate
         if is_number(rate):
-            rate.assign(np.float32(keras.ops.convert_to_numpy(rate) * factor))
+            rate.assign(np.float64(keras.ops.convert_to_numpy(rate)) * factor)
         else:
             steerable = steering_of(model, optimizer)
             steerable.steer(multiplier=steerable.multiplier * float(factor))
@@ -125,7 +125,7 @@ def _parts(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
 def _set_number(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning_rate: float) -> None:
     rate = optimizer._learning_rate
     if is_number(rate):
-        rate.assign(np.float32(learning_rate))
+        rate.assign(np.float64(learning_rate))
     else:
         steering_of(model, optimizer).fix(learning_rate)
 

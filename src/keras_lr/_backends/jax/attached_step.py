@@ -6,7 +6,6 @@ from typing import Any
 import jax
 import keras
 from keras.src.backend.config import is_nnx_enabled
-from keras.src.trainers.data_adapters import data_adapter_utils
 
 from keras_lr._backends.attached_step_interface import Handed, reports_of
 from keras_lr._backends.jax.reports import with_reports
@@ -24,7 +23,7 @@ def refuse(model: keras.Model) -> None:
 def train_step(model: keras.Model, give: Callable[[Handed], Any], state: Any, data: Any) -> tuple[dict[str, Any], Any]:
     """See `_backends.attached_step`."""
     trainable, non_trainable, optimizer_variables, metrics = state
-    x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     gradient_of = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
     (_, aux), gradients = gradient_of(
         trainable,

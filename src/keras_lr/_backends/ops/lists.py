@@ -84,11 +84,6 @@ def squares(a: Tensors) -> Any:
     return _summed(lambda x: x * x, a)
 
 
-def sums(a: Tensors) -> Any:
-    """The sum of the entries of each variable: shape ``(n,)``."""
-    return _summed(lambda x: x, a)
-
-
 def norms(a: Tensors) -> Any:
     """‖aᵢ‖₁ for each variable: shape ``(n,)``."""
     return _summed(ops.abs, a)

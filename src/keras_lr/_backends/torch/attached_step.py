@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import torch
 from keras import tree
-from keras.src.trainers.data_adapters import data_adapter_utils
 
 from keras_lr._backends.attached_step_interface import Handed, reports_of
 from keras_lr._backends.torch.draws import draws_now
@@ -27,7 +26,7 @@ def refuse(model: keras.Model) -> None:
 
 def train_step(model: keras.Model, give: Callable[[Handed], Any], data: Any) -> dict[str, Any]:
     """See `_backends.attached_step`."""
-    x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     # A variable's `value` is the parameter itself: copied, it stays what it was before the forward pass.
     variables = model.non_trainable_variables
     non_trainable = [v.value.detach().clone() for v in variables]

@@ -92,11 +92,6 @@ def squares(a: Tensors) -> Any:
     return torch.square(torch.stack(torch._foreach_norm(a)))
 
 
-def sums(a: Tensors) -> Any:
-    """The sum of the entries of each variable: shape ``(n,)``."""
-    return torch.stack([torch.sum(x) for x in a])
-
-
 def norms(a: Tensors) -> Any:
     """‖aᵢ‖₁ for each variable: shape ``(n,)``."""
     return torch.stack(torch._foreach_norm(a, 1))
