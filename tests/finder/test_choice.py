@@ -94,6 +94,8 @@ def test_no_hair_decides_how_far_a_peak_steps_back(losses):
         (1, 0.5, 0.9, 12, 0.0),
         (1, 0.5, 0.9, 9, 1.0),
         (1, 0.5, 0.5, 9, 0.0),
+        (1, 0.5, 0.75, 4, 1.0),  # just as many steps as the velocity takes
+        (1, 0.5, 0.75, 5, 0.0),
         (1, 1.0, 0.9, 12, 0.75),
         (1, 1.0, 0.9, 9, 1.0),
         (1, 2.0, 0.0, 12, 0.0),

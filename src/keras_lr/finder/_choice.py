@@ -130,7 +130,7 @@ def step_back(choice: Choice, momentum: float, lane_steps: int, horizon_steps: i
             rungs.append((choice.speeds_up, f"{pace}, so the steepest part may be still to come"))
     if choice.near_edge:
         rungs.append((1.0, "Half a decade higher training is undone"))
-    if lane_steps * (1 - momentum) < 1:
+    if lane_steps <= 1 / (1 - momentum):
         rungs.append((1.0, "Momentum builds up too slowly for lanes this short to show where training is undone"))
     most, why = max(rungs, key=lambda pair: pair[0])
     factor = RUNG_FACTOR**most
