@@ -26,7 +26,7 @@ class Guarding(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin a new mean of the loss."""
-        self._run.begin_epoch(self.params.get("steps"))
+        self._run.begin_epoch(epoch, self.params.get("steps"))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report the rate of the epoch's last step as `learning_rate`."""
@@ -49,7 +49,8 @@ class Guard(Guarding):
     A rate that is far too high need not diverge. So the rate is on probation twice, at the start and halfway through
     the run: one window of steps at the rate, one from the same weights at a tenth of it. Where the tenth ends lower, it
     is tried again and stays. At the start that means that the rate is too high, because short trials favour high rates;
-    later it takes out the noise that a high rate leaves in the weights. The better window's steps are kept.
+    later it takes out the noise that a high rate leaves in the weights. The better window's steps are kept. Where
+    the run ends before a trial would, there is none.
 
     Args:
         learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its

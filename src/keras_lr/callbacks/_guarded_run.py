@@ -16,7 +16,7 @@ from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
 from keras_lr.callbacks._event import Event
 from keras_lr.callbacks._plan import own_plan, plan
-from keras_lr.callbacks._probation import Probation, ends_lower, late_probation_step
+from keras_lr.callbacks._probation import Probation, ends_lower
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
 from keras_lr.training._borrow import steerable
@@ -86,15 +86,18 @@ class GuardedRun:
         self._returned_at, self._returns = _NEVER, 0
         self._window_start_loss, self._window_losses = np.nan, np.empty(0)
         self._good = self._recent = self._copied()
-        self._probation = Probation() if self._wants_probation else None
-        self._late_probation = late_probation_step(params) if self._wants_probation else None
+        self._epochs: int = params.get("epochs") or 1
+        self._probation: Probation | None = None
+        self._late_probation = range(0)  # the steps at which it may begin
         # What the variable of the rate holds by the guard's doing, and before the first step by the model's own.
         self._own_rate: float | None = self._held_rate()
         self._told_of_rate = False
         self._steps.steer(self._before, self._after)
 
-    def begin_epoch(self, steps: int | None) -> None:
+    def begin_epoch(self, epoch: int, steps: int | None) -> None:
         """Follow Keras, which begins a new mean of the loss; `steps` are those of the epoch, if they are known."""
+        if self.step == 0 and self._wants_probation:
+            self._put_on_probation((self._epochs - epoch) * steps if steps else None)
         self._losses.begin_mean()
         self._metrics_taken = False
         if self._own_rate is None:
@@ -209,8 +212,8 @@ class GuardedRun:
         """Answer a window with trouble; keep the weights at the end of one without."""
         trouble = self._watch.judge(losses)
         self._window_start_loss = losses[0]
-        if trouble is None and self._late_probation is not None and self.step >= self._late_probation:
-            self._probation, self._late_probation = Probation(), None
+        if trouble is None and self.step in self._late_probation:
+            self._probation, self._late_probation = Probation(), range(0)
             self._good = self._recent = self._copied()
             return
         if trouble is None or (trouble is Trouble.LOST and self._returns >= MOST_LOST):
@@ -219,6 +222,14 @@ class GuardedRun:
                 self._good, self._recent = self._recent, self._copied()
         else:
             self._answer(trouble)
+
+    def _put_on_probation(self, run_steps: int | None) -> None:
+        """Plan the trials, one at the start and one halfway, each where the run has room for its two windows."""
+        trial = 2 * self._window * self._stride
+        if run_steps is None or run_steps >= trial:
+            self._probation = Probation()
+        if run_steps is not None:
+            self._late_probation = range(round(run_steps / 2), run_steps - trial + 1)
 
     def _on_probation(self, probation: Probation, losses: np.ndarray) -> None:
         """Keep the better of two windows of steps from the same weights; a tenth that won is tried again."""

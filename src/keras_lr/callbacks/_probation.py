@@ -30,9 +30,3 @@ def ends_lower(losses: np.ndarray, than: np.ndarray) -> bool:
     half = len(losses) // 2
     error = typical_noise(losses) * np.sqrt(2 / (len(losses) - half))
     return bool(np.mean(losses[half:]) < np.mean(than[half:]) - error)
-
-
-def late_probation_step(params: dict[str, Any]) -> int | None:
-    """Return the step of the second trial, halfway through a run whose length is known."""
-    epochs, steps = params.get("epochs") or 1, params.get("steps")
-    return round(0.5 * epochs * steps) if steps else None
