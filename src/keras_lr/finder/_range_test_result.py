@@ -173,7 +173,7 @@ class RangeTestResult(Shown):
             "learning rate, peak of a schedule": peak.learning_rate or "no answer",
             "interval of the peak": _interval(peak),
             "optimizer": self.optimizer,
-            "training steps": steps,
+            "updates of the sweeps": steps,
         }
         found = [("constant", "keras-lr", constant), ("peak", "keras-lr", peak)]
         found += [(name, rule.library, self.suggest(rule)) for name, rule in RULES.items()]

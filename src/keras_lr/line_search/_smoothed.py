@@ -47,10 +47,12 @@ class Smoothed(NamedTuple):
 class SaLSA(Rule):
     """Backtrack until the smoothed decrease is at least c·α times the smoothed steepness.
 
-    With h ← β·h + (1 - β)·|φ'(0)| and D(α) = β·D + (1 - β)·(φ(0) - φ(α)), a step is accepted when D(α) ≥ c·α·h. So
-    a single bad batch cannot make the rate collapse, and a single good one cannot make it explode. After the first
-    ten steps a search takes place only every min(10, 1/(r - 1)) steps, where r ≥ 1 is the ratio of a fast and a slow
-    mean of the step; at the others the step, times `growth`, is taken as it is, with the status KEPT.
+    With h ← β·h + (1 - β)·|φ'(0)| and D(α) = β·D + (1 - β)·(φ(0) - φ(α)), a step is accepted when D(α) ≥ c·α·h, or
+    when the loss stays the same to the last digit, as in the authors' code: what rounding swallows is no sign that a
+    step is too long. So a single bad batch cannot make the rate collapse, and a single good one cannot make it
+    explode. After the first ten steps a search takes place only every min(10, 1/(r - 1)) steps, where r ≥ 1 is the
+    ratio of a fast and a slow mean of the step; at the others the step, times `growth`, is taken as it is, with the
+    status KEPT.
 
     Args:
         initial: first trial of the first step.
