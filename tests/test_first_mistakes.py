@@ -158,6 +158,61 @@ MISTAKES = {
         lambda: keras_lr.fit(build(), X, Y, sample_weight=0.5),
         "x is a ndarray and sample_weight a float, which Keras does not take together",
     ),
+    "no sample weights": (
+        lambda: keras_lr.fit(build(), X, Y, sample_weight=[]),
+        r"sample_weight=\[\] has no rows: give an array",
+    ),
+    "a number as data": (
+        lambda: keras_lr.race(build(), np.float32(1), Y),
+        r"x=np\.float32\(1\.0\) has no rows: give an",
+    ),
+    "weights of classes by name": (
+        lambda: keras_lr.diagnose(build(), X, Y, class_weight={"cat": 2.0}),
+        r"class_weight=\{'cat': 2\.0\}: give a dictionary",
+    ),
+    "an order as text": (lambda: keras_lr.fit(build(), X, Y, shuffle="no"), "True or False as shuffle.*shuffle='no'"),
+    "silence as text": (lambda: keras_lr.fit(build(), X, Y, verbose="silent"), "verbose='silent': give 0 for silence"),
+    "never evaluated": (
+        lambda: keras_lr.fit(build(), X, Y, validation_data=(X, Y), validation_freq=0),
+        "validation_freq=0: give a whole number of at least 1",
+    ),
+    "an epoch to evaluate after as text": (
+        lambda: keras_lr.fit(build(), X, Y, validation_data=(X, Y), validation_freq=[1, "last"]),
+        r"validation_freq=\[1, 'last'\]: give a whole number of at least 1",
+    ),
+    "validation data to sweep on": (
+        lambda: keras_lr.sweep(keras_lr.Task(build, X, Y, validation_data=(X, Y[:9])), [0.1]),
+        "validation_data cannot be evaluated.*x has 64 rows, y has 9 rows",
+    ),
+    "validation data to compare on": (
+        lambda: keras_lr.compare(keras_lr.Task(build, X, Y, validation_data=(X, None)), {"0.1": 0.1}, monitor="loss"),
+        "validation_data cannot be evaluated.*y=None, and the loss 'mse'",
+    ),
+    "validation data to test on": (
+        lambda: keras_lr.range_test(build(), X, Y, validation_data=(X[:, :3], Y)),
+        r"(?s)validation_data cannot be evaluated.*to have value 4, but received input with shape",
+    ),
+    "half a batch in a task": (
+        lambda: keras_lr.Task(build, X, Y, batch_size=0.5),
+        "batch_size=0.5: give a whole number",
+    ),
+    "no steps in a task": (lambda: keras_lr.Task(build, X, Y, steps_per_epoch=0), "steps_per_epoch=0: give a whole"),
+    "no steps to evaluate in a task": (
+        lambda: keras_lr.Task(build, X, Y, validation_steps=0),
+        "validation_steps=0: give a whole number",
+    ),
+    "a first epoch before the first": (
+        lambda: keras_lr.fit(build(), X, Y, initial_epoch=-1),
+        "initial_epoch=-1: give a whole number, the epochs that were done before",
+    ),
+    "rates of layers for a dictionary": (
+        lambda: optimizers.PerLayer({"learning_rate": 0.1}, {"kernel": 0.5}),
+        r"PerLayer takes as optimizer an optimizer.*Received: optimizer=\{'learning_rate': 0\.1\}",
+    ),
+    "rates of layers for nothing": (
+        lambda: optimizers.PerLayer(None, {"kernel": 0.5}),
+        "PerLayer takes as optimizer an optimizer.*Received: optimizer=None",
+    ),
     "a first epoch as text": (
         lambda: keras_lr.fit(build(), X, Y, initial_epoch="1"),
         "initial_epoch='1': give a whole number",
@@ -197,6 +252,9 @@ MISTAKES = {
         lambda: keras_lr.fit(build(optimizers.PerLayer("ftrl", {"kernel": 0.5})), X, Y),
         r"Ftrl makes the weights anew from its sums.*keras_lr\.sweep\(task, rates=",
     ),
+    "a race of an optimizer that forgets": (lambda: keras_lr.race(build("ftrl"), X, Y), "Ftrl makes the weights anew"),
+    "a test of an optimizer that forgets": (lambda: keras_lr.range_test(build("ftrl"), X, Y), "Ftrl makes the weights"),
+    "a diagnosis of an optimizer that forgets": (lambda: keras_lr.diagnose(build("ftrl"), X, Y), "Ftrl makes the we"),
     "two guards": (
         lambda: keras_lr.fit(build(), X, Y, callbacks=[callbacks.Guard()]),
         "brings one of its own. Leave it",

@@ -15,7 +15,7 @@ from keras_lr.diagnosis._judgement import judge, rung_to_try
 from keras_lr.diagnosis._signals import Step, signals_of, stability
 from keras_lr.finder._lanes import Lanes
 from keras_lr.training._along_step import AlongStep
-from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
+from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, check_progress
@@ -97,6 +97,7 @@ def diagnose(
     with first_fit_unspent(model):
         prepare(model, data.example())
         optimizer = innermost(model.optimizer)
+        refuse_ftrl(optimizer)
         accumulation = model.optimizer.gradient_accumulation_steps or 1
         updates = max(1, data.horizon(epochs) // accumulation)
         coming = _rates_to_come(optimizer, updates)

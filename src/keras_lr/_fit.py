@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_lr import schedules
-from keras_lr._arguments import check_seed
+from keras_lr._arguments import check_flags, check_seed
 from keras_lr._fit_events import end_of_run, set_aside, slow_statistics, unscaled_targets
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
@@ -25,6 +25,7 @@ from keras_lr.training._described import described
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._training_data import TrainingData, check_counts
+from keras_lr.training._validation_data import checked_validation_data, checked_validation_freq
 
 WARMUP_FRACTION = 0.05
 DECAY_FRACTION = 0.3
@@ -48,7 +49,7 @@ def fit(
     steps_per_epoch: int | None = None,
     validation_steps: int | None = None,
     validation_batch_size: int | None = None,
-    validation_freq: int = 1,
+    validation_freq: int | list[int] = 1,
     backup_dir: str | os.PathLike[str] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -81,10 +82,11 @@ def fit(
 
     Raises:
         TypeError: `model` is no Keras model.
-        ValueError: the model is not compiled, or has no trainable weights; the number of steps cannot be known; the
-            loss is not finite before any update; the backup in `backup_dir` is of another run; a callback of keras_lr
-            steers the rate as well (`Guard`, `ReduceOnPlateau`). Keras' own callbacks that set the rate have no effect,
-            and `events` says so.
+        ValueError: the model is not compiled, or has no trainable weights; the number of steps cannot be known; an
+            argument is none that `model.fit` could use, or `validation_data` do not fit the model, of which a batch is
+            evaluated before the race; the loss is not finite before any update; the backup in `backup_dir` is of
+            another run; a callback of keras_lr steers the rate as well (`Guard`, `ReduceOnPlateau`). Keras' own
+            callbacks that set the rate have no effect, and `events` says so.
 
     Costs: 40 to 100 steps for the race, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it. Three
         copies of the weights and the optimizer's slots in the race, two in the run, and three in a backup, which is
@@ -103,6 +105,10 @@ def fit(
     refuse_no_model(model)
     check_seed(seed)
     check_counts(validation_steps=validation_steps, validation_batch_size=validation_batch_size)
+    validation_freq = checked_validation_freq(validation_freq)
+    check_flags("fit", shuffle=shuffle)
+    if isinstance(verbose, str) and verbose != "auto":
+        raise ValueError(f"verbose={verbose!r}: give 0 for silence, 1 for a bar, 2 for a line an epoch, or 'auto'.")
     check_progress(progress)
     data = TrainingData(
         x,
@@ -118,6 +124,7 @@ def fit(
     example = data.example()
     prepare(model, example)
     horizon = data.horizon(epochs, initial_epoch)
+    validation_data = checked_validation_data(model, validation_data, validation_batch_size or batch_size)
     others = _flat(callbacks)
     if backup_dir is not None and not isinstance(backup_dir, str | os.PathLike):
         raise TypeError(f"backup_dir={backup_dir!r}: give the path of a directory, or leave it out.")

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_lr._arguments import within
+from keras_lr.training._training_data import check_counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +22,8 @@ class Task:
             steps_per_epoch: as in `model.fit`, with the defaults of `model.fit`.
 
     Raises:
-        ValueError: `build` cannot be called (a model is not enough, for every training needs a new one), or `epochs` is
-            no whole number from 1.
+        ValueError: `build` cannot be called (a model is not enough, for every training needs a new one), or `epochs`,
+            `batch_size`, `steps_per_epoch` or `validation_steps` is no whole number from 1.
 
     Example:
     >>> import keras, numpy as np, keras_lr
@@ -60,6 +61,8 @@ class Task:
             raise ValueError(f"epochs={self.epochs!r}: give a whole number.")
         if self.epochs < 1:
             raise ValueError(f"epochs={self.epochs} leaves nothing to train; give 1 or more.")
+        for name in ("batch_size", "steps_per_epoch", "validation_steps"):
+            check_counts(**{name: getattr(self, name)})
 
     def model(self, seed: int | None = None) -> keras.Model:
         """Build a model.

@@ -34,7 +34,7 @@ class TrainingSteps(Protocol):
         """Take the model's values in hand for `step`; the variables of the model may go stale until `finish`."""
 
     def finish(self) -> None:
-        """Put the values in hand back into the model's variables."""
+        """Put the values in hand back into the model's variables; nothing where none are in hand."""
 
     def copy(self) -> Values:
         """Copy all values that decide the next step: weights, seeds, statistics, the optimizer's slots and counters."""

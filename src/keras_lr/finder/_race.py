@@ -12,7 +12,7 @@ from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import LOOK_STEPS, Lanes
 from keras_lr.finder._own_rule import ADAPTIVE, kind_of
 from keras_lr.finder._race_result import RaceResult
-from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
+from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, check_progress
@@ -26,6 +26,7 @@ def run_race(
     optimizer = innermost(model.optimizer)
     if getattr(optimizer, "tuning_free", False):
         return _not_raced(optimizer, horizon_steps)
+    refuse_ftrl(optimizer)
     accumulation = model.optimizer.gradient_accumulation_steps or 1
     if accumulation > horizon_steps:
         raise ValueError(

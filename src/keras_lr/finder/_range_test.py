@@ -19,10 +19,11 @@ from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import kind_of
 from keras_lr.finder._range_test_result import RangeTestResult
-from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
+from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._training_data import TrainingData
+from keras_lr.training._validation_data import checked_validation_data
 
 READ_EVERY = 10  # losses are fetched in groups, so that an asynchronous backend is not held up at every step
 DECADES_BELOW, DECADES_ABOVE = 2.5, 2.0
@@ -109,7 +110,9 @@ def range_test(
     watch = _ValidationLoss(model, validation_data) if validation_data else None
     with first_fit_unspent(model):
         prepare(model, data.example())
+        checked_validation_data(model, validation_data)
         accumulation = model.optimizer.gradient_accumulation_steps or 1
+        refuse_ftrl(innermost(model.optimizer))
         with borrowed(model) as training:
             start = training.copy()  # before the probe, which moves the weights a little
             batches = data.batches(training, steps * accumulation, seed)

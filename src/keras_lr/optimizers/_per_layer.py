@@ -14,6 +14,7 @@ from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._global import GlobalOptimizer
 from keras_lr.optimizers._lending import LendingOptimizer
+from keras_lr.optimizers._proposals import checked_optimizer
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -29,8 +30,8 @@ class PerLayer(LendingOptimizer):
         name: name of the optimizer.
 
     Raises:
-        ValueError: a factor is negative; at ``build``, a pattern matches no variable (the message lists those that
-            there are), or every variable is frozen.
+        ValueError: ``optimizer`` is none; a factor is negative; at ``build``, a pattern matches no variable (the
+            message lists those that there are), or every variable is frozen.
         TypeError: ``optimizer`` searches along a line, where a layer has no rate of its own, or scales the loss.
 
     Costs:
@@ -62,7 +63,7 @@ class PerLayer(LendingOptimizer):
                 re.compile(pattern)
             except re.error as error:
                 raise ValueError(f"factors={{{pattern!r}: ...}} holds no regular expression: {error}.") from error
-        self.inner_optimizer = keras.optimizers.get(optimizer)
+        self.inner_optimizer = checked_optimizer("PerLayer", "optimizer", optimizer)
         core = innermost(self.inner_optimizer)
         if isinstance(self.inner_optimizer, keras.optimizers.LossScaleOptimizer):
             raise TypeError("PerLayer goes inside a LossScaleOptimizer: LossScaleOptimizer(PerLayer(...)).")

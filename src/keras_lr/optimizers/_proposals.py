@@ -21,17 +21,29 @@ def refuse_other_than_proposals(name: str, optimizer: keras.optimizers.Optimizer
             )
 
 
+def checked_optimizer(owner: str, name: str, given: Any) -> keras.optimizers.Optimizer:
+    """Return the optimizer that an argument is, names or describes as Keras saves one.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    try:
+        optimizer = keras.optimizers.get(given)
+    except (ValueError, TypeError, KeyError):
+        optimizer = None
+    if optimizer is None:
+        raise ValueError(
+            f"{owner} takes as {name} an optimizer, such as SGD(1.0, momentum=0.9), or its name. Received: "
+            f"{name}={given!r}."
+        )
+    return optimizer
+
+
 def checked_direction(direction: Any) -> Any:
     """Return the optimizer that proposes a direction for `LineSearch`; None is the gradient."""
     if direction is None:
         return None
-    try:
-        optimizer = keras.optimizers.get(direction)
-    except (ValueError, TypeError, KeyError):
-        raise ValueError(
-            "LineSearch takes as direction an optimizer, such as SGD(1.0, momentum=0.9), or its name. Received: "
-            f"direction={direction!r}."
-        ) from None
+    optimizer = checked_optimizer("LineSearch", "direction", direction)
     refuse_other_than_proposals("LineSearch", optimizer)
     for part in optimizers_in(optimizer):
         accumulated = getattr(part, "gradient_accumulation_steps", None)

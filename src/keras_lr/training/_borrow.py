@@ -24,12 +24,8 @@ def borrowed(model: keras.Model) -> Iterator[steps_interface.TrainingSteps]:
     Args:
         model: built and compiled (see `prepare`).
 
-    Raises:
-        ValueError: a short trial tells nothing of its optimizer.
-
     Costs: one copy of the weights and the optimizer's slots.
     """
-    _refuse_ftrl(innermost(model.optimizer))
     with kept_random_state(), steerable(model):
         steps = TrainingSteps(model)
         values = steps.copy()
@@ -95,7 +91,7 @@ def prepare(model: keras.Model, batch: Any) -> None:
             f"{type(optimizer).__name__} finds how far to go at every step and takes no learning rate, so there is "
             "none to look for and none to schedule. Train the model with model.fit(...)."
         )
-    _check_targets(model, batch)
+    check_targets(model, batch, keras.Model.train_step)
     with _scope(model):
         model._symbolic_build(data_batch=batch)
     if not model.trainable_variables:
@@ -105,7 +101,8 @@ def prepare(model: keras.Model, batch: Any) -> None:
         )
 
 
-def _refuse_ftrl(optimizer: keras.optimizers.Optimizer) -> None:
+def refuse_ftrl(optimizer: keras.optimizers.Optimizer) -> None:
+    """Raise `ValueError` for the one optimizer of which a short trial tells nothing."""
     if isinstance(optimizer, keras.optimizers.Ftrl):
         raise ValueError(
             "Ftrl makes the weights anew from its sums, so that its first step wipes out most of those that it is "
@@ -120,15 +117,21 @@ def _scope(model: keras.Model) -> AbstractContextManager[Any]:
     return nullcontext() if strategy is None else strategy.scope()
 
 
-def _check_targets(model: keras.Model, batch: Any) -> None:
-    """Raise `ValueError` where Keras' own training step would compare predictions with no targets."""
+def check_targets(model: keras.Model, batch: Any, step: Any) -> None:
+    """Raise `ValueError` where a step of Keras' own would compare predictions with no targets.
+
+    Args:
+        model: compiled.
+        batch: as `fit` would hand it to the step.
+        step: `keras.Model.train_step` or `keras.Model.test_step`.
+    """
     kind = type(model)
-    own = kind.train_step is keras.Model.train_step and kind.compute_loss is keras.Model.compute_loss
+    own = getattr(kind, step.__name__) is step and kind.compute_loss is keras.Model.compute_loss
     losses = [loss for loss in keras.tree.flatten(model.loss) if loss is not None]
     if own and losses and keras.utils.unpack_x_y_sample_weight(batch)[1] is None:
         raise ValueError(
-            f"y=None, and the loss {losses[0]!r} compares predictions with targets. Pass them as y: (model, x, y) for "
-            "arrays, batches (inputs, targets) for a data set; y=x for an autoencoder."
+            f"y=None, and the loss {losses[0]!r} compares predictions with targets. Pass them as y beside x "
+            "for arrays, in batches (inputs, targets) for a data set; y=x for an autoencoder."
         )
 
 

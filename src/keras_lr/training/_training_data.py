@@ -7,6 +7,7 @@ import itertools
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import keras
@@ -56,10 +57,9 @@ class TrainingData:
             raise ValueError(
                 f"validation_split={validation_split!r}: give the fraction of the rows, from 0 to below 1."
             )
-        if class_weight is not None and not isinstance(class_weight, Mapping):
-            raise ValueError(
-                f"class_weight={class_weight!r}: give a dictionary of a weight for each class, as {{0: 1.0}}."
-            )
+        given: Any = class_weight  # of labels that are texts, Keras would weight none
+        if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, Real) for key in given)):
+            raise ValueError(f"class_weight={given!r}: give a dictionary of a weight for each class, as {{0: 1.0}}.")
         self.x, self.y, self.sample_weight = x, y, sample_weight
         self._class_weight = class_weight
         self._are_arrays = can_convert_arrays((x, y, sample_weight))
@@ -80,7 +80,7 @@ class TrainingData:
             self._training = (x, y, sample_weight)
         if self._are_arrays:
             if not self._rows_in_all:
-                raise ValueError("x has no rows, so there is nothing to train on.")
+                raise ValueError("x has no rows. Look at how it was cut or split.")
             self._batch_size = batch_size or (-(-self._rows_in_all // steps_per_epoch) if steps_per_epoch else 32)
         self._pass_steps = self._known_steps()
         if steps_per_epoch and steps_per_epoch < (self._pass_steps or np.inf):
@@ -101,9 +101,10 @@ class TrainingData:
         Raises:
             ValueError: there is nothing to train, or the number of epochs is not whole.
         """
-        for name, number in (("epochs", epochs), ("initial_epoch", initial_epoch)):
-            if not within(number, whole=True):
-                raise ValueError(f"{name}={number!r}: give a whole number.")
+        if not within(epochs, whole=True):
+            raise ValueError(f"epochs={epochs!r}: give a whole number.")
+        if not within(initial_epoch, least=0, whole=True):
+            raise ValueError(f"initial_epoch={initial_epoch!r}: give a whole number, the epochs that were done before.")
         if epochs <= initial_epoch:
             since = f" from initial_epoch={initial_epoch}" if initial_epoch else ""
             raise ValueError(f"epochs={epochs}{since} leaves nothing to train; give {initial_epoch + 1} or more.")
@@ -150,7 +151,7 @@ class TrainingData:
         x = self.x
         if self.is_generator:
             x = self._peeked(count)
-        with _unread(x):
+        with unread(x):
             arguments = self._iterator_arguments(x, None, None)
             found = list(steps.batches(arguments, count))
         return _of_full_size(found)
@@ -160,9 +161,11 @@ class TrainingData:
         if self._are_arrays:
             return self._rows(np.arange(min(self._batch_size, self._rows_in_all)))
         x = self._peeked(1) if self.is_generator else self.x
-        with _unread(x):
+        with unread(x):
             adapter = get_data_adapter(x=x, class_weight=self._class_weight)
-            return next(iter(adapter.get_numpy_iterator()))
+            for batch in adapter.get_numpy_iterator():
+                return batch
+        raise ValueError(f"x={type(x).__name__} holds no batch. Look at how it was made: was it cut, or read before?")
 
     @property
     def _rows_in_all(self) -> int:
@@ -178,7 +181,7 @@ class TrainingData:
     def _counted_steps(self) -> int:
         x = self.x
         if not self.is_generator and not _is_endless(x):
-            with _unread(x):
+            with unread(x):
                 return sum(1 for _ in x)
         raise ValueError(
             f"The number of steps of an epoch cannot be known from x={type(x).__name__}: it has no length. "
@@ -242,7 +245,7 @@ def _taken(sliceable: Any, order: np.ndarray) -> Any:
 
 
 @contextmanager
-def _unread(x: Any) -> Iterator[None]:
+def unread(x: Any) -> Iterator[None]:
     """Leave the process' random generators as they were, and those of a `DataLoader`, whatever is read inside."""
     batches = getattr(x, "batch_sampler", None)
     holders = (x, getattr(x, "sampler", None), batches, getattr(batches, "sampler", None))
@@ -259,6 +262,9 @@ def _unread(x: Any) -> Iterator[None]:
 
 def _check_rows(**arrays: Any) -> None:
     given = {name: keras.tree.flatten(value) for name, value in arrays.items() if value is not None}
+    for name, parts in given.items():
+        if not parts or any(part is not None and part.shape == () for part in parts):
+            raise ValueError(f"{name}={arrays[name]!r} has no rows: give an array with a row for each example.")
     rows = {name: sorted({part.shape[0] for part in parts if part is not None}) for name, parts in given.items()}
     if len({count for counts in rows.values() for count in counts}) > 1:
         found = ", ".join(f"{name} has {' and '.join(map(str, counts))} rows" for name, counts in rows.items())

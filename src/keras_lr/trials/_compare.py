@@ -16,6 +16,7 @@ from keras_lr.training._borrow import prepare
 from keras_lr.training._described import described
 from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._random_state import kept_random_state
+from keras_lr.training._validation_data import checked_validation_data
 from keras_lr.trials._arguments import (
     checked_n_jobs,
     checked_seeds,
@@ -204,6 +205,7 @@ def _checked_targets(target: float | Mapping[str, float] | None, tasks: Mapping[
 def _prepared(task: Task, seed: int) -> keras.Model:
     model = task.model(seed)
     prepare(model, training_data(task, model).example())
+    checked_validation_data(model, task.validation_data, task.batch_size)
     return model
 
 

@@ -17,6 +17,7 @@ from keras_lr.training._borrow import prepare, put_rate_variable
 from keras_lr.training._executed_together import Epoch, executed_together
 from keras_lr.training._first_fit import first_fit_to_come
 from keras_lr.training._random_state import random_state, set_random_state
+from keras_lr.training._validation_data import checked_validation_data
 from keras_lr.trials._arguments import refuse_known, training_data
 from keras_lr.trials._course import Course
 from keras_lr.trials._outcome import Outcome
@@ -49,6 +50,7 @@ class Trainer:
         self._own_plan = self._planned()
         self._put_variable(self.model)
         prepare(self.model, self._data.example())
+        checked_validation_data(self.model, task.validation_data, task.batch_size)
 
     @property
     def updates(self) -> int:

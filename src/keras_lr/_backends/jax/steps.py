@@ -36,6 +36,8 @@ class TrainingSteps:
         self._state = (*_copied(self._model_state()[:3]), self._fresh_metrics())
 
     def finish(self) -> None:
+        if self._state is None:
+            return
         for variables, values in zip(self._variables(), self._state[:3], strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
