@@ -176,8 +176,8 @@ def race(
         ValueError: the model is not compiled or has no trainable weights; the number of steps cannot be known, or
             is too small for one update; the loss is not finite before any update, or soon becomes so at every rate.
 
-    Costs: 40 to 100 steps, and never more than 0.3 of the run or, from 1,000 steps, 0.1 of it; three copies of the
-        weights and the optimizer's slots. No rate is compiled: the step is that of `model.fit`.
+    Costs: 40 to 100 steps, up to a tenth of a run of more than 1,000 steps, and never more than 0.3 of the run; three
+        copies of the weights and the optimizer's slots. No rate is compiled: the step is that of `model.fit`.
 
     Example:
     >>> import keras, keras_lr, numpy as np
