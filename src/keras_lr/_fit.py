@@ -81,17 +81,18 @@ def fit(
         early: the model keeps what it has learnt, and `.completed` is False.
 
     Raises:
-        TypeError: `model` is no Keras model, `backup_dir` no path, `progress` no function, or a callback none of Keras'.
+        TypeError: `model` is no Keras model, `backup_dir` no path, `progress` no function, or a callback is none of
+            Keras'.
         ValueError: the model is not compiled, or has no trainable weights; the number of steps cannot be known; an
             argument is none that `model.fit` could use, or `validation_data` do not fit the model, of which a batch is
             evaluated before the race; the loss is not finite before any update; the backup in `backup_dir` is of
             another run; a callback of keras_lr steers the rate as well (`Guard`, `ReduceOnPlateau`). Keras' own
             callbacks that set the rate have no effect, and `events` says so.
 
-    Costs: 40 to 100 steps for the race, up to a tenth of a run of more than 1,000 steps, and never more than 0.3 of the
+    Costs: 40 to 100 steps for the race, up to a tenth of a run of more than 1,000 steps, never more than 0.3 of the
         run. Three copies of the weights and the optimizer's slots in the race, two in the run, and three in a backup,
-        which is written once an epoch. No rate is compiled: race and run share the step of `model.fit`. At the end two steps on
-        one batch, which are taken back, look whether the network has died.
+        which is written once an epoch. No rate is compiled: race and run share the step of `model.fit`. At the end two
+        steps on one batch, which are taken back, look whether the network has died.
 
     Example:
     >>> import keras, numpy as np, keras_lr
