@@ -24,6 +24,7 @@ OF_BUNDLED_DATA = {
     "gradient_only_first_tries": "--tasks digits_from_zero --epochs 1 --seeds 1",
     "sweep_digits": "1",
     "dead_networks": "--smoke --tasks sine_and_product",
+    "small_batches": "--tasks wine --dropout 0.5 --epochs 1 --seeds 1",
     "short_runs": "--tasks digits_mlp --optimizers momentum --steps 20 --seeds 1 --output {folder}/runs.csv",
 }
 OF_THE_FILE = {
@@ -52,6 +53,7 @@ PRINTED = {
     "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
     "breast_cancer_line_searches": ("batch  50 GOLS-I ", "the defaults, decayed", "PLS", "SGD 0.1"),
     "dead_networks": ("3 pairs of runs", "without  mean loss"),
+    "small_batches": ("AdaHessian: 0 of 1 trainings diverged", "Adam: 0 of 1 trainings"),
     "sweep_digits": ("best learning rate", "the same to the last bit: True"),
     "range_test_fit": ("### Cross-fitted on all", "| unseen workloads | schedule |", "Kind(name='Adam', share=0.5"),
     "range_test_study": (
