@@ -121,7 +121,7 @@ class SameDecrease(Value):
 
     def __post_init__(self) -> None:
         check(self, "initial", above=0.0)
-        check(self, "growth", above=0.0, below=None)
+        check(self, "growth", above=0.0)
 
     def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
         known = (slope < 0.0) & (start.slope < 0.0)
