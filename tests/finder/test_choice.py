@@ -1,5 +1,7 @@
 """The choice between lanes, on losses whose best rate is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,6 +68,7 @@ STEPS = np.arange(12)
         (2.3 - 0.1 * STEPS, 0.5),
         (2.3 + 0.01 * (STEPS > 0), 1.0),  # has not begun to fall
         (2.3 + 0.01 * STEPS**2, 0.0),  # rises
+        (np.full(12, 2.0), 0.0),
         (np.array([2.3, 2.2, 2.08]), 0.5 + 4.5 * 0.1 / 2.1),
         (np.array([2.3, 2.2, 2.0]), 1.0),
         (np.array([2.3, 2.0, 1.9]), 0.0),
@@ -121,6 +124,13 @@ def test_what_the_lanes_have_not_met_takes_rungs_off(best, power, momentum, lane
     in_a_long_run, why_then = _choice.step_back(choice, momentum, lane_steps, 1000)
     assert in_a_long_run == pytest.approx(min(factor, 0.4353), rel=1e-3)
     assert why_then == (why if factor < 0.43 else "")
+
+
+@pytest.mark.parametrize(("speeds_up", "said"), [(0.9, "hardly slowed down"), (1.0, "fell faster and faster")])
+def test_what_is_said_of_the_pace(speeds_up, said):
+    rates = _ladder.rungs(0.1)
+    choice = dataclasses.replace(_choice.choose(rates, bowl(rates, 0.1)), speeds_up=speeds_up)
+    assert said in _choice.step_back(choice, 0.9, 12, 200)[1]
 
 
 @pytest.mark.parametrize(("best", "shown"), [(0, False), (1, True), (2, False)])
