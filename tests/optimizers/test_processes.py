@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 SCRIPT = """
+import datetime
 import sys
 
 import keras
@@ -19,7 +20,8 @@ from keras_lr import optimizers
 
 rank, processes, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 if processes > 1:
-    distributed.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=processes)
+    meeting = {"init_method": f"file://{folder}/meeting", "timeout": datetime.timedelta(minutes=2)}
+    distributed.init_process_group("gloo", rank=rank, world_size=processes, **meeting)
 
 
 def averaged(gradient):
