@@ -146,7 +146,7 @@ def train(workload: Workload, data: Data, name: str, use: str, rate: float, seed
     """Return the validation loss of a run as those of the baseline are."""
     steps = workload.steps
     warmup = round(steps / 20)
-    shape = schedules.WSD(rate, steps, warmup_steps=warmup, decay_steps=steps - warmup, decay=schedules.shapes.Cosine())
+    shape = schedules.WSD(rate, steps, warmup_steps=warmup, decay_steps=steps - warmup, shape=schedules.shapes.Cosine())
     keras.utils.set_random_seed(seed)
     model = workload.build()
     model.compile(WORKLOAD_OPTIMIZERS[name](rate if use == "constant" else shape), workload.loss())

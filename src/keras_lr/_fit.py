@@ -183,7 +183,7 @@ def run_schedule(peak: float, steps: int) -> schedules.Schedule:
     warmup, decay = max(1, round(WARMUP_FRACTION * steps)), steps - round((1 - DECAY_FRACTION) * steps)
     if decay < 1:
         return schedules.Constant(peak)
-    return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=decay, decay=schedules.shapes.Linear())
+    return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=decay, shape=schedules.shapes.Linear())
 
 
 def _completes(model: keras.Model, guard: GuardedRun, **arguments: Any) -> bool:

@@ -80,4 +80,4 @@ def most_steps(horizon_steps: int) -> int:
 def lane_schedule(peak: float, steps: int) -> schedules.WSD:
     """Return the complete schedule of a lane: a tenth of warm-up, then linear decay to zero."""
     warmup = max(1, round(0.1 * steps))
-    return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=steps - warmup, decay=schedules.shapes.Linear())
+    return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=steps - warmup, shape=schedules.shapes.Linear())

@@ -81,7 +81,7 @@ class WSD(Schedule):
         warmup_steps: `W`. Default 0.
         decay_steps: `D`. Default `None`: a fifth of the run.
         end_learning_rate: `eta_e`. Default 0.
-        decay: the shape of the decay; any of `schedules.shapes`, or a function of the progress. Default 1-sqrt.
+        shape: of the decay; any of `schedules.shapes`, or a function of the progress. Default 1-sqrt.
         stable: `g`, the factor of the stable part: a schedule of the steps since the warm-up. Default constant;
             ``Power(1.0, timescale_steps, 0.5)`` is the inverse square root. It goes on through the decay, as in
             Big Vision and timm.
@@ -93,7 +93,7 @@ class WSD(Schedule):
 
     Example:
     >>> from keras_lr import schedules
-    >>> wsd = schedules.WSD(1.0, 8, warmup_steps=1, decay_steps=4, decay=schedules.shapes.Linear())
+    >>> wsd = schedules.WSD(1.0, 8, warmup_steps=1, decay_steps=4, shape=schedules.shapes.Linear())
     >>> wsd.values(range(9)).tolist()
     [0.5, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
     """
@@ -104,7 +104,7 @@ class WSD(Schedule):
     warmup_steps: LengthOrZero = 0
     decay_steps: LengthOrNone = None
     end_learning_rate: Rate = 0.0
-    decay: ShapeLike = shapes.OneMinusPower()
+    shape: ShapeLike = shapes.OneMinusPower()
     stable: ScheduleLike = Constant(1.0)
 
     def __post_init__(self) -> None:
@@ -137,7 +137,7 @@ class WSD(Schedule):
         start, total = self._decays_from, float(self.total_steps)
         since = xp.maximum(step - self.warmup_steps, 0.0)
         rate = self.peak_learning_rate * self.stable.formula(since, xp)
-        fraction = shaped(self.decay, progress(step - start, total - start, xp), xp)
+        fraction = shaped(self.shape, progress(step - start, total - start, xp), xp)
         decayed = rate * fraction + self.end_learning_rate * (1 - fraction)
         rate = xp.where(step < start, rate, decayed)
         return xp.where(step < self.warmup_steps, _ramp(step, self.warmup_steps, xp) * self.peak_learning_rate, rate)
@@ -155,7 +155,7 @@ class WSDS(Schedule):
         decay_steps: the decay at the end of each period.
         warmup_steps: before the first period. Default 0.
         end_learning_rate: the floor. Default 0.
-        decay: its shape. Default 1-sqrt.
+        shape: of the decay. Default 1-sqrt.
 
     Reference: Wen et al., Understanding warmup-stable-decay learning rates, arXiv 2410.05192, section 5 (WSD-S).
     """
@@ -166,7 +166,7 @@ class WSDS(Schedule):
     decay_steps: Length
     warmup_steps: LengthOrZero = 0
     end_learning_rate: Rate = 0.0
-    decay: ShapeLike = shapes.OneMinusPower()
+    shape: ShapeLike = shapes.OneMinusPower()
 
     @property
     def ramp_steps(self) -> float:
@@ -178,7 +178,7 @@ class WSDS(Schedule):
         period: Any = self.period_steps
         since = xp.maximum(step - self.warmup_steps, 0.0)
         into = since - period * xp.floor(since / period)
-        fraction = shaped(self.decay, progress(into - (period - self.decay_steps), self.decay_steps, xp), xp)
+        fraction = shaped(self.shape, progress(into - (period - self.decay_steps), self.decay_steps, xp), xp)
         rate = self.peak_learning_rate * fraction + self.end_learning_rate * (1 - fraction)
         return xp.where(step < self.warmup_steps, _ramp(step, self.warmup_steps, xp) * self.peak_learning_rate, rate)
 
