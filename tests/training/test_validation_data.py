@@ -132,6 +132,16 @@ def test_a_look_leaves_no_trace(given, together):
         assert checked is given
 
 
+def test_a_look_leaves_the_generator_of_a_loader_alone():
+    torch = pytest.importorskip("torch")
+    rows = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
+    draws = torch.Generator().manual_seed(0)
+    loader = torch.utils.data.DataLoader(rows, batch_size=16, shuffle=True, generator=draws)
+    before = draws.get_state()
+    assert checked_validation_data(a_prepared_model(), loader) is loader
+    assert torch.equal(draws.get_state(), before)
+
+
 def test_a_step_of_the_models_own_gets_what_fit_hands_it():
     model = a_prepared_model(kind=OwnTestStep)
     checked_validation_data(model, (X, Y))
