@@ -209,3 +209,53 @@ def test_a_race_of_one_lane_says_so():
     rates = np.array([0.02])
     choice = _choice.choose(rates, bowl(rates, 0.02, noise=0.3))
     assert _choice.reason(choice, rates, 1.0, 60) == "There was room for one lane only, at 0.02."
+
+
+NOISE = np.random.default_rng(1).normal(size=12)
+
+
+def on_a_plateau(rates, lost):
+    """Losses of lanes that win nothing: the higher the rate, the further they follow the noise, and lose besides."""
+    return 2.3 + rates[:, None] * (NOISE - np.mean(NOISE[1:]) + np.asarray(lost)[:, None])
+
+
+@pytest.mark.parametrize(("lost", "best"), [((0.1, 0.1, 0.1), 2), ((0.1, 0.1, 3.0), 1), ((0.1, np.nan, 0.1), 2)])
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-3, 7.0)])
+def test_where_no_lane_wins_for_certain_the_highest_that_loses_nothing_is_taken(lost, best, scale, shift):
+    rates = _ladder.rungs(0.1)
+    losses = scale * (on_a_plateau(rates, lost) + shift)
+    choice = _choice.choose(rates, losses, untouched=scale * (np.full(11, 2.3) + shift))
+    assert choice.undecided
+    assert choice.rate == rates[best]
+    assert choice.low < choice.rate < choice.high
+    factor, why = _choice.step_back(choice, 0.9, 12, 1000)
+    assert (factor, why) == (pytest.approx(0.435, abs=1e-3), "")
+    assert "did no harm" in _choice.reason(choice, rates, factor, 1000, why)
+
+
+@pytest.mark.parametrize("lost", [(-3.0, 0.1, 0.1), (3.0, 3.0, 3.0)])
+def test_a_race_in_which_a_lane_wins_or_all_lose_is_decided_by_their_scores(lost):
+    rates = _ladder.rungs(0.1)
+    losses = on_a_plateau(rates, lost)
+    choice = _choice.choose(rates, losses, untouched=np.full(11, 2.3))
+    assert not choice.undecided
+    assert choice.rate == _choice.choose(rates, losses).rate
+
+
+@pytest.mark.parametrize(("lost", "errors"), [([0.0] * 4, 0.0), ([1.0] * 4, np.inf), ([-1.0] * 4, -np.inf)])
+def test_a_loss_without_noise_is_lost_for_certain_or_not_at_all(lost, errors):
+    assert _choice.lost_for_certain(np.array([9.0, *lost]), np.zeros(4)) == errors
+
+
+def test_what_is_lost_is_counted_in_standard_errors_of_the_last_batches():
+    untouched = np.array([1.0, 2.0, 3.0, 4.0])
+    losses = np.array([50.0, *(untouched + [1.0, 2.0, 3.0, 4.0])])
+    assert _choice.lost_for_certain(losses, untouched) == pytest.approx(2.5 / (np.sqrt(5 / 3) / 2))
+    assert _choice.lost_for_certain(np.append(losses[:-1], np.nan), untouched) == np.inf
+
+
+def test_a_lane_wins_much_beside_its_noise():
+    falling = np.linspace(2.3, 1.0, 12)
+    assert _choice.wins_much(falling)
+    assert not _choice.wins_much(2.3 + 0.01 * NOISE)
+    assert not _choice.wins_much(falling[::-1])

@@ -42,6 +42,20 @@ def test_all_steps_are_counted_those_of_a_look_included(monkeypatch):
         assert lanes.steps_run == len(made) == 14
 
 
+def test_untouched_weights_are_asked_on_the_last_batches_of_a_lane():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(), loss="mse")
+    x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
+    data = TrainingData(x, x[:, :1], batch_size=8)
+    prepare(model, data.example())
+    with borrowed(model) as steps:
+        lanes = Lanes(steps, data.batches(steps, 4, seed=0), accumulation=1)
+        of_all = lanes.train(np.zeros(6))  # the fifth batch is the first again
+        lanes.train(np.full(6, 0.1))
+        np.testing.assert_array_equal(lanes.untouched(6, 4), of_all[2:])
+        assert lanes.steps_run == 16
+
+
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_with_the_decay_of_rmsprop_every_step_is_as_long_as_its_rate(accumulation):
     model = keras.Sequential([keras.Input((3,)), layers.Dense(1, use_bias=False)])

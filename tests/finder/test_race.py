@@ -81,6 +81,10 @@ class DeepNetwork:
         self.looks += 1
         return False
 
+    def untouched(self, lane_steps, count):
+        self.steps_run += count
+        return np.full(count, 2.3)
+
     def run(self, schedule):
         self.steps_run += 12
         peak = float(np.max(schedule.values(np.arange(schedule.end_step))))
@@ -91,7 +95,7 @@ class DeepNetwork:
 
 @pytest.mark.parametrize(("lanes", "lowest"), [(3, 1.0), (4, 0.316), (6, 0.0316), (9, 0.0316)])
 def test_while_no_rate_wins_anything_the_ladder_grows_downwards(lanes, lowest):
-    raced = _raced(DeepNetwork(dies_above=0.5, best=0.1), 3.16, 12, 12 * (lanes + 1), None)
+    raced, _ = _raced(DeepNetwork(dies_above=0.5, best=0.1), 3.16, 12, 12 * (lanes + 1), lanes, None)
     assert min(raced) == pytest.approx(lowest, rel=0.01)
     assert len(raced) == min(lanes, 6)
 
@@ -99,9 +103,10 @@ def test_while_no_rate_wins_anything_the_ladder_grows_downwards(lanes, lowest):
 def test_a_race_keeps_to_its_steps_with_all_looks():
     looks = []
     for most in range(16, 130):
-        lanes = DeepNetwork(dies_above=0.5, best=0.03)
-        _raced(lanes, 0.1, 12, most, None)
-        assert lanes.steps_run <= most
+        for trusted_rungs in (0, 1):
+            lanes = DeepNetwork(dies_above=0.5, best=0.03)
+            _raced(lanes, 0.1, 12, most, trusted_rungs, None)
+            assert lanes.steps_run <= most
         looks.append(lanes.looks)
     assert looks[0] == 0
     assert looks[-1] > 1
@@ -120,8 +125,77 @@ class Tempting(DeepNetwork):
 
 
 def test_the_ladder_does_not_grow_towards_rates_that_kill():
-    raced = _raced(Tempting(dies_above=0.5, best=0.1), 0.316, 12, 200, None)
+    raced, _ = _raced(Tempting(dies_above=0.5, best=0.1), 0.316, 12, 200, 1, None)
     assert sorted(raced) == pytest.approx([0.0316, 0.1, 0.316, 1.0], rel=0.01)
+
+
+class Plateau(DeepNetwork):
+    """Stands for lanes that leave a plateau nowhere: they follow the noise of the batches, the more the higher."""
+
+    NOISE = np.array([0, 1, -3, 4, -1, 2, -2, 5, 3, -4, 3, 2])  # a little above zero in the mean
+
+    def __init__(self, lost):
+        super().__init__(dies_above=0.5, best=0.1)
+        self.lost = lost
+
+    def run(self, schedule):
+        self.steps_run += 12
+        return 2.3 + 0.1 * float(np.max(schedule.values(np.arange(schedule.end_step)))) * (self.NOISE + self.lost)
+
+
+@pytest.mark.parametrize("trusted_rungs", [0, 1, 2])
+def test_on_a_plateau_the_ladder_does_not_go_down_for_ever(trusted_rungs):
+    raced, untouched = _raced(Plateau(lost=0), 0.1, 12, 200, trusted_rungs, None)
+    assert len(raced) == 3 + trusted_rungs
+    assert untouched == pytest.approx(2.3)
+
+
+def test_where_every_rate_does_harm_the_ladder_goes_down():
+    raced, untouched = _raced(Plateau(lost=5), 0.1, 12, 200, 0, None)
+    assert len(raced) > 10
+    assert untouched is not None
+
+
+def test_untouched_weights_are_asked_on_the_batches_that_there_is_room_for():
+    for most, asked in ((40, 0), (43, 0), (44, 4), (47, 7), (51, 11), (60, 11)):
+        _, untouched = _raced(Plateau(lost=0), 0.1, 12, most, 0, None)
+        assert (0 if untouched is None else len(untouched)) == asked
+
+
+def test_a_ladder_that_goes_down_as_lanes_win_does_not_ask():
+    lanes = Tempting(dies_above=np.inf, best=1e-3)
+    raced, untouched = _raced(lanes, 0.1, 12, 200, 0, None)
+    assert min(raced) < 2e-3
+    assert untouched is None
+
+
+def a_network_on_a_plateau(optimizer="adam"):
+    """Return a network that twelve steps at any rate do not bring off the plateau of its small weights."""
+    weights = keras.initializers.RandomNormal(stddev=1e-3, seed=0)
+    hidden = [layers.Dense(32, activation="tanh", kernel_initializer=weights) for _ in range(3)]
+    model = keras.Sequential([keras.Input((64,)), *hidden, layers.Dense(10, kernel_initializer=weights)])
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+@pytest.mark.parametrize(("optimizer", "lanes", "highest"), [("adam", 3, True), ("sgd", 4, False)])
+def test_an_optimizer_whose_steps_grow_where_a_plateau_ends_takes_one_rung_more_and_not_the_highest(
+    optimizer, lanes, highest
+):
+    x, y = load_digits(return_X_y=True)
+    race = keras_lr.race(a_network_on_a_plateau(optimizer), x / 16, y, epochs=10, batch_size=64)
+    assert len(race.rates) == lanes
+    assert (race.best_rate == race.rates[-1]) == highest == ("did no harm" in race.reason)
+
+
+def test_a_network_on_a_plateau_gets_a_rate_that_leaves_it():
+    x, y = load_digits(return_X_y=True)
+    x, model = x / 16, a_network_on_a_plateau()
+    races = [keras_lr.race(model, x, y, epochs=10, batch_size=64, seed=seed) for seed in range(3)]
+    assert all("did no harm" in race.reason for race in races)
+    assert all(race.learning_rate < race.best_rate == race.rates[-1] for race in races)
+    result = keras_lr.fit(model, x, y, epochs=10, batch_size=64, verbose=0)
+    assert result.history["loss"][-1] < 1.8  # 2.3 on the plateau
 
 
 def a_network_that_dies():

@@ -14,6 +14,8 @@ LEAST_FACTOR = 0.4
 # One rung of the ladder.
 RUNG_FACTOR = 10**-0.5
 
+CERTAIN = 2.0  # standard errors
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -27,6 +29,7 @@ class Choice:
         near_edge: whether the rung above the best lane diverged or died or, among short lanes, undid half of what the
             best won; or nobody has tried any.
         speeds_up: from 0 to 1, how clearly the loss of the best lane fell faster and faster.
+        undecided: whether no lane won anything for certain, so that the rate is the highest that lost nothing.
     """
 
     rate: float
@@ -36,9 +39,12 @@ class Choice:
     best: int
     near_edge: bool
     speeds_up: float
+    undecided: bool = False
 
 
-def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Choice:
+def choose(
+    rates: np.ndarray, losses: np.ndarray, *, short: bool = False, untouched: np.ndarray | None = None
+) -> Choice:
     """Choose between lanes that saw the same batches.
 
     A lane's score is the mean of its batch losses, each measured before the update, so on a batch that was not trained
@@ -46,14 +52,24 @@ def choose(rates: np.ndarray, losses: np.ndarray, *, short: bool = False) -> Cho
     its neighbours. The interval holds the peaks whose parabola stays within one standard error of the best, where the
     error is that of the differences between lanes on the same batches.
 
+    Where untouched weights do no worse for certain than any lane, the scores rank nothing but noise, which grows with
+    the rate: the loss is on a plateau that a dozen steps do not leave. The rate is then the highest that loses nothing
+    for certain, for it leaves the plateau soonest.
+
     Args:
         rates: the peaks of the lanes, ascending, shape `(lanes,)`.
         losses: the batch losses, shape `(lanes, steps)`.
         short: whether the lanes are too short to see where training is undone, as the loss surface has not yet become
             steep; so a rung above that loses counts as one that diverges.
+        untouched: the losses of untouched weights on the last batches of a lane; None: they were not asked for.
     """
     scores = lane_scores(losses)
     best = int(np.argmin(scores))
+    if untouched is not None:
+        lost = [lost_for_certain(lane, untouched) for lane in losses]
+        if min(lost) > -CERTAIN and min(lost) < CERTAIN:
+            rate = float(rates[max(i for i, t in enumerate(lost) if t < CERTAIN)])
+            return Choice(rate, rate * RUNG_FACTOR, rate / RUNG_FACTOR, scores, best, False, 0.0, undecided=True)
     logs = np.log10(rates)
     vertex, curvature = parabola(logs, scores, best)
     error = _error_of_differences(losses, best)
@@ -74,6 +90,21 @@ def lane_scores(losses: np.ndarray) -> np.ndarray:
 def wins(losses: np.ndarray) -> bool:
     """Return whether a lane has got below its first loss, that of the untouched weights."""
     return bool(np.median(losses[len(losses) // 2 :]) < losses[0])
+
+
+def lost_for_certain(losses: np.ndarray, untouched: np.ndarray) -> float:
+    """Return by how many standard errors a lane ends above untouched weights on the same batches; below: negative."""
+    lost = losses[-len(untouched) :] - untouched
+    if not np.all(np.isfinite(lost)):
+        return np.inf
+    mean, error = np.mean(lost), np.std(lost, ddof=1) / np.sqrt(len(lost))
+    return float(mean / error) if error > 0 else float(np.sign(mean)) * np.inf if mean else 0.0
+
+
+def wins_much(losses: np.ndarray) -> bool:
+    """Return whether a lane ends so far below its first loss that nobody needs to ask what untouched weights do."""
+    late = losses[len(losses) // 2 :]
+    return bool(losses[0] - np.mean(late) > 3 * np.std(late))
 
 
 def stagnates(losses: np.ndarray, others: list[np.ndarray]) -> bool:
@@ -144,6 +175,11 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
             f"A run of {horizon_steps} steps has no room for a race; {choice.rate:.2g} moves the weights by a third of "
             f"their length in four steps, and {factor:.2g} of that is a peak that seldom fails."
         )
+    if choice.undecided:
+        return (
+            f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g} none got below untouched weights for "
+            f"certain in a short complete schedule; {choice.rate:.2g} is the highest that did no harm."
+        ) + (f" For a run of {horizon_steps} steps the peak is {factor:.2g} of it." if factor < 1 else "")
     failed = int(np.sum(~np.isfinite(choice.scores)))
     found = (
         f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g}, {rates[choice.best]:.2g} had the lowest loss "

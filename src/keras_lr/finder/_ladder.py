@@ -14,6 +14,7 @@ LANES = 3  # to begin with: mostly the best is in the middle, or one more lane b
 MOST_LANES = 15
 LANE_STEPS = 12
 LEAST_LANE_STEPS = 3
+LEAST_UNTOUCHED_STEPS = 4  # that tell whether a lane has won or lost anything
 
 # The relative movement within which a probe is both linear in the rate and well above the rounding of float32.
 _LEAST_MOVEMENT, _MOST_MOVEMENT = 1e-5, 2e-2

@@ -77,6 +77,14 @@ class Lanes:
         rates = schedule.values(np.arange(int(schedule.end_step or 0)))
         return self.train(np.repeat(rates, self.accumulation))
 
+    def untouched(self, lane_steps: int, count: int) -> np.ndarray:
+        """Return the losses of untouched weights on the batches of a lane's last `count` steps, shape `(count,)`."""
+        self._steps.put(self._start)
+        places = range(lane_steps - count, lane_steps)
+        reported = [self._steps.step(self._batches[k % len(self._batches)], 0.0) for k in places]
+        self.steps_run += count
+        return np.array([float(loss) for loss in reported])
+
     def died(self) -> bool:
         """Return whether the last lane left a network that answers every input alike, and did not before.
 

@@ -39,12 +39,19 @@ def run_race(
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
         lanes = Lanes(steps, batches, accumulation, _uncorrected_decay(optimizer) if length else 0.0)
         centre = lanes.centre(_ladder.USUAL_LENGTH)
-        raced = _raced(lanes, centre, length, _ladder.most_steps(updates) * accumulation, progress) if length else {}
+        # The step of Adam and its kin does not grow where the surface becomes steep.
+        bounded = kind_of(optimizer) is ADAPTIVE
+        most = _ladder.most_steps(updates) * accumulation
+        trusted = 0 if bounded else 1
+        raced, untouched = _raced(lanes, centre, length, most, trusted, progress) if length else ({}, None)
     rates = np.array(sorted(raced))
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
-    # The step of Adam and its kin does not grow where the surface becomes steep.
-    short = length < _ladder.LANE_STEPS and kind_of(optimizer) is not ADAPTIVE
-    choice = _choice.choose(rates, losses, short=short) if raced else _choice.unraced(centre)
+    short = length < _ladder.LANE_STEPS and not bounded
+    choice = (
+        _choice.choose(rates, losses, short=short, untouched=untouched if bounded else None)
+        if raced
+        else _choice.unraced(centre)
+    )
     momentum = float(optimizer.momentum) if velocity(optimizer) else 0.0
     factor, why = _choice.step_back(choice, momentum, length, updates)
     return RaceResult(
@@ -86,23 +93,35 @@ def _not_raced(optimizer: keras.optimizers.Optimizer, horizon_steps: int) -> Rac
     )
 
 
-def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progress | None) -> dict[float, np.ndarray]:
+def _raced(
+    lanes: Lanes, centre: float, length: int, most: int, trusted_rungs: int, progress: Progress | None
+) -> tuple[dict[float, np.ndarray], np.ndarray | None]:
     """Run the lanes of a ladder; it grows while the best lane is at an end, and downwards while none wins anything.
 
     A lane whose network has died counts as one that diverged: its last loss is NaN. Looking for that costs steps, so it
     is done where a lane wins little more than those before it, and where there is room.
+
+    On a plateau every lane does the worse the higher its rate, for it follows noise, and a ladder would go down for
+    ever. So untouched weights are asked on the way down; where the lowest lane neither won nor lost anything against
+    them for certain, lower ones would tell even less.
 
     Args:
         lanes: what runs a lane, and counts the steps.
         centre: of the ladder.
         length: of a lane, in updates.
         most: steps in all, those that have been run included.
+        trusted_rungs: how many rungs the ladder goes down before untouched weights are asked.
         progress: see `race`.
+
+    Returns:
+        The losses of each lane by its rate, and those of untouched weights on the last batches, if they were asked.
     """
     raced: dict[float, np.ndarray] = {}
     died: set[float] = set()
+    untouched: np.ndarray | None = None
     each = length * lanes.accumulation
     waiting = [float(rate) for rate in _ladder.rungs(centre, min(_ladder.LANES, (most - lanes.steps_run) // each))]
+    first = list(waiting)
     while waiting:
         rate = waiting.pop(0)
         losses = lanes.run(_ladder.lane_schedule(rate, length))
@@ -112,21 +131,29 @@ def _raced(lanes: Lanes, centre: float, length: int, most: int, progress: Progre
         raced[rate] = losses
         if progress:
             progress(len(raced), len(raced) + len(waiting), f"racing the rate {rate:.2g}")
-        if not waiting and len(raced) < _ladder.MOST_LANES and lanes.steps_run + each <= most:
-            rates, judged = sorted(raced), _judged(raced, died)
-            scores = _choice.lane_scores(np.stack([judged[r] for r in rates]))
-            best = int(np.argmin(scores))
-            if best == 0 or not _choice.wins(raced[rates[best]]):
+        if waiting or len(raced) == _ladder.MOST_LANES:
+            continue
+        rates, judged = sorted(raced), _judged(raced, died)
+        scores = _choice.lane_scores(np.stack([judged[r] for r in rates]))
+        best = int(np.argmin(scores))
+        if best == 0 or not _choice.wins(raced[rates[best]]):
+            asks = untouched is None and not _choice.wins_much(raced[rates[best]])
+            count = min(each - 1, most - lanes.steps_run)
+            if asks and rates.index(first[0]) >= trusted_rungs and count >= _ladder.LEAST_UNTOUCHED_STEPS:
+                untouched = lanes.untouched(each, count)
+            if untouched is None or abs(_choice.lost_for_certain(judged[rates[0]], untouched)) >= _choice.CERTAIN:
                 waiting = [rates[0] / _ladder.RUNG]
-            elif best == len(rates) - 1:
-                waiting = [rates[-1] * _ladder.RUNG]
+        elif best == len(rates) - 1:
+            waiting = [rates[-1] * _ladder.RUNG]
+        if lanes.steps_run + each > most:
+            waiting = []
     if raced and not any(np.all(np.isfinite(losses)) for losses in raced.values()):
         raise ValueError(
             f"Every rate from {max(raced):.2g} down to {min(raced):.2g} makes the loss non-finite within {length} "
             "steps. The rate is not the cause: look for a logarithm or a root of zero in the loss or the model, for "
             "overflow in reduced precision, or clip the gradients. The model's weights are as they were."
         )
-    return _judged(raced, died)
+    return _judged(raced, died), untouched
 
 
 def _judged(raced: dict[float, np.ndarray], died: set[float]) -> dict[float, np.ndarray]:
