@@ -1,6 +1,6 @@
 """`keras_lr.fit` in runs of 20 to 200 steps, against a grid of peaks with the same schedule and the default rate.
 
-    KERAS_BACKEND=jax python benchmarks/short_runs.py [--tasks chosen | reported | slow | digits_mlp,...]
+    KERAS_BACKEND=jax python benchmarks/short_runs.py [--tasks chosen | reported | slow | plateau | digits_mlp,...]
         [--optimizers sgd,momentum,adam] [--steps 20,50,100,200] [--seeds 2] [--output runs.csv]
 
 Digits, MNIST and Fashion-MNIST; fully connected and convolutional, with and without BatchNormalization; SGD, SGD with
@@ -8,7 +8,8 @@ momentum 0.9, Adam. The gap is (loss - best) / (ln 10 - best) on held-out rows, 
 peaks a quarter of a decade apart, trained with the schedule of `fit`; 0 = as good as the best of these, 1 = nothing
 learnt. A run that ends above ln 10 counts as 1, and one with a gap above 0.5 as lost. The first rules were chosen on
 the tasks `chosen`, the last one, of losses that fall faster and faster, on these and `reported`. The tasks `slow` were
-written afterwards: networks on digits whose loss begins to fall only after some steps.
+written afterwards: networks on digits whose loss begins to fall only after some steps; and so were those of `plateau`,
+which a dozen steps at no rate bring off it.
 """
 
 import argparse
@@ -162,7 +163,12 @@ SLOW = {
     "symbols_mlp": Task(symbols, embedded(64), 32),
     "symbols_mlp2": Task(symbols, embedded(64, 64), 32),
 }
-TASKS = CHOSEN | REPORTED | SLOW
+PLATEAU = {
+    "plateau_relu": Task(digits, connected(8, 48, 48, 48, deviation=0.01), 32),
+    "plateau_tanh": Task(digits, connected(8, 48, 48, 48, activation="tanh", deviation=0.01), 32),
+    "plateau_higher": Task(digits, connected(8, 48, 48, 48, deviation=0.03), 32),
+}
+TASKS = CHOSEN | REPORTED | SLOW | PLATEAU
 
 
 def compiled(task: Task, optimizer: str, seed: int) -> keras.Model:
@@ -251,7 +257,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--output", type=Path, help="a CSV file for the runs")
     given = parser.parse_args()
-    groups = {"chosen": list(CHOSEN), "reported": list(REPORTED), "slow": list(SLOW)}
+    groups = {"chosen": list(CHOSEN), "reported": list(REPORTED), "slow": list(SLOW), "plateau": list(PLATEAU)}
     results = []
     for name in groups.get(given.tasks, given.tasks.split(",")):
         for optimizer in given.optimizers.split(","):
