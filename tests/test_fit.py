@@ -346,6 +346,38 @@ def test_a_method_that_finds_the_rate_itself_is_scheduled_and_not_raced(name):
     assert result.history["loss"][-1] < 0.02 * result.history["loss"][0]
 
 
+@pytest.mark.parametrize("jit_compile", ["auto", False])
+@pytest.mark.parametrize("given", [{}, {"max_update_ratio": 0.05}, {"max_update_norm": 0.3}, {"decay_steps": 50}])
+def test_a_search_across_batches_is_told_the_length_of_the_run_and_not_scheduled_besides(given, jit_compile):
+    x, y = IMAGES[:320], LABELS[:320]
+    trained = []
+    for told in ({"decay_steps": 30}, {}):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(32, "relu"), layers.Dense(10)])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras_lr.optimizers.GradientOnly(**{**told, **given}), loss, jit_compile=jit_compile)
+        if told:
+            history = model.fit(x, y, epochs=3, batch_size=32, shuffle=False, verbose=0).history
+        else:
+            result = keras_lr.fit(model, x, y, epochs=3, batch_size=32, shuffle=False, verbose=0)
+        trained.append(model)
+    np.testing.assert_allclose(history["loss"], result.history["loss"], rtol=1e-4)
+    assert result.race.total_steps == 0
+    assert result.learning_rate == 1.0
+    assert trained[1].optimizer.decay_steps == given.get("decay_steps")
+    for before, weights in zip(*(model.get_weights() for model in trained), strict=True):
+        np.testing.assert_allclose(before, weights, rtol=1e-4, atol=1e-6)
+
+
+def test_a_search_whose_cap_has_a_schedule_keeps_it():
+    cap = keras_lr.schedules.Constant(0.2)
+    model = a_model(optimizer=keras_lr.optimizers.GradientOnly(max_update_norm=cap))
+    seen = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(model.optimizer.decay_steps))
+    fit(model, callbacks=[watch], epochs=2)
+    assert seen == [None, None]
+
+
 @pytest.mark.parametrize("name", ["Prodigy", "DAdaptSGD", "DoG", "DoWG", "Mechanic"])
 def test_the_factor_that_is_scheduled_moves_every_method_that_is_not_raced(name):
     method = getattr(keras_lr.optimizers, name)

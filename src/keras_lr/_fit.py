@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_lr import schedules
 from keras_lr._arguments import check_flags, check_seed
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr._fit_events import end_of_run, set_aside, slow_statistics, unscaled_targets
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
@@ -24,6 +25,7 @@ from keras_lr.training._dead_network import is_dead
 from keras_lr.training._described import described
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._progress import Progress, check_progress
+from keras_lr.training._told_length import told_length
 from keras_lr.training._training_data import TrainingData, check_counts
 from keras_lr.training._validation_data import checked_validation_data, checked_validation_freq
 
@@ -135,9 +137,13 @@ def fit(
     events = set_aside(model.optimizer, others) + slow_statistics(model, horizon) + unscaled_targets(model, example)
 
     race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress)
+    made = found.facts["plan"]["updates_made"] if found else int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     accumulation = model.optimizer.gradient_accumulation_steps or 1
     updates = max(1, horizon // accumulation)
-    schedule = run_schedule(race.learning_rate, updates)
+    if getattr(innermost(model.optimizer), "schedules_itself", False):
+        schedule: schedules.Schedule = schedules.Constant(race.learning_rate)
+    else:
+        schedule = run_schedule(race.learning_rate, updates)
     trial_steps = accumulation * _steps_as_far_as(race, schedule, updates)
     # Of data whose length Keras learns on the way, the guard would not know how long the run is.
     window = usual_window_steps({"epochs": 1, "steps": horizon})
@@ -147,24 +153,26 @@ def fit(
 
     begun, backup = initial_epoch, None
     if directory:
-        backup = Backup(directory, guard, run, dataclasses.asdict(race), found, initial_epoch, data.is_generator)
+        plan = dataclasses.asdict(race) | {"updates_made": made}
+        backup = Backup(directory, guard, run, plan, found, initial_epoch, data.is_generator)
         begun = backup.epoch
-    completed = _completes(
-        model,
-        guard,
-        **{"validation_data": validation_data} | data.for_fit((begun - initial_epoch) * data.steps_per_epoch),
-        batch_size=batch_size,
-        epochs=epochs,
-        verbose=verbose,
-        callbacks=[Guarding(guard), *others, *([backup] if backup else ())],
-        validation_split=validation_split,
-        initial_epoch=begun,
-        steps_per_epoch=data.steps_given,
-        validation_steps=validation_steps,
-        validation_batch_size=validation_batch_size,
-        validation_freq=validation_freq,
-    )
-    dead = completed and _ends_dead(model, data, seed)
+    with told_length(model, made + updates):
+        completed = _completes(
+            model,
+            guard,
+            **{"validation_data": validation_data} | data.for_fit((begun - initial_epoch) * data.steps_per_epoch),
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=[Guarding(guard), *others, *([backup] if backup else ())],
+            validation_split=validation_split,
+            initial_epoch=begun,
+            steps_per_epoch=data.steps_given,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+        )
+        dead = completed and _ends_dead(model, data, seed)
     next_epoch = backup.epoch if backup else None
     events += end_of_run(guard.step, horizon, guard.factor, completed=completed, dead=dead, next_epoch=next_epoch)
     return FitResult(
@@ -225,7 +233,7 @@ def _identity(
 
 
 def _raced_before(found: Checkpoint) -> RaceResult:
-    plan: dict[str, Any] = dict(found.facts["plan"])
+    plan: dict[str, Any] = {name: value for name, value in found.facts["plan"].items() if name != "updates_made"}
     plan |= {name: np.asarray(value) for name, value in plan.items() if isinstance(value, list)}
     return RaceResult(**plan)
 

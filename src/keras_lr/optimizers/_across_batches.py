@@ -63,6 +63,7 @@ class AcrossBatches(GlobalOptimizer):
     """
 
     packs = not MOVES_VARIABLES
+    tuning_free = schedules_itself = True
     notes: tuple[str, ...] = ()  # the names of the numbers in which a subclass keeps what it knows of a line
 
     def __init__(
