@@ -369,6 +369,19 @@ def test_a_search_across_batches_is_told_the_length_of_the_run_and_not_scheduled
         np.testing.assert_allclose(before, weights, rtol=1e-4, atol=1e-6)
 
 
+def test_the_step_that_was_compiled_before_does_not_know_the_length_of_the_run_before_or_afterwards():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(32, "relu"), layers.Dense(10)])
+    model.compile(keras_lr.optimizers.GradientOnly(), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x, y, caps = IMAGES[:320], LABELS[:320], []
+    for train in (model.fit, keras_lr.fit, model.fit):
+        given = {} if train == model.fit else {"model": model}
+        losses = train(**given, x=x, y=y, epochs=3, batch_size=32, verbose=0).history["loss"]
+        assert losses[-1] < losses[0]  # where the steps made before are not counted, the cap is 0
+        caps.append(model.optimizer._field("cap") * model.optimizer._field("length"))
+    assert caps[1] < 0.5 * min(caps[0], caps[2])
+
+
 def test_a_search_whose_cap_has_a_schedule_keeps_it():
     cap = keras_lr.schedules.Constant(0.2)
     model = a_model(optimizer=keras_lr.optimizers.GradientOnly(max_update_norm=cap))
