@@ -81,6 +81,13 @@ def test_units_become_steps_in_every_part():
 
 
 @pytest.mark.numpy_only
+@given(st.integers(10, 500), st.sampled_from([0.1, 0.25, 0.3, 0.35, 0.5]))
+def test_parts_of_a_run_are_together_never_longer_than_it(total_steps, part):
+    schedule = s.WSD(0.1, s.Fraction(1), s.Fraction(part), s.Fraction(1 - part)).resolved(total_steps=total_steps)
+    assert total_steps - 1 <= schedule.warmup_steps + schedule.decay_steps <= total_steps
+
+
+@pytest.mark.numpy_only
 def test_lengthening_says_what_it_does():
     short = s.Cosine(1.0, 100).warmed_up(10)
     longer = s.lengthened(short, at_step=60, total_steps=300)
