@@ -119,6 +119,8 @@ BAD = [
     (lambda: s.CosineRestarts(0.1, 10, 0.5), ValueError, "`cycle_multiplier`"),
     (lambda: s.Chebyshev(0.1, 1.0, 48), ValueError, "power of two.*for example"),
     (lambda: s.Chebyshev(1.0, 0.1, 32), ValueError, "`max_learning_rate`"),
+    (lambda: s.Hyperbolic(0.1, 1000, 600), ValueError, r"`far_steps`.*decay_steps=1000.*Received: 600"),
+    (lambda: s.ExpHyperbolic(0.1, s.Fraction(1), 300, 0.01).resolved(total_steps=1000), ValueError, "`far_steps`"),
     (lambda: s.Noise(0.1, 1.0), ValueError, "`amplitude`"),
     (lambda: s.Rectification(1.0), ValueError, r"beta_2 > 0\.6 and < 1\. Received: beta_2=1\.0"),
     (lambda: s.Rectification(0.6), ValueError, "beta_2 > 0"),

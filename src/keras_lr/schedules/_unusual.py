@@ -20,6 +20,14 @@ class _Hyperbola(Schedule):
     decay_steps: Length
     far_steps: Length
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.is_resolved() and self.far_steps < self.decay_steps:
+            raise ValueError(
+                f"{type(self).__name__}: the argument `far_steps` must be at least decay_steps={self.decay_steps!r}: "
+                f"it is the longest of the runs to compare. Received: {self.far_steps!r}."
+            )
+
     @property
     def end_step(self) -> float | None:
         """The end of the decay."""
@@ -46,6 +54,9 @@ class Hyperbolic(_Hyperbola):
         far_steps: `U`, at least T: the horizon that all runs to compare share.
         infimum: `eta_inf`, the rate that only a run of U steps would come down to. Default 0.
 
+    Raises:
+        ValueError: `far_steps` is less than `decay_steps`.
+
     Reference: Kim, HyperbolicLR, arXiv 2407.15200.
     """
 
@@ -69,6 +80,9 @@ class ExpHyperbolic(_Hyperbola):
         decay_steps: `T`; held afterwards.
         far_steps: `U`, at least T: the horizon that all runs to compare share.
         infimum: `eta_inf`, above 0.
+
+    Raises:
+        ValueError: `far_steps` is less than `decay_steps`.
 
     Reference: Kim, HyperbolicLR, arXiv 2407.15200.
     """
