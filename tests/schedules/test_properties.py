@@ -88,6 +88,34 @@ def test_parts_of_a_run_are_together_never_longer_than_it(total_steps, part):
 
 
 @pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    "schedule",
+    [s.Exponential(0.1, 0.02), s.InverseTime(0.1, 0.02, 0.5), s.Logistic(0.1, 50, 0.1), s.Exponential(0.1, 0.02) * 0.5],
+)
+def test_what_is_given_a_step_is_stretched_too(schedule):
+    at = np.arange(0, 200, 5)
+    np.testing.assert_allclose(schedule.stretched(2.5).values(at * 2.5), schedule.values(at), rtol=1e-12)
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        s.TimeBased(0.1, 0.01),
+        s.ExpRange(0.1, 1.0, 10, gamma=0.99),
+        s.Chebyshev(0.1, 1.0, 8),
+        s.Table.from_values([0.3, 0.2, 0.1]),
+        s.Lambda(lambda step: 1 / (1 + step)),
+        s.Cosine(0.1, 10) * s.Lambda(lambda step: 1 / (1 + step)),
+    ],
+)
+def test_what_cannot_be_stretched_says_so_rather_than_staying_as_it_is(schedule):
+    with pytest.raises(ValueError, match=r"cannot be stretched.*new length.*Slowed"):
+        schedule.stretched(2)
+    assert schedule.resolved() == schedule
+
+
+@pytest.mark.numpy_only
 def test_lengthening_says_what_it_does():
     short = s.Cosine(1.0, 100).warmed_up(10)
     longer = s.lengthened(short, at_step=60, total_steps=300)

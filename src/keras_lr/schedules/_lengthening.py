@@ -81,7 +81,7 @@ def lengthened(schedule: Schedule, *, at_step: float, total_steps: float) -> Len
         total_steps: where it shall end now.
 
     Raises:
-        ValueError: the schedule has no end, or has ended, or the new end is before `at_step`.
+        ValueError: the schedule has no end, or has ended, or cannot be stretched, or the new end is before `at_step`.
 
     Example:
     >>> from keras_lr import schedules

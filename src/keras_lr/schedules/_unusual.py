@@ -11,7 +11,7 @@ from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone, LengthOrZero
-from keras_lr.schedules._value import Count, NotNegative, Positive, Rate, value
+from keras_lr.schedules._value import AStep, Count, NotNegative, Positive, Rate, value
 
 
 class _Hyperbola(Schedule):
@@ -114,7 +114,7 @@ class Logistic(Schedule):
     source: ClassVar[str] = "Wu et al., LRBench (2019), arXiv 1908.06477, table 1"
     initial_learning_rate: Rate
     middle_steps: Length
-    steepness: NotNegative
+    steepness: AStep
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
@@ -143,6 +143,7 @@ class Chebyshev(Schedule):
     """
 
     source: ClassVar[str] = "Agarwal, Goel & Zhang (2021), arXiv 2103.01338"
+    can_be_stretched: ClassVar[bool] = False
     min_learning_rate: Positive
     max_learning_rate: Positive
     period_steps: Count
