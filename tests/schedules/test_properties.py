@@ -116,6 +116,13 @@ def test_what_cannot_be_stretched_says_so_rather_than_staying_as_it_is(schedule)
 
 
 @pytest.mark.numpy_only
+@pytest.mark.parametrize("schedule", [s.OneCycle(1.0, 100), s.Constant(0.1).then(s.OneCycle(1.0, 100), at_step=50)])
+def test_a_replanned_schedule_ends_where_it_was_asked_to(schedule):
+    replanned = s.lengthened(schedule, at_step=60, total_steps=300).replanned
+    assert replanned.end_step == pytest.approx(300)
+
+
+@pytest.mark.numpy_only
 def test_lengthening_says_what_it_does():
     short = s.Cosine(1.0, 100).warmed_up(10)
     longer = s.lengthened(short, at_step=60, total_steps=300)

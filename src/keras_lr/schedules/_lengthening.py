@@ -99,7 +99,9 @@ Continued, it stays, and what was left of the schedule is spread over the steps 
         raise ValueError(f"lengthened: `at_step` must lie before the end, step {end:g}. Received: {at_step!r}.")
     if not within(total_steps, above=at_step):
         raise ValueError(f"lengthened: `total_steps` must be after at_step={at_step!r}. Received: {total_steps!r}.")
-    replanned = schedule.stretched(total_steps / end)
+    # A schedule may end a step before its length, as one-cycle does: the end moves along a line, but not through 0.
+    twice: float = schedule.stretched(2).end_step  # type: ignore[assignment]
+    replanned = schedule.stretched((total_steps + twice - 2 * end) / (twice - end))
     return Lengthening(
         replanned=replanned,
         continued=Slowed(schedule, at_step, total_steps),
