@@ -195,3 +195,7 @@ def test_nobody_said_how_long_an_epoch_is():
     with pytest.raises(ValueError, match="Horizon"):
         float(model.optimizer.learning_rate)
     np.testing.assert_array_equal(model.get_weights()[0], before)
+    with pytest.raises(ValueError, match=r"Horizon.*with a Guard after it"):
+        model.fit(X, X, verbose=0, callbacks=[Guard(), Horizon()])
+    with pytest.raises(ValueError, match=r"Cosine.*Epochs.*pass steps_per_epoch"):
+        model.fit(((X, X) for _ in range(4)), shuffle=False, verbose=0, callbacks=[Horizon()])

@@ -138,8 +138,8 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
             called, given = self._first_unresolved
             raise ValueError(
                 f"{called} is {given!r}, and nobody said yet how many steps that is. Train with "
-                "callbacks=[keras_lr.callbacks.Horizon()], or call `.resolved(steps_per_epoch=..., "
-                "total_steps=...)` yourself."
+                "callbacks=[keras_lr.callbacks.Horizon()], with a Guard after it, or call "
+                "`.resolved(steps_per_epoch=..., total_steps=...)` yourself."
             )
 
     @functools.cached_property
