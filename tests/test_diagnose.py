@@ -44,7 +44,9 @@ def test_a_schedule_of_keras_is_asked_at_the_batches_that_it_counts():
     falling = keras.optimizers.schedules.PolynomialDecay(1.0, 100, end_learning_rate=0.0)
     model = parabola(keras.optimizers.SGD(falling, gradient_accumulation_steps=4))
     model.optimizer.build(model.trainable_variables)
-    assert _rates_to_come(model.optimizer, 3) == pytest.approx([0.97, 0.93, 0.89])  # Keras updates at batches 3, 7, 11
+    assert _rates_to_come(model.optimizer, 3, 1) == pytest.approx(
+        [0.97, 0.93, 0.89]
+    )  # Keras updates at batches 3, 7, 11
 
 
 def signal(diagnosis, name):
@@ -167,6 +169,26 @@ def test_of_a_schedule_the_highest_rate_to_come_is_judged():
     model.fit(X[:32], Y[:32], epochs=40, verbose=0)
     with pytest.raises(ValueError, match="schedule has come to its end"):
         keras_lr.diagnose(model, X, Y)
+
+
+def test_lengths_in_epochs_and_fractions_are_those_of_the_run_to_come():
+    steps = keras_lr.schedules.Fraction(1)
+    schedule = keras_lr.schedules.Cosine(0.08, steps).warmed_up(keras_lr.schedules.Epochs(1))
+    model = parabola(keras.optimizers.SGD(schedule))
+    diagnosis = keras_lr.diagnose(model, X, Y, epochs=10)
+    assert diagnosis.learning_rate == pytest.approx(0.08)
+    assert model.optimizer._learning_rate is schedule
+
+
+@pytest.mark.parametrize("compiled", [keras_lr.schedules.Linear(0.08, 80), 0.001], ids=["schedule", "number"])
+def test_a_number_is_no_schedule_whatever_steers_it(compiled):
+    model = parabola(keras.optimizers.SGD(compiled))
+    keras_lr.set_learning_rate(model, 0.001)
+    model.fit(X, Y, verbose=0, callbacks=[keras_lr.callbacks.ReduceOnPlateau("loss")])
+    diagnosis = keras_lr.diagnose(model, X, Y)
+    assert diagnosis.learning_rate == pytest.approx(0.001)
+    assert not diagnosis.is_scheduled
+    assert "set_learning_rate(model, " in diagnosis.action
 
 
 def test_what_has_learnt_all_there_is_is_left_alone():

@@ -14,6 +14,7 @@ from keras_lr.diagnosis import Diagnosis, Signal, Steps
 from keras_lr.diagnosis._judgement import judge, rung_to_try
 from keras_lr.diagnosis._signals import Step, signals_of, stability
 from keras_lr.finder._lanes import Lanes
+from keras_lr.schedules import Constant, Schedule, Steerable
 from keras_lr.training._along_step import AlongStep
 from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model
 from keras_lr.training._executed_together import executed_together
@@ -100,7 +101,7 @@ def diagnose(
         refuse_ftrl(optimizer)
         accumulation = model.optimizer.gradient_accumulation_steps or 1
         updates = max(1, data.horizon(epochs) // accumulation)
-        coming = _rates_to_come(optimizer, updates)
+        coming = _rates_to_come(optimizer, updates, data.steps_per_epoch / accumulation)
         rate = float(np.max(coming))
         stays, made = bool(coming[-1] > rate / 2), _updates_made(optimizer)
         with borrowed(model) as training:
@@ -122,27 +123,40 @@ def diagnose(
         losses=table,
         still=still,
         steps=steps,
-        is_scheduled=not isinstance(optimizer._learning_rate, keras.Variable),
+        is_scheduled=_is_scheduled(optimizer._learning_rate),
         optimizer=type(optimizer).__name__,
         horizon_steps=updates * accumulation,
         total_steps=lanes.steps_run,
     )
 
 
-def _rates_to_come(optimizer: keras.optimizers.Optimizer, updates: int) -> np.ndarray:
+def _rates_to_come(optimizer: keras.optimizers.Optimizer, updates: int, updates_per_epoch: float) -> np.ndarray:
     """Return the rates of the coming updates, a few hundred of them, the last one included.
+
+    Lengths in epochs and fractions are those of this run: nobody has trained with such a schedule before.
 
     Raises:
         ValueError: all are zero or below, or one is not finite.
     """
     ahead = np.unique(np.linspace(0, updates - 1, 200).astype(int))
-    rates = rates_at(optimizer, _updates_made(optimizer) + ahead)
+    at, rate = _updates_made(optimizer) + ahead, optimizer._learning_rate
+    if isinstance(rate, Schedule):
+        rates = rate.resolved(steps_per_epoch=updates_per_epoch, total_steps=updates).values(at)
+    else:
+        rates = rates_at(optimizer, at)
     if not 0 < np.max(rates) < np.inf:
         raise ValueError(
             f"The highest learning rate of the next {updates} updates is {np.max(rates):g}, and there is nothing to "
             "judge: give the optimizer a rate above 0, or, where a schedule has come to its end, a new one."
         )
     return rates
+
+
+def _is_scheduled(rate: Any) -> bool:
+    """Return whether an optimizer's `_learning_rate` changes by itself."""
+    if isinstance(rate, Steerable):
+        return rate.learning_rate is None and not isinstance(rate.schedule, Constant)
+    return not isinstance(rate, keras.Variable)
 
 
 def _updates_made(optimizer: keras.optimizers.Optimizer) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from keras_lr import optimizers
 from keras_lr import schedules as s
-from keras_lr.callbacks import Guard, Horizon, Monitor, RecordLearningRate
+from keras_lr.callbacks import Guard, Horizon, Monitor, RecordLearningRate, ReduceOnPlateau
 from keras_lr.training import set_learning_rate
 
 X = np.ones((4, 1), "float32")
@@ -79,6 +79,26 @@ def test_without_steps_no_batch_is_looked_at():
     history = model.fit(X, X, verbose=0, callbacks=[record])
     assert history.history["learning_rate"] == [0.5]
     assert history.history["beta_1"] == [0.9]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("rate", [0.1, s.Constant(0.1)])
+def test_a_rate_that_is_lowered_after_the_validation_is_not_the_one_that_the_epoch_used(rate, first):
+    plateau = ReduceOnPlateau(factor=0.5, patience=1, min_delta=10.0)
+    model, callbacks = made(keras.optimizers.SGD(rate)), [RecordLearningRate(), plateau][:: 1 if first else -1]
+    history = model.fit(X, X, epochs=3, validation_data=(X, X), verbose=0, callbacks=callbacks).history
+    assert [multiplier for _, multiplier in plateau.changes] == [0.5, 0.25]
+    np.testing.assert_allclose(history["learning_rate"], [0.1, 0.1, 0.05], rtol=1e-6)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_rate_of_an_epoch_at_whose_end_a_guard_went_back_is_the_one_that_was_used(first):
+    guard, x = Guard(s.Linear(0.8, 8), window_steps=4), np.ones((8, 1), "float32")
+    model = made(keras.optimizers.SGD(0.1))
+    callbacks = [RecordLearningRate(), guard][:: 1 if first else -1]
+    history = model.fit(x, x, batch_size=1, epochs=1, verbose=0, callbacks=callbacks).history
+    assert guard.step == 8
+    np.testing.assert_allclose(history["learning_rate"], [0.01], rtol=1e-5)  # a tenth of the plan's 0.1 is on trial
 
 
 def test_each_optimizer_of_several_has_its_name():
@@ -175,3 +195,7 @@ def test_nobody_said_how_long_an_epoch_is():
     with pytest.raises(ValueError, match="Horizon"):
         float(model.optimizer.learning_rate)
     np.testing.assert_array_equal(model.get_weights()[0], before)
+    with pytest.raises(ValueError, match=r"Horizon.*with a Guard after it"):
+        model.fit(X, X, verbose=0, callbacks=[Guard(), Horizon()])
+    with pytest.raises(ValueError, match=r"Cosine.*Epochs.*pass steps_per_epoch"):
+        model.fit(((X, X) for _ in range(4)), shuffle=False, verbose=0, callbacks=[Horizon()])

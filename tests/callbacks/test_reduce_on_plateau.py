@@ -178,6 +178,18 @@ def test_within_epochs_it_reads_the_loss_of_the_batches():
     assert len(rule.changes) == 3
 
 
+@pytest.mark.parametrize("together", [2, 4])
+def test_batches_that_are_executed_together_are_counted_one_by_one(backend, together):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    model = made(0.0)
+    model.compile(keras.optimizers.SGD(0.0), loss="mse", steps_per_execution=together)
+    rule = ReduceOnPlateau(every_steps=4, factor=0.5, patience=1)
+    x = np.ones((8, 1), "float32")
+    model.fit(x, x + 1, batch_size=1, epochs=2, shuffle=False, verbose=0, callbacks=[rule])
+    assert [epoch for epoch, _ in rule.changes] == [0, 1, 1]  # four measurements, the first of them the best so far
+
+
 def test_a_missing_measure_is_named():
     with pytest.warns(UserWarning, match="no `val_loss` in the logs of epoch 1, only loss"):
         made().fit(X, X, verbose=0, callbacks=[ReduceOnPlateau()])

@@ -130,6 +130,25 @@ def test_logs_tell_step_size_accepts_and_trials():
     np.testing.assert_allclose(history["trials_per_accept"], 10 / np.maximum(gained, 1))
 
 
+def test_a_run_that_keras_brings_back_counts_the_trials_of_its_own_epochs(tmp_path):
+    x, y = noisy_classes(rows=BATCH * 10)
+    start = net("sgd").get_weights()
+
+    def fit(*after):
+        model = net()
+        model.set_weights(start)
+        arguments = {"batch_size": BATCH, "epochs": 4, "shuffle": False, "verbose": 0}
+        return model.fit(x, y, callbacks=[WeightsAtRest(), *after], **arguments).history["trials_per_accept"]
+
+    def stop(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(keras.callbacks.BackupAndRestore(tmp_path), keras.callbacks.LambdaCallback(on_epoch_end=stop))
+    assert fit(keras.callbacks.BackupAndRestore(tmp_path)) == pytest.approx(fit()[2:])
+
+
 def test_other_optimizers_are_refused():
     x, y = noisy_classes(rows=BATCH)
     with pytest.raises(ValueError, match="compiled with SGD"):

@@ -157,6 +157,16 @@ def test_compare_trains_as_compiled_beside_ours_or_by_the_methods_of_the_script(
     assert "methods() in 'problem.py' returned float, not a dictionary" in said
 
 
+@pytest.mark.parametrize(("command", "options"), [("compare", ["--seeds", "1"]), ("diagnose", [])])
+def test_a_script_may_say_how_long_its_schedule_is_in_parts_of_the_run(folder, terminal, command, options):
+    schedule = "keras.optimizers.SGD(schedules.Cosine(0.01, schedules.Fraction(1)))"
+    script = SCRIPT.replace('"sgd"', schedule).replace("import Task", "import Task\nfrom keras_lr import schedules")
+    Path("problem.py").write_text(script)
+    status, printed, said = terminal(command, "problem.py", *options)
+    assert status == 0, said
+    assert "as compiled" in printed or "highest to come" in printed
+
+
 @pytest.mark.parametrize("command", ["fit", "race", "range-test", "sweep", "compare", "diagnose"])
 @pytest.mark.parametrize(
     ("script", "content", "message"),

@@ -90,6 +90,23 @@ def test_what_is_saved_is_the_average_and_trains_on(name, tmp_path):
     assert more == pytest.approx(losses[2:], rel=1e-4)
 
 
+@every
+def test_a_run_that_keras_brings_back_goes_on_at_the_training_point(name, tmp_path):
+    whole, _ = fit(compiled(name), 4, [AveragedWeights()])
+
+    def stop(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    def callbacks():
+        return [AveragedWeights(), keras.callbacks.BackupAndRestore(tmp_path)]
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(compiled(name), 4, [*callbacks(), keras.callbacks.LambdaCallback(on_epoch_end=stop)])
+    resumed, _ = fit(compiled(name), 4, callbacks())
+    assert resumed == pytest.approx(whole[2:], rel=1e-5)
+
+
 def test_statistics_of_batch_normalization_belong_to_the_average():
     model = compiled("ScheduleFreeAdamW", normalise=True)
     x, y = data()

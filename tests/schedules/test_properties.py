@@ -81,6 +81,48 @@ def test_units_become_steps_in_every_part():
 
 
 @pytest.mark.numpy_only
+@given(st.integers(10, 500), st.sampled_from([0.1, 0.25, 0.3, 0.35, 0.5]))
+def test_parts_of_a_run_are_together_never_longer_than_it(total_steps, part):
+    schedule = s.WSD(0.1, s.Fraction(1), s.Fraction(part), s.Fraction(1 - part)).resolved(total_steps=total_steps)
+    assert total_steps - 1 <= schedule.warmup_steps + schedule.decay_steps <= total_steps
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    "schedule",
+    [s.Exponential(0.1, 0.02), s.InverseTime(0.1, 0.02, 0.5), s.Logistic(0.1, 50, 0.1), s.Exponential(0.1, 0.02) * 0.5],
+)
+def test_what_is_given_a_step_is_stretched_too(schedule):
+    at = np.arange(0, 200, 5)
+    np.testing.assert_allclose(schedule.stretched(2.5).values(at * 2.5), schedule.values(at), rtol=1e-12)
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        s.TimeBased(0.1, 0.01),
+        s.ExpRange(0.1, 1.0, 10, gamma=0.99),
+        s.Chebyshev(0.1, 1.0, 8),
+        s.Table.from_values([0.3, 0.2, 0.1]),
+        s.Lambda(lambda step: 1 / (1 + step)),
+        s.Cosine(0.1, 10) * s.Lambda(lambda step: 1 / (1 + step)),
+    ],
+)
+def test_what_cannot_be_stretched_says_so_rather_than_staying_as_it_is(schedule):
+    with pytest.raises(ValueError, match=r"cannot be stretched.*new length.*Slowed"):
+        schedule.stretched(2)
+    assert schedule.resolved() == schedule
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize("schedule", [s.OneCycle(1.0, 100), s.Constant(0.1).then(s.OneCycle(1.0, 100), at_step=50)])
+def test_a_replanned_schedule_ends_where_it_was_asked_to(schedule):
+    replanned = s.lengthened(schedule, at_step=60, total_steps=300).replanned
+    assert replanned.end_step == pytest.approx(300)
+
+
+@pytest.mark.numpy_only
 def test_lengthening_says_what_it_does():
     short = s.Cosine(1.0, 100).warmed_up(10)
     longer = s.lengthened(short, at_step=60, total_steps=300)
@@ -112,6 +154,8 @@ BAD = [
     (lambda: s.CosineRestarts(0.1, 10, 0.5), ValueError, "`cycle_multiplier`"),
     (lambda: s.Chebyshev(0.1, 1.0, 48), ValueError, "power of two.*for example"),
     (lambda: s.Chebyshev(1.0, 0.1, 32), ValueError, "`max_learning_rate`"),
+    (lambda: s.Hyperbolic(0.1, 1000, 600), ValueError, r"`far_steps`.*decay_steps=1000.*Received: 600"),
+    (lambda: s.ExpHyperbolic(0.1, s.Fraction(1), 300, 0.01).resolved(total_steps=1000), ValueError, "`far_steps`"),
     (lambda: s.Noise(0.1, 1.0), ValueError, "`amplitude`"),
     (lambda: s.Rectification(1.0), ValueError, r"beta_2 > 0\.6 and < 1\. Received: beta_2=1\.0"),
     (lambda: s.Rectification(0.6), ValueError, "beta_2 > 0"),

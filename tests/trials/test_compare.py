@@ -41,6 +41,35 @@ def test_every_kind_of_method_trains_as_by_hand():
     assert methods["optimizer"].iterations == 0  # a copy was trained
 
 
+def test_a_schedule_may_count_in_the_run_of_each_task():
+    steps = keras_lr.schedules.Fraction(1)
+    methods = {"cosine": keras.optimizers.SGD(keras_lr.schedules.Cosine(0.03, steps))}
+    tasks = {"short": a_linear_task(epochs=1), "long": a_linear_task(epochs=2)}
+    result = keras_lr.compare(tasks, methods, seeds=1)
+
+    for index, task in enumerate(tasks.values()):
+
+        def by_hand(model, updates=6 * task.epochs, **arguments):
+            model.compile(keras.optimizers.SGD(keras_lr.schedules.Cosine(0.03, updates)), "mse")
+            return model.fit(**arguments)
+
+        assert result.values[index, 0, 0] == curve_of(task, 0, by_hand, "loss")[-1]
+        assert result.steps[index, 0, 0, task.epochs - 1] == 6 * task.epochs
+
+
+def test_a_function_that_trains_in_two_phases_is_followed_to_its_end():
+    def two_phases(model, **arguments):
+        model.fit(**arguments)
+        return model.fit(**arguments)
+
+    result = keras_lr.compare(a_linear_task(), {"two phases": two_phases, "one": 0.01}, seeds=1, target=0.0)
+    assert result.curves.shape == (1, 2, 1, 4)
+    assert result.curves[0, 0, 0, -1] == result.values[0, 0, 0]
+    np.testing.assert_array_equal(result.steps[0, :, 0], [[6, 12, 18, 24], [6, 12, np.nan, np.nan]])
+    arrived = dataclasses.replace(result, given_targets=result.values[0, 0])
+    assert arrived.steps_to_target[0, 0, 0] == 24
+
+
 def test_an_optimizer_that_asks_for_the_batch_is_attached():
     def by_hand(model, **arguments):
         model.compile(keras_lr.optimizers.LineSearch(keras_lr.line_search.PAL()), loss=model.loss)

@@ -162,6 +162,25 @@ def test_lengths_in_epochs_and_fractions_are_known():
     assert shares[0] < 0.5
 
 
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        lambda steps: keras.optimizers.Adam(Cosine(0.01, steps), gradient_accumulation_steps=2),
+        lambda steps: keras_lr.optimizers.Scheduled(
+            keras.optimizers.SGD(0.01, momentum=0.9), momentum=Cosine(0.9, steps)
+        ),
+    ],
+    ids=["the rate", "the momentum"],
+)
+def test_lengths_of_what_the_model_was_compiled_with_are_known_as_well(compiled):
+    updates = 6 if compiled(1).gradient_accumulation_steps else 12
+    by_unit, by_number = (
+        run(Trainer(a_task(lambda steps=steps: build(compiled(steps))), None, 0), 0.01, 1)
+        for steps in (Fraction(1), updates)
+    )
+    assert by_unit == by_number
+
+
 def test_a_divergence_ends_the_training():
     task = a_linear_task(epochs=30)
     trainer = Trainer(task, None, 0)

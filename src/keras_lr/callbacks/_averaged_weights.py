@@ -77,6 +77,8 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._show_training_point()
+        if (optimizer := self._optimizer()) is not None:
+            optimizer.use_training()  # where another callback has just put back what was saved at the average
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._show_average()

@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from keras_lr._backends.wrapped_optimizers import optimizers_in, wrappers_and_core
-from keras_lr.optimizers import Scheduled
+from keras_lr._backends.wrapped_optimizers import optimizers_in
+from keras_lr.callbacks._plan import resolve, resolve_hyperparameters
 from keras_lr.schedules import Schedule, Steerable
 
 
@@ -61,28 +61,17 @@ class Horizon(keras.callbacks.Callback):
                 run = epochs * batches
                 self.total_steps = (run if made < run else made + run) // accumulation
                 numbers = {"steps_per_epoch": batches / accumulation, "total_steps": self.total_steps}
-            changed |= self._resolve(part, numbers)
+            changed |= resolve(part, numbers)
             rate = part._learning_rate
             schedule = rate.schedule if isinstance(rate, Steerable) else rate
             if isinstance(schedule, Schedule) and self.total_steps is not None:
                 self.messages += mismatches(schedule, self.total_steps)
-        for wrapper in wrappers_and_core(optimizer):
-            if isinstance(wrapper, Scheduled) and numbers:
-                wrapper.resolve(**numbers)
+        if numbers:
+            resolve_hyperparameters(optimizer, numbers)
         if changed and self.model.train_function is not None:
             self.model.make_train_function(force=True)
         for message in self.messages:
             warnings.warn(message, stacklevel=2)
-
-    def _resolve(self, optimizer: keras.optimizers.Optimizer, numbers: dict[str, Any]) -> bool:
-        rate = optimizer._learning_rate
-        if isinstance(rate, Steerable) and not rate.schedule.is_resolved():
-            rate.schedule = rate.schedule.resolved(**numbers)
-        elif isinstance(rate, Schedule) and not rate.is_resolved():
-            optimizer._learning_rate = rate.resolved(**numbers)
-        else:
-            return False
-        return True
 
 
 def mismatches(schedule: Schedule, total_steps: int) -> list[str]:

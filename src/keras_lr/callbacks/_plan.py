@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_lr._backends.wrapped_optimizers import wrappers_and_core
+from keras_lr.optimizers import Scheduled
 from keras_lr.schedules import Constant, Schedule, Steerable
 
 _CHUNK_STEPS = 256
@@ -72,6 +74,36 @@ def rates_at(optimizer: keras.optimizers.Optimizer, updates: npt.NDArray[np.int6
         asked = [rate(keras.ops.convert_to_tensor(int(batch))) for batch in (updates + 1) * accumulation - 1]
         return np.array([float(keras.ops.convert_to_numpy(one)) for one in asked])
     return np.full(len(updates), float(rate()))
+
+
+def resolve(optimizer: keras.optimizers.Optimizer, numbers: dict[str, Any]) -> bool:
+    """Turn epochs and fractions in an optimizer's schedule into steps; returns whether there were any.
+
+    Args:
+        optimizer: of which `_learning_rate` is the schedule.
+        numbers: those that `Schedule.resolved` takes; empty where nobody knows them.
+    """
+    rate = optimizer._learning_rate
+    schedule = rate.schedule if isinstance(rate, Steerable) else rate
+    if not isinstance(schedule, Schedule) or schedule.is_resolved():
+        return False
+    if not numbers:
+        raise ValueError(
+            f"{schedule!r} has lengths in epochs or fractions of the run, and fit does not know how many batches an "
+            "epoch of these data has: pass steps_per_epoch to it."
+        )
+    if isinstance(rate, Steerable):
+        rate.schedule = schedule.resolved(**numbers)
+    else:
+        optimizer._learning_rate = schedule.resolved(**numbers)
+    return True
+
+
+def resolve_hyperparameters(optimizer: keras.optimizers.Optimizer, numbers: dict[str, Any]) -> None:
+    """Turn epochs and fractions in the schedules of `Scheduled`, wherever it is among the wrappers, into steps."""
+    for wrapper in wrappers_and_core(optimizer):
+        if isinstance(wrapper, Scheduled):
+            wrapper.resolve(**numbers)
 
 
 class _ScheduleValues:

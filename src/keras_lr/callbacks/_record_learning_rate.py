@@ -21,7 +21,8 @@ class RecordLearningRate(keras.callbacks.Callback):
 
     `History`, `CSVLogger`, TensorBoard and every other logger after it in the list then have ``learning_rate`` and
     ``momentum`` (or ``beta_1``): those that the last update of the epoch used, with schedules and multipliers too. With
-    `MultiOptimizer` the names end in the name of each optimizer.
+    `MultiOptimizer` the names end in the name of each optimizer. Put it before callbacks that change the rate at the
+    end of an epoch, such as Keras' `ReduceLROnPlateau`. Beside a `Guard` the rate in the logs is the guard's.
 
     Args:
         every_step: whether `steps` and the logs of each batch hold them too. Default False.
@@ -56,6 +57,7 @@ class RecordLearningRate(keras.callbacks.Callback):
         self._watched: list[_Watched] = []
         self._steps: list[dict[str, float]] = []
         self._of_batch: dict[int, dict[str, float]] = {}
+        self._before_test: dict[str, float] | None = None
         if every_step:
             self.on_train_batch_begin = self._before_batch
             self.on_train_batch_end = self._after_batch
@@ -78,13 +80,13 @@ class RecordLearningRate(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Count from what the optimizer says."""
-        if self.every_step and getattr(self._model.train_function, "sets_rate", False):
+        if self.every_step and self._beside_a_guard:
             raise ValueError(
                 "RecordLearningRate(every_step=True) cannot see the rates of single steps beside a Guard, which "
                 "keras_lr.fit brings: they are set inside the step. Leave every_step out; the plan, such as the "
                 "schedule of a FitResult, is a function of the step."
             )
-        self._of_batch = {}
+        self._of_batch, self._before_test = {}, None
         for watched in self._watched:
             watched.begin_epoch()
 
@@ -102,13 +104,29 @@ class RecordLearningRate(keras.callbacks.Callback):
         if logs is not None:
             logs.update(self._of_batch.get(batch, {}))
 
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Look before the validation, after which `ReduceOnPlateau` may change the rate."""
+        self._before_test = self._used_last()
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add what the last update used."""
         made = self._watched[0].updates_made()
         self._steps = [one for one in self._steps if one["step"] < made]  # without one that was announced and not made
+        used = self._used_last() if self._before_test is None else self._before_test
+        if self._beside_a_guard:
+            used.pop("learning_rate", None)  # after a return the optimizer holds another one than was used
+        if logs is not None:
+            logs.update(used)
+
+    @property
+    def _beside_a_guard(self) -> bool:
+        return bool(getattr(self._model.train_function, "sets_rate", False))
+
+    def _used_last(self) -> dict[str, float]:
+        used: dict[str, float] = {}
         for watched in self._watched:
-            if logs is not None:
-                logs.update(watched.at(watched.updates_made() - 1))
+            used |= watched.at(watched.updates_made() - 1)
+        return used
 
 
 class _Watched:

@@ -14,6 +14,7 @@ from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.schedules import Steerable
 from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
+from keras_lr.training._executed_together import executed_together
 from keras_lr.training._set_learning_rate import steering_of
 
 
@@ -53,8 +54,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         min_multiplier: below this the rule does not go. Default 1e-4.
         raise_after: divide by the factor again after so many improvements in a row. Default None: never.
         max_multiplier: above this `raise_after` does not go. Default 1.
-        every_steps: measure the mean training loss of so many batches instead, within epochs. Default None: at the
-            end of each epoch.
+        every_steps: measure the mean training loss of so many batches instead, within epochs; where Keras executes
+            several together, of as many as make up at least these. Default None: at the end of each epoch.
         verbose: whether changes are printed.
 
     Attributes:
@@ -184,7 +185,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
     def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         assert self.every_steps is not None
         self._losses.add((logs or {})["loss"])
-        if len(self._losses) >= self.every_steps:
+        if len(self._losses) * executed_together(self._model) >= self.every_steps:
             self._measured(float(np.mean(self._losses.read())))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -34,15 +34,14 @@ class WeightsAtRest(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Find the search."""
         self._search = _search(self.model)
-        self._seen = (0, 0)
-        if self._search.built:
-            self._seen = (self._search.accepts, self._gradients())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Go back to the trial point."""
+        """Go back to the trial point, and begin to count."""
+        self._before = (0, 0)
         if self._search.built:
             self.model.optimizer  # noqa: B018  on JAX this brings the weights back from the compiled loop
             self._search.return_to_trial()
+            self._before = (self._search.accepts, self._gradients())
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the trial point before a validation; `evaluate` outside `fit` finds the weights at rest anyhow."""
@@ -52,8 +51,7 @@ class WeightsAtRest(keras.callbacks.Callback):
         """Leave the trial point before the callbacks that follow look at the weights, and report."""
         self._rest()
         accepts, gradients = self._search.accepts, self._gradients()
-        before_accepts, before_gradients = self._seen
-        self._seen = (accepts, gradients)
+        before_accepts, before_gradients = self._before
         if logs is not None:
             logs["step_size"] = self._search.step_size
             logs["accepts"] = accepts

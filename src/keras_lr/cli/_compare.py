@@ -35,4 +35,4 @@ def compare(
 
 
 def _as_compiled(model: keras.Model, **arguments: Any) -> Any:
-    return model.fit(**arguments)
+    return model.fit(**arguments | {"callbacks": [keras_lr.callbacks.Horizon(), *arguments["callbacks"]]})

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from keras_lr.schedules._log_product import log_product
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length
-from keras_lr.schedules._value import NotNegative, Positive, Rate, Share, value
+from keras_lr.schedules._value import AStep, NotNegative, Positive, Rate, Share, value
 
 
 @value
@@ -56,6 +56,7 @@ class TimeBased(Schedule):
     """
 
     source: ClassVar[str] = "the recursion eta_{n+1} = eta_n / (1 + d n), time-based learning schedule"
+    can_be_stretched: ClassVar[bool] = False
     initial_learning_rate: Rate
     decay: NotNegative
 
@@ -83,7 +84,7 @@ class InverseTime(Schedule):
 
     source: ClassVar[str] = "Robbins & Monro (1951); Keras InverseTimeDecay"
     initial_learning_rate: Rate
-    decay: NotNegative
+    decay: AStep
     power: Positive = 1.0
 
     def formula(self, step: Any, xp: Any) -> Any:
@@ -153,7 +154,7 @@ class Exponential(Schedule):
 
     source: ClassVar[str] = "eta_0 e^{-d n}, exponential learning schedule"
     initial_learning_rate: Rate
-    decay: NotNegative
+    decay: AStep
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""

@@ -165,6 +165,7 @@ class ExpRange(_Cycle):
     """
 
     source: ClassVar[str] = "Smith (2017), arXiv 1506.01186, section 3.1"
+    can_be_stretched: ClassVar[bool] = False
     gamma: Share
 
     def scale(self, cycle: Any, step: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import keras
 import numpy as np
@@ -41,6 +41,7 @@ class Lambda(Schedule):
     [1.0, 0.5, 0.333, 0.25]
     """
 
+    can_be_stretched: ClassVar[bool] = False
     function: Function
 
     def formula(self, step: Any, xp: Any) -> Any:
@@ -64,6 +65,7 @@ class Table(Schedule):
         encoded: little-endian float64 numbers in base 64.
     """
 
+    can_be_stretched: ClassVar[bool] = False
     encoded: str
 
     def __post_init__(self) -> None:

@@ -81,7 +81,7 @@ def lengthened(schedule: Schedule, *, at_step: float, total_steps: float) -> Len
         total_steps: where it shall end now.
 
     Raises:
-        ValueError: the schedule has no end, or has ended, or the new end is before `at_step`.
+        ValueError: the schedule has no end, or has ended, or cannot be stretched, or the new end is before `at_step`.
 
     Example:
     >>> from keras_lr import schedules
@@ -99,7 +99,9 @@ Continued, it stays, and what was left of the schedule is spread over the steps 
         raise ValueError(f"lengthened: `at_step` must lie before the end, step {end:g}. Received: {at_step!r}.")
     if not within(total_steps, above=at_step):
         raise ValueError(f"lengthened: `total_steps` must be after at_step={at_step!r}. Received: {total_steps!r}.")
-    replanned = schedule.stretched(total_steps / end)
+    # A schedule may end a step before its length, as one-cycle does: the end moves along a line, but not through 0.
+    twice: float = schedule.stretched(2).end_step  # type: ignore[assignment]
+    replanned = schedule.stretched((total_steps + twice - 2 * end) / (twice - end))
     return Lengthening(
         replanned=replanned,
         continued=Slowed(schedule, at_step, total_steps),

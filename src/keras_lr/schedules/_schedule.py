@@ -23,7 +23,7 @@ from keras_lr.schedules._units import (
     in_steps,
     refuse_a_part_of_a_step,
 )
-from keras_lr.schedules._value import Value, positive
+from keras_lr.schedules._value import AStep, Value, positive
 
 
 class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
@@ -39,6 +39,9 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
 
     source: ClassVar[str] = ""
     """Where the schedule was published."""
+
+    can_be_stretched: ClassVar[bool] = True
+    """Whether multiplying its lengths, and dividing what it holds a step, multiplies its times."""
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step, in double precision.
@@ -86,8 +89,18 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
         with np.errstate(all="ignore"):
             return np.asarray(np.broadcast_to(self.formula(given, np), given.shape), np.float64)
 
-    def _mapped(self, change: Callable[[Length, str], Length]) -> Self:
-        """Return the schedule with every length changed, also in the schedules that it is made of."""
+    def _mapped(self, change: Callable[[Length, str], Length], ratio: float = 1.0) -> Self:
+        """Return the schedule with every length changed, also in the schedules that it is made of.
+
+        Args:
+            change: of a length and what it is called.
+            ratio: by what the change multiplies all times.
+        """
+        if ratio != 1 and not self.can_be_stretched:
+            raise ValueError(
+                f"{self!r} cannot be stretched: it is given step by step. Make another of the new length, or follow it "
+                "more slowly from some step on with schedules.Slowed."
+            )
         changes: dict[str, Any] = {}
         for name, annotation in self._annotations().items():
             held, called = getattr(self, name), self._called(name)
@@ -95,10 +108,12 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
                 changes[name] = tuple(change(one, called) for one in held)
             elif annotation in (Length, LengthOrZero, LengthOrNone) and held is not None:
                 changes[name] = change(held, called)
+            elif annotation == AStep:
+                changes[name] = held / ratio
             elif isinstance(held, Schedule):
-                changes[name] = held._mapped(change)
+                changes[name] = held._mapped(change, ratio)
             elif isinstance(held, tuple) and any(isinstance(one, Schedule) for one in held):
-                changes[name] = tuple(one._mapped(change) for one in held)
+                changes[name] = tuple(one._mapped(change, ratio) for one in held)
         return dataclasses.replace(self, **changes) if changes else self
 
     def resolved(self, *, steps_per_epoch: float | None = None, total_steps: float | None = None) -> Self:
@@ -123,8 +138,8 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
             called, given = self._first_unresolved
             raise ValueError(
                 f"{called} is {given!r}, and nobody said yet how many steps that is. Train with "
-                "callbacks=[keras_lr.callbacks.Horizon()], or call `.resolved(steps_per_epoch=..., "
-                "total_steps=...)` yourself."
+                "callbacks=[keras_lr.callbacks.Horizon()], with a Guard after it, or call "
+                "`.resolved(steps_per_epoch=..., total_steps=...)` yourself."
             )
 
     @functools.cached_property
@@ -146,6 +161,10 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
 
         Args:
             factor: above 0; 2 makes everything last twice as long.
+
+        Raises:
+            ValueError: the schedule, or a part of it, is given step by step: a function, a table, `TimeBased`,
+                `ExpRange`, `SineExp` or `Chebyshev`.
         """
         ratio = positive(factor, "stretched: the argument `factor`")
 
@@ -158,7 +177,7 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
                 case _:
                     return given * ratio
 
-        return self._mapped(stretch)
+        return self._mapped(stretch, ratio)
 
     # The algebra: what it makes is in `_composition.py`, `_warmup.py` and `_cooldown.py`.
 

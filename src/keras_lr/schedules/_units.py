@@ -7,6 +7,7 @@ A step is one update of the weights. `Epochs` and `Fraction` become steps when t
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Annotated, Any, TypeAlias
 
 from keras_lr.schedules._value import Positive, Value, real, several, value
@@ -104,4 +105,5 @@ def in_steps(given: Length, steps_per_epoch: float | None, total_steps: float | 
             return given
     if known is None:
         raise ValueError(f"{called} is {given!r}; to turn it into steps, pass `{name}`. Received: {name}=None.")
-    return max(1, round(amount * known))
+    # Halves go down, so that parts of a run whose fractions add up to 1 are together never longer than the run.
+    return max(1, math.ceil(amount * known - 0.5 - 1e-9))

@@ -11,7 +11,7 @@ from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone, LengthOrZero
-from keras_lr.schedules._value import Count, NotNegative, Positive, Rate, value
+from keras_lr.schedules._value import AStep, Count, NotNegative, Positive, Rate, value
 
 
 class _Hyperbola(Schedule):
@@ -19,6 +19,14 @@ class _Hyperbola(Schedule):
 
     decay_steps: Length
     far_steps: Length
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.is_resolved() and self.far_steps < self.decay_steps:
+            raise ValueError(
+                f"{type(self).__name__}: the argument `far_steps` must be at least decay_steps={self.decay_steps!r}: "
+                f"it is the longest of the runs to compare. Received: {self.far_steps!r}."
+            )
 
     @property
     def end_step(self) -> float | None:
@@ -46,6 +54,9 @@ class Hyperbolic(_Hyperbola):
         far_steps: `U`, at least T: the horizon that all runs to compare share.
         infimum: `eta_inf`, the rate that only a run of U steps would come down to. Default 0.
 
+    Raises:
+        ValueError: `far_steps` is less than `decay_steps`.
+
     Reference: Kim, HyperbolicLR, arXiv 2407.15200.
     """
 
@@ -69,6 +80,9 @@ class ExpHyperbolic(_Hyperbola):
         decay_steps: `T`; held afterwards.
         far_steps: `U`, at least T: the horizon that all runs to compare share.
         infimum: `eta_inf`, above 0.
+
+    Raises:
+        ValueError: `far_steps` is less than `decay_steps`.
 
     Reference: Kim, HyperbolicLR, arXiv 2407.15200.
     """
@@ -100,7 +114,7 @@ class Logistic(Schedule):
     source: ClassVar[str] = "Wu et al., LRBench (2019), arXiv 1908.06477, table 1"
     initial_learning_rate: Rate
     middle_steps: Length
-    steepness: NotNegative
+    steepness: AStep
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
@@ -129,6 +143,7 @@ class Chebyshev(Schedule):
     """
 
     source: ClassVar[str] = "Agarwal, Goel & Zhang (2021), arXiv 2103.01338"
+    can_be_stretched: ClassVar[bool] = False
     min_learning_rate: Positive
     max_learning_rate: Positive
     period_steps: Count

@@ -97,6 +97,10 @@ def positive(given: Any, called: str) -> float:
     return number
 
 
+def a_step(given: Any, called: str) -> float:
+    return not_negative(given, called)
+
+
 def share(given: Any, called: str) -> float:
     number = real(given, called)
     if not 0 <= number <= 1:
@@ -133,6 +137,8 @@ Positive: TypeAlias = Annotated[float, positive]
 """A finite number above 0."""
 NotNegative: TypeAlias = Annotated[float, not_negative]
 """A finite number, at least 0."""
+AStep: TypeAlias = Annotated[float, a_step]
+"""An amount a step, at least 0: half of it where everything lasts twice as long."""
 Real: TypeAlias = Annotated[float, real]
 """A finite number."""
 Share: TypeAlias = Annotated[float, share]

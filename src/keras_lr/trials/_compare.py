@@ -160,7 +160,8 @@ def compare(
         with _record(storage, tasks, methods, monitors, models) as record:
             outcomes = carry_out(work, runs, record, n_jobs, progress)
     higher = next(iter(monitors.values())).higher_is_better
-    length = max(one.epochs for one in tasks.values())
+    # A function may train longer than its task says, in two phases for example; its value is that of the last epoch.
+    length = max(*(one.epochs for one in tasks.values()), *(len(outcome.curve) for outcome in outcomes.values()))
 
     def each(read: Callable[[Outcome], Any]) -> np.ndarray:
         return np.array([[[read(outcomes[Run(t, m, s)]) for s in chosen] for m in methods] for t in tasks])

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import keras
 
+from keras_lr.callbacks import Horizon
 from keras_lr.optimizers._batch import needs_batch
 from keras_lr.training import attach, set_learning_rate
 
@@ -55,7 +56,8 @@ def train(method: Method, model: keras.Model, arguments: dict[str, Any]) -> None
         model.compile(**model._compile_config.config | {"optimizer": copy})
         if needs_batch(copy):
             attach(model)
-        model.fit(**arguments)
+        # A schedule may have lengths in epochs or fractions of the run, which differs from task to task.
+        model.fit(**arguments | {"callbacks": [Horizon(), *arguments["callbacks"]]})
     elif callable(method):
         method(model, **arguments)
     else:

@@ -31,4 +31,4 @@ class Outcome:
 
 def filled(values: Sequence[float], epochs: int) -> list[float]:
     """Return the values of so many epochs, NaN where a run had ended before."""
-    return [*values[:epochs], *[math.nan] * (epochs - len(values))]
+    return [*values, *[math.nan] * (epochs - len(values))]

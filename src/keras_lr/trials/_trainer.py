@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from keras_lr._backends.steps import TrainingSteps
-from keras_lr._backends.wrapped_optimizers import innermost
-from keras_lr.callbacks._plan import own_plan, plan
+from keras_lr._backends.wrapped_optimizers import innermost, optimizers_in
+from keras_lr.callbacks._plan import own_plan, plan, resolve, resolve_hyperparameters
 from keras_lr.finder._race import run_race
 from keras_lr.schedules import Schedule
 from keras_lr.task import Task
@@ -47,6 +47,7 @@ class Trainer:
         self.model = task.model(seed)
         self._data = training_data(task, self.model)
         self.total_steps = self._data.horizon(task.epochs)
+        self._resolve_lengths()
         self._own_plan = self._planned()
         self._put_variable(self.model)
         prepare(self.model, self._data.example())
@@ -105,6 +106,19 @@ class Trainer:
     def _accumulation(self) -> int:
         return int(self.model.optimizer.gradient_accumulation_steps or 1)
 
+    @property
+    def _numbers(self) -> dict[str, float]:
+        """What makes steps of epochs and fractions of a run."""
+        return {
+            "steps_per_epoch": self._data.steps_per_epoch / self._accumulation,
+            "total_steps": self.updates,
+        }
+
+    def _resolve_lengths(self) -> None:
+        for part in optimizers_in(self.model.optimizer):
+            resolve(part, self._numbers)
+        resolve_hyperparameters(self.model.optimizer, self._numbers)
+
     def _planned(self) -> Callable[[int], float] | None:
         """Return the compiled schedule as shares of its peak, a function of the step; None for a constant rate."""
         optimizer = innermost(self.model.optimizer)
@@ -124,8 +138,7 @@ class Trainer:
         if self._schedule is not None:
             given = self._schedule(rate, self.updates)
             if isinstance(given, Schedule):
-                steps_per_epoch = self._data.steps_per_epoch / self._accumulation
-                given = given.resolved(steps_per_epoch=steps_per_epoch, total_steps=self.updates)
+                given = given.resolved(**self._numbers)
             return plan(given, self._accumulation, f"schedule({rate:.3g}, {self.updates})")
         own = self._own_plan
         return None if own is None else lambda step: rate * own(step)
