@@ -43,8 +43,9 @@ def trained(optimizer, start=None, steps=4):
         lambda rate: SGD(rate, momentum=0.9, nesterov=True),
         lambda rate: keras.optimizers.RMSprop(rate),
         lambda rate: keras.optimizers.Lion(rate),
+        lambda rate: keras.optimizers.Nadam(rate),  # which keeps a number of its own beside those of each variable
     ],
-    ids=["Adam", "AdamW", "SGD", "RMSprop", "Lion"],
+    ids=["Adam", "AdamW", "SGD", "RMSprop", "Lion", "Nadam"],
 )
 def test_a_factor_is_another_rate(make):
     _, mixed = trained(PerLayer(make(0.1), {"body": 0.1, "neck/kernel": 0}))
@@ -55,6 +56,16 @@ def test_a_factor_is_another_rate(make):
     np.testing.assert_array_equal(mixed[2], before[2])
     for i in (3, 4, 5):
         np.testing.assert_allclose(mixed[i], quick[i], rtol=1e-6, atol=1e-7)
+
+
+def test_an_optimizer_that_was_in_another_per_layer_has_the_new_factors_alone():
+    variables = network().trainable_variables
+    before, inner = ops.convert_to_numpy(variables[0]), SGD(0.1)
+    PerLayer(inner, {"body": 0.5}).build(variables)
+    optimizer = PerLayer(inner, {"body": 0.25})
+    optimizer.build(variables)
+    optimizer.apply([ops.ones(v.shape) for v in variables], variables)
+    np.testing.assert_allclose(before - ops.convert_to_numpy(variables[0]), 0.025, rtol=1e-5)
 
 
 @pytest.mark.parametrize("make", [Adam, lambda: DoG(relative_start=1e-2), lambda: Prodigy(initial_estimate=1e-2)])

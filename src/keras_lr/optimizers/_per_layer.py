@@ -5,11 +5,13 @@ A factor on the gradient would do nothing under Adam, which divides it out again
 
 import re
 from collections.abc import Mapping
+from types import MethodType
 from typing import Any
 
 import keras
 
 from keras_lr._arguments import within
+from keras_lr._backends import lists
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._global import GlobalOptimizer
@@ -143,14 +145,24 @@ class _Groups:
     def __init__(self, optimizer: Any, factors: list[float]) -> None:
         self.optimizer = optimizer
         self.factors = factors
-        self.update, self.decay = optimizer._backend_update_step, optimizer._apply_weight_decay
+        # From the class: the optimizer itself may have the hooks of another PerLayer, in which it was before.
+        kind = type(optimizer)
+        self.update = MethodType(kind._backend_update_step, optimizer)
+        self.decay = MethodType(kind._apply_weight_decay, optimizer)
+        # What belongs to no variable of the model, as Nadam's product of decays, is to move on once a step.
+        own = (v for name, v in vars(optimizer).items() if name not in ("_iterations", "_learning_rate"))
+        self.shared = [v for v in own if isinstance(v, keras.Variable)]
 
     def take_over(self) -> None:
         self.optimizer._backend_update_step = self.update_by_factor
         self.optimizer._apply_weight_decay = self.decay_by_factor
 
+    @lists.without_gradients
     def update_by_factor(self, grads: list[Any], variables: list[Any], learning_rate: Any) -> None:
+        before = [lists.copy(lists.read([v], v.dtype)) for v in self.shared]
         for factor, group in self.groups(variables).items():
+            for variable, value in zip(self.shared, before, strict=True):
+                lists.write([variable], value)
             own = [grads[i] for i in group]
             self.update(own, [variables[i] for i in group], learning_rate * factor)
 
