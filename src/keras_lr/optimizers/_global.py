@@ -127,10 +127,8 @@ class GlobalOptimizer(LendingOptimizer):
         """Return ``weight_decay``, a number or one a variable where some are excluded; None for no decay."""
         if self.weight_decay is None:
             return None
-        decays = [self.weight_decay if self._use_weight_decay(v) else 0.0 for v in state.variables]
-        decays = state.packing.first(decays)
-        same = all(decay == self.weight_decay for decay in decays)
-        return self.weight_decay if same else ops.convert_to_tensor(decays, dtype=self.compute_dtype)
+        decays = state.packing.first([self._use_weight_decay(v) for v in state.variables])
+        return self.weight_decay if all(decays) else ops.cast(decays, self.compute_dtype) * self.weight_decay
 
     def in_training(self) -> list[int]:
         """Return the places of the variables that are not frozen now: a layer may be, long after ``build``."""
