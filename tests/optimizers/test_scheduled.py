@@ -180,3 +180,10 @@ def test_what_is_switched_off_cannot_be_scheduled():
         optimizers.Scheduled(keras.optimizers.SGD(0.1))
     with pytest.raises(ValueError, match="cannot be scheduled here"):
         optimizers.Scheduled(keras.optimizers.SGD(0.1), learning_rate=0.1)
+
+
+def test_what_scales_the_loss_goes_around_it():
+    # Inside, JAX would lose its state in a conditional, and a second one that Keras puts around it would scale twice.
+    loss_scale = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1, momentum=0.9))
+    with pytest.raises(TypeError, match=r"LossScaleOptimizer\(Scheduled\(\.\.\.\)\)"):
+        optimizers.Scheduled(loss_scale, momentum=0.9)
