@@ -4,7 +4,6 @@ A. Cutkosky, A. Defazio, H. Mehta, *Mechanic: A Learning Rate Tuner*, 2023, arXi
 form of its experiments (optax's ``mechanize``: h is clipped, the reference point is the first one seen).
 """
 
-import itertools
 from typing import Any
 
 import keras
@@ -12,9 +11,8 @@ from keras import ops
 
 from keras_lr._arguments import check, within
 from keras_lr._backends import lists
-from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
-from keras_lr.optimizers._proposals import refuse_other_than_proposals
+from keras_lr.optimizers._proposals import refuse_other_than_proposals, refuse_own_handling
 from keras_lr.optimizers._refusals import refuse_weight_decay
 
 CHANGES_THE_GRADIENT = (
@@ -85,12 +83,7 @@ class Mechanic(GlobalOptimizer):
                 f"initial_scale={initial_scale!r}, discounts={discounts!r}"
             )
         refuse_other_than_proposals("Mechanic", optimizer)
-        for inner, name in itertools.product(optimizers_in(optimizer), CHANGES_THE_GRADIENT):
-            if getattr(inner, name, None):
-                raise ValueError(
-                    f"Mechanic and the optimizer inside it see the same gradients; received an optimizer with "
-                    f"{name}={getattr(inner, name)}. Give {name} to Mechanic instead."
-                )
+        refuse_own_handling("Mechanic", optimizer, CHANGES_THE_GRADIENT)
         super().__init__(**kwargs)
         self.optimizer = optimizer
         self.mechanic_decay = decay
