@@ -109,6 +109,10 @@ MISTAKES = {
         lambda: optimizers.GradientOnly(direction="adam"),
         r"GradientOnly takes a direction such as optimizers\.AdamDirection\(\)\. Received: direction='adam'",
     ),
+    "a search that is not made": (
+        lambda: optimizers.LineSearch(line_search.SLS),
+        r"LineSearch takes a search such as line_search\.PAL\(\)\. Received: search=<function SLS",
+    ),
     "a first trial as search": (
         lambda: optimizers.LineSearch(line_search.Growing()),
         r"EachStep takes a search such as Backtracking\(\)\. Received: search=Growing\(",
