@@ -125,6 +125,10 @@ MISTAKES = {
         lambda: optimizers.GradientOnly(limits=30),
         r"GradientOnly takes as limits one such as line_search\.Limits\(\)\. Received: limits=30",
     ),
+    "a rate for a method without": (
+        lambda: optimizers.COCOB(learning_rate=schedules.Linear(1.0, 100)),
+        r"COCOB .* takes no learning_rate.*Received: learning_rate=Linear\(.*Leave it out",
+    ),
     "a rate for a method with one inside": (
         lambda: optimizers.Mechanic(keras.optimizers.SGD(1.0), learning_rate=0.5),
         r"whose own learning_rate is part of that step\. Received: learning_rate=0\.5\. Give it to that optimizer",
