@@ -109,6 +109,18 @@ def test_a_variable_that_never_has_a_gradient_is_as_good_as_absent(name):
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("name", [name for name in TABLE if name in ("DoG", "LDoG", "DoWG", "Prodigy")])
+def test_a_variable_whose_first_gradient_comes_late_moves_then(name):
+    variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)]
+    optimizer = built(TABLE[name](), variables)
+    for _ in range(3):
+        apply(optimizer, variables[:3], [0.1 * v for v in values(variables[:3])])
+    before = values(variables)[3]
+    np.testing.assert_array_equal(before, np.asarray(START[3], "float32"))
+    apply(optimizer, variables, [0.1 * v for v in values(variables)])
+    assert not np.array_equal(values(variables)[3], before)
+
+
 @pytest.mark.parametrize("name", ["Prodigy", "DoG", "ScheduleFreeAdamW"])
 def test_what_is_excluded_from_weight_decay_is_joined_with_its_like(name, apart):
     def walk_with_exclusion():
