@@ -177,6 +177,41 @@ def test_width_scaling_is_that_of_the_mup_package(width):
         assert factors(wide, narrow) == {name: factor for name, factor in wanted.items() if factor != 1.0}
 
 
+def attention(width, heads, size):
+    x = keras.Input((5, width))
+    return keras.Model(x, keras.layers.MultiHeadAttention(heads, size, name="attention")(x, x))
+
+
+def convolutions(width):
+    layers = [
+        keras.layers.Conv2D(width, 3, name="first"),
+        keras.layers.DepthwiseConv2D(3, name="depthwise"),
+        keras.layers.SeparableConv2D(width, 3, name="separable"),
+        keras.layers.Conv2DTranspose(3, 3, name="last"),
+    ]
+    return keras.Sequential([keras.Input((16, 16, 3)), *layers])
+
+
+@pytest.mark.parametrize("wide", [(8, 2), (2, 8)], ids=["heads", "size of a head"])
+def test_width_scaling_knows_the_inputs_of_attention(wide):
+    wide, narrow = attention(16, *wide), attention(4, 2, 2)
+    kernels = [f"attention/{name}/kernel" for name in ("query", "key", "value", "attention_output")]
+    assert mup_adam(wide, narrow) == dict.fromkeys(kernels, 0.25)
+    biases = [f"attention/{name}/bias" for name in ("query", "key", "value", "attention_output")]
+    assert mup_sgd(wide, narrow) == dict.fromkeys(biases, 4.0)
+
+
+def test_width_scaling_knows_the_inputs_of_convolutions():
+    # An output of a depthwise kernel sees one channel; the last axis of a transposed kernel is that of its inputs.
+    wide, narrow = convolutions(16), convolutions(4)
+    assert mup_adam(wide, narrow) == {"separable/pointwise_kernel": 0.25, "last/kernel": 0.25}
+    inputs = [
+        name for v in wide.trainable_variables if (name := v.path.partition("/")[2]).startswith(("first", "depth"))
+    ]
+    vectors = [*inputs, "separable/depthwise_kernel", "separable/bias"]
+    assert mup_sgd(wide, narrow) == {**dict.fromkeys(vectors, 4.0), "last/kernel": 0.25}
+
+
 def test_width_scaling_wants_models_that_differ_in_width_alone():
     with pytest.raises(ValueError, match="differ in width"):
         mup_adam(network(16), keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]))
