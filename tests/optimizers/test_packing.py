@@ -153,6 +153,42 @@ def test_an_exclusion_that_comes_late_parts_what_was_joined():
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("name", ["Prodigy", "DoG", "Mechanic", "ScheduleFreeAdamW"])
+def test_what_is_saved_does_not_depend_on_what_is_joined(name, apart):
+    def made_again():
+        variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)]
+        return built(TABLE[name](), variables)
+
+    store, stored_apart = {}, {}
+    _, joined = walk(name)
+    joined.save_own_variables(store)
+    again = made_again()
+    again.load_own_variables(store)
+    for one, other in zip(values(joined.variables), values(again.variables), strict=True):
+        np.testing.assert_array_equal(one, other)
+    apart()
+    single = made_again()
+    single.load_own_variables(store)
+    single.save_own_variables(stored_apart)
+    assert store.keys() == stored_apart.keys()
+    for key in store:
+        np.testing.assert_array_equal(store[key], stored_apart[key])
+
+
+def test_a_model_whose_biases_were_excluded_from_weight_decay_is_loaded_with_its_state(tmp_path):
+    x = np.random.RandomState(0).randn(32, 3).astype("float32")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(1)])
+    optimizer = optimizers.Prodigy(weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(optimizer, loss="mse")
+    model.fit(x, x[:, :1], batch_size=8, shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")  # Keras has forgotten the exclusion, and says so nowhere
+    again.optimizer.exclude_from_weight_decay(var_names=["bias"])
+    one, other = (m.fit(x, x[:, :1], batch_size=8, shuffle=False, verbose=0).history["loss"] for m in (model, again))
+    assert one == pytest.approx(other, rel=1e-5)
+
+
 def test_factors_a_layer_join_the_layers_of_a_factor():
     variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)]
     prodigy = optimizers.Prodigy()

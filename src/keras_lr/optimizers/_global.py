@@ -277,13 +277,16 @@ class GlobalOptimizer(LendingOptimizer):
     def _add_tensor(self, group: tuple[int, ...], name: str, initial: float, every: int) -> Any:
         first = self._trainable_variables[group[0]]
         shape, alone = self._slots.packing.shape(group), len(group) == 1
-        return self.add_variable(
+        variable = self.add_variable(
             shape=shape if every == 1 else (-(-math.prod(shape) // every),),
             initializer=_filled(initial),
             dtype=self.compute_dtype,
             layout=getattr(first, "_layout", None) if alone and every == 1 else None,
             name=f"{first.path.replace('/', '_')}{'' if alone else '_and_others'}_{name}",
         )
+        shapes = [variable.shape] if alone else [self._slots.packing.shapes[i] for i in group]
+        variable.slot, variable.members = name, list(zip(group, shapes, strict=True))  # for `save_own_variables`
+        return variable
 
 
 def _filled(initial: float | Sequence[float]) -> keras.initializers.Initializer:
