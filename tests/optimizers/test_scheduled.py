@@ -187,3 +187,16 @@ def test_what_scales_the_loss_goes_around_it():
     loss_scale = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1, momentum=0.9))
     with pytest.raises(TypeError, match=r"LossScaleOptimizer\(Scheduled\(\.\.\.\)\)"):
         optimizers.Scheduled(loss_scale, momentum=0.9)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has double precision by a setting of the process")
+@pytest.mark.parametrize("name", ["DAdaptAdam", "Prodigy, beta_2", "Prodigy, excluded", "ScheduleFreeAdamW"])
+def test_a_schedule_reaches_an_optimizer_in_double_precision(name):
+    make, hyperparameter = OWN[name]
+    keras.config.set_floatx("float64")
+    try:
+        _, plain = trained(make())
+        _, scheduled = trained(optimizers.Scheduled(make(), **{hyperparameter: getattr(make(), hyperparameter)}))
+    finally:
+        keras.config.set_floatx("float32")
+    assert scheduled == pytest.approx(plain, rel=1e-6)

@@ -84,7 +84,7 @@ class Scheduled(LendingOptimizer):
         for key in self._plans.by_name:
             self._held[key] = _Hyperparameter(
                 float(innermost(optimizer).__dict__[key]),
-                dtype="float32",
+                dtype="float64" if keras.config.floatx() == "float64" else "float32",  # halves are too coarse
                 trainable=False,
                 name=key,
                 aggregation="only_first_replica",
