@@ -26,6 +26,11 @@ def endless():
         yield X[:8], Y[:8]
 
 
+def several():
+    one, other = keras.optimizers.SGD(0.1), keras.optimizers.Adam()
+    return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(one, {"body.*": other}))
+
+
 def curve():
     rates = np.geomspace(1e-5, 10, 50)
     return finder.RangeTestResult(rates, (1 / (1 + rates / 0.01) + rates**2)[None])
@@ -124,6 +129,14 @@ MISTAKES = {
     "limits as a number": (
         lambda: optimizers.GradientOnly(limits=30),
         r"GradientOnly takes as limits one such as line_search\.Limits\(\)\. Received: limits=30",
+    ),
+    "several optimizers with factors": (
+        lambda: optimizers.PerLayer(several(), {"body": 0.1}),
+        r"MultiOptimizer holds several optimizers, each for layers of its own: give each the rate",
+    ),
+    "several optimizers to tune": (
+        lambda: optimizers.Mechanic(several()),
+        r"MultiOptimizer holds several optimizers, each with a rate of its own",
     ),
     "a rate for a method without": (
         lambda: optimizers.COCOB(learning_rate=schedules.Linear(1.0, 100)),

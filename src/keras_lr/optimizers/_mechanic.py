@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_lr._arguments import check, within
 from keras_lr._backends import lists
+from keras_lr._backends.learning_rate_variable import refuse_several
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._proposals import refuse_other_than_proposals, refuse_own_handling
 
@@ -44,7 +45,7 @@ class Mechanic(GlobalOptimizer):
 
     Raises:
         ValueError: an argument is out of its range or the inner optimizer's, or that one itself clips, accumulates or
-            averages.
+            averages, or is several.
         TypeError: the inner optimizer finds its own steps, as those of this package do, or scales the loss.
 
     Costs:
@@ -88,6 +89,7 @@ class Mechanic(GlobalOptimizer):
                 f"initial_scale={initial_scale!r}, discounts={discounts!r}"
             )
         refuse_other_than_proposals("Mechanic", optimizer)
+        refuse_several(optimizer)
         refuse_own_handling("Mechanic", optimizer, CHANGES_THE_GRADIENT)
         super().__init__(**kwargs)
         self.optimizer = optimizer

@@ -34,7 +34,8 @@ class PerLayer(LendingOptimizer):
     Raises:
         ValueError: ``optimizer`` is none; a factor is negative; at ``build``, a pattern matches no variable (the
             message lists those that there are), or every variable is frozen.
-        TypeError: ``optimizer`` searches along a line, where a layer has no rate of its own, or scales the loss.
+        TypeError: ``optimizer`` searches along a line, where a layer has no rate of its own, scales the loss, or is
+            several.
 
     Costs:
         One call of the optimizer's update for each different factor in place of one.
@@ -69,6 +70,11 @@ class PerLayer(LendingOptimizer):
         core = innermost(self.inner_optimizer)
         if isinstance(self.inner_optimizer, keras.optimizers.LossScaleOptimizer):
             raise TypeError("PerLayer goes inside a LossScaleOptimizer: LossScaleOptimizer(PerLayer(...)).")
+        if hasattr(core, "optimizers"):
+            raise TypeError(
+                f"{type(core).__name__} holds several optimizers, each for layers of its own: give each the rate that "
+                "its layers are to have."
+            )
         searches = getattr(core, "needs_batch", False) and not isinstance(core, GlobalOptimizer)
         if searches or isinstance(core, AcrossBatches):
             raise TypeError(
