@@ -26,6 +26,11 @@ def endless():
         yield X[:8], Y[:8]
 
 
+def several():
+    one, other = keras.optimizers.SGD(0.1), keras.optimizers.Adam()
+    return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(one, {"body.*": other}))
+
+
 def curve():
     rates = np.geomspace(1e-5, 10, 50)
     return finder.RangeTestResult(rates, (1 / (1 + rates / 0.01) + rates**2)[None])
@@ -109,6 +114,10 @@ MISTAKES = {
         lambda: optimizers.GradientOnly(direction="adam"),
         r"GradientOnly takes a direction such as optimizers\.AdamDirection\(\)\. Received: direction='adam'",
     ),
+    "a search that is not made": (
+        lambda: optimizers.LineSearch(line_search.SLS),
+        r"LineSearch takes a search such as line_search\.PAL\(\)\. Received: search=<function SLS",
+    ),
     "a first trial as search": (
         lambda: optimizers.LineSearch(line_search.Growing()),
         r"EachStep takes a search such as Backtracking\(\)\. Received: search=Growing\(",
@@ -120,6 +129,22 @@ MISTAKES = {
     "limits as a number": (
         lambda: optimizers.GradientOnly(limits=30),
         r"GradientOnly takes as limits one such as line_search\.Limits\(\)\. Received: limits=30",
+    ),
+    "several optimizers with factors": (
+        lambda: optimizers.PerLayer(several(), {"body": 0.1}),
+        r"MultiOptimizer holds several optimizers, each for layers of its own: give each the rate",
+    ),
+    "several optimizers to tune": (
+        lambda: optimizers.Mechanic(several()),
+        r"MultiOptimizer holds several optimizers, each with a rate of its own",
+    ),
+    "a rate for a method without": (
+        lambda: optimizers.COCOB(learning_rate=schedules.Linear(1.0, 100)),
+        r"COCOB .* takes no learning_rate.*Received: learning_rate=Linear\(.*Leave it out",
+    ),
+    "a rate for a method with one inside": (
+        lambda: optimizers.Mechanic(keras.optimizers.SGD(1.0), learning_rate=0.5),
+        r"whose own learning_rate is part of that step\. Received: learning_rate=0\.5\. Give it to that optimizer",
     ),
     "a name to tune": (
         lambda: optimizers.Mechanic("sgd"),

@@ -147,3 +147,29 @@ def test_solves_a_full_batch_problem(name):
         norms.append(np.sqrt(sum(np.sum(g**2) for g in gradients)))
         optimizer.apply([ops.convert_to_tensor(g, "float32") for g in gradients], variables)
     assert norms[-1] < 1e-2 * norms[0]
+
+
+@pytest.mark.parametrize("lost", ["rounding", "no gradient"])
+def test_adgd_measures_nothing_where_the_weights_stood_still(lost):
+    """Of the weight 1 bfloat16 rounds off steps below 0.004, and the gradient of another batch is another one there."""
+    variable = keras.Variable(np.ones(4), dtype="bfloat16" if lost == "rounding" else "float32")
+    optimizer = optimizers.AdGD()
+    optimizer.build([variable])
+    noise = np.random.RandomState(0).randn(300, 4) * 1e-3
+    for step in range(300):
+        x = ops.convert_to_numpy(ops.cast(variable, "float32"))
+        gradient = x - 0.5 + noise[step] if lost == "rounding" or step >= 200 else np.zeros(4)
+        optimizer.apply([ops.convert_to_tensor(gradient, variable.dtype)], [variable])
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(variable, "float32")), 0.5, atol=0.02)
+
+
+@pytest.mark.parametrize("short", [False, True], ids=["long", "short"])
+def test_barzilai_borwein_keeps_its_rate_where_the_weights_stood_still(short):
+    """A warm-up that begins at 0, as Keras' own do, makes a step of nothing first."""
+    variable = keras.Variable(np.ones(4), dtype="float32")
+    optimizer = optimizers.BarzilaiBorwein(0.0, initial_rate=1e-2, short=short)
+    optimizer.build([variable])
+    for multiplier in (0.0, 0.0, 1.0):
+        optimizer._learning_rate.assign(multiplier)
+        optimizer.apply([ops.convert_to_tensor(np.ones(4), "float32")], [variable])
+    np.testing.assert_allclose(ops.convert_to_numpy(variable), 0.99, rtol=1e-6)

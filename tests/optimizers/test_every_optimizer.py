@@ -313,6 +313,7 @@ def test_the_weight_of_an_old_mean_is_below_1(name, beta):
         (optimizers.AdaHessian, "power", 1.1),
         (optimizers.AdaHessian, "power", -0.1),
         (optimizers.DoG, "relative_start", 0.0),
+        (optimizers.ScheduleFreeRAdam, "beta_2", 0.6),
         (AdamDirection, "beta_2", 1.0),
         (RMSpropDirection, "rho", 1.0),
     ],

@@ -200,3 +200,14 @@ def test_saving_in_mid_training_and_going_on_is_bit_for_bit(tmp_path):
 def test_wrong_arguments_are_refused(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         LBFGS(**arguments)
+
+
+def test_a_loss_that_is_not_finite_is_the_reason_why_nothing_moved():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(LBFGS(), loss="mse")
+    before = model.get_weights()
+    x, y = np.ones((4, 2)), np.full((4, 1), np.nan)
+    history = attach(model).fit(x, y, batch_size=4, verbose=0).history
+    assert (history["alpha"], history["search_status"]) == ([0.0], [Status.NOT_FINITE])
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)

@@ -281,6 +281,12 @@ def test_the_learning_rate_multiplies_what_was_found(search):
     assert half["evaluations"] == whole["evaluations"]
 
 
+@pytest.mark.parametrize("setting", [{"use_ema": True}, {"loss_scale_factor": 128.0}], ids=str)
+def test_what_a_direction_cannot_do_for_the_search_is_refused(setting):
+    with pytest.raises(ValueError, match=f"{next(iter(setting))}=.*to LineSearch instead"):
+        LineSearch(direction=keras.optimizers.SGD(0.1, **setting))
+
+
 @pytest.mark.parametrize("direction", [lambda: None, lambda: keras.optimizers.SGD(0.1)], ids=["gradient", "SGD"])
 @pytest.mark.parametrize("search", [PAL(), Polyak(), Backtracking()], ids=repr)
 def test_weights_go_as_far_as_the_multiplied_step(search, direction):

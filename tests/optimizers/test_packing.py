@@ -109,6 +109,18 @@ def test_a_variable_that_never_has_a_gradient_is_as_good_as_absent(name):
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("name", [name for name in TABLE if name in ("DoG", "LDoG", "DoWG", "Prodigy")])
+def test_a_variable_whose_first_gradient_comes_late_moves_then(name):
+    variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)]
+    optimizer = built(TABLE[name](), variables)
+    for _ in range(3):
+        apply(optimizer, variables[:3], [0.1 * v for v in values(variables[:3])])
+    before = values(variables)[3]
+    np.testing.assert_array_equal(before, np.asarray(START[3], "float32"))
+    apply(optimizer, variables, [0.1 * v for v in values(variables)])
+    assert not np.array_equal(values(variables)[3], before)
+
+
 @pytest.mark.parametrize("name", ["Prodigy", "DoG", "ScheduleFreeAdamW"])
 def test_what_is_excluded_from_weight_decay_is_joined_with_its_like(name, apart):
     def walk_with_exclusion():
@@ -139,6 +151,42 @@ def test_an_exclusion_that_comes_late_parts_what_was_joined():
             apply(optimizer, variables, [0.1 * v for v in values(variables)])
     for one, other in zip(values(late), values(early), strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["Prodigy", "DoG", "Mechanic", "ScheduleFreeAdamW"])
+def test_what_is_saved_does_not_depend_on_what_is_joined(name, apart):
+    def made_again():
+        variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)]
+        return built(TABLE[name](), variables)
+
+    store, stored_apart = {}, {}
+    _, joined = walk(name)
+    joined.save_own_variables(store)
+    again = made_again()
+    again.load_own_variables(store)
+    for one, other in zip(values(joined.variables), values(again.variables), strict=True):
+        np.testing.assert_array_equal(one, other)
+    apart()
+    single = made_again()
+    single.load_own_variables(store)
+    single.save_own_variables(stored_apart)
+    assert store.keys() == stored_apart.keys()
+    for key in store:
+        np.testing.assert_array_equal(store[key], stored_apart[key])
+
+
+def test_a_model_whose_biases_were_excluded_from_weight_decay_is_loaded_with_its_state(tmp_path):
+    x = np.random.RandomState(0).randn(32, 3).astype("float32")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(1)])
+    optimizer = optimizers.Prodigy(weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(optimizer, loss="mse")
+    model.fit(x, x[:, :1], batch_size=8, shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")  # Keras has forgotten the exclusion, and says so nowhere
+    again.optimizer.exclude_from_weight_decay(var_names=["bias"])
+    one, other = (m.fit(x, x[:, :1], batch_size=8, shuffle=False, verbose=0).history["loss"] for m in (model, again))
+    assert one == pytest.approx(other, rel=1e-5)
 
 
 def test_factors_a_layer_join_the_layers_of_a_factor():

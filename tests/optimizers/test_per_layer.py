@@ -43,8 +43,9 @@ def trained(optimizer, start=None, steps=4):
         lambda rate: SGD(rate, momentum=0.9, nesterov=True),
         lambda rate: keras.optimizers.RMSprop(rate),
         lambda rate: keras.optimizers.Lion(rate),
+        lambda rate: keras.optimizers.Nadam(rate),  # which keeps a number of its own beside those of each variable
     ],
-    ids=["Adam", "AdamW", "SGD", "RMSprop", "Lion"],
+    ids=["Adam", "AdamW", "SGD", "RMSprop", "Lion", "Nadam"],
 )
 def test_a_factor_is_another_rate(make):
     _, mixed = trained(PerLayer(make(0.1), {"body": 0.1, "neck/kernel": 0}))
@@ -55,6 +56,16 @@ def test_a_factor_is_another_rate(make):
     np.testing.assert_array_equal(mixed[2], before[2])
     for i in (3, 4, 5):
         np.testing.assert_allclose(mixed[i], quick[i], rtol=1e-6, atol=1e-7)
+
+
+def test_an_optimizer_that_was_in_another_per_layer_has_the_new_factors_alone():
+    variables = network().trainable_variables
+    before, inner = ops.convert_to_numpy(variables[0]), SGD(0.1)
+    PerLayer(inner, {"body": 0.5}).build(variables)
+    optimizer = PerLayer(inner, {"body": 0.25})
+    optimizer.build(variables)
+    optimizer.apply([ops.ones(v.shape) for v in variables], variables)
+    np.testing.assert_allclose(before - ops.convert_to_numpy(variables[0]), 0.025, rtol=1e-5)
 
 
 @pytest.mark.parametrize("make", [Adam, lambda: DoG(relative_start=1e-2), lambda: Prodigy(initial_estimate=1e-2)])
@@ -164,6 +175,41 @@ def test_width_scaling_is_that_of_the_mup_package(width):
         wanted = record[width][theirs]
         wanted["head/kernel"] *= share
         assert factors(wide, narrow) == {name: factor for name, factor in wanted.items() if factor != 1.0}
+
+
+def attention(width, heads, size):
+    x = keras.Input((5, width))
+    return keras.Model(x, keras.layers.MultiHeadAttention(heads, size, name="attention")(x, x))
+
+
+def convolutions(width):
+    layers = [
+        keras.layers.Conv2D(width, 3, name="first"),
+        keras.layers.DepthwiseConv2D(3, name="depthwise"),
+        keras.layers.SeparableConv2D(width, 3, name="separable"),
+        keras.layers.Conv2DTranspose(3, 3, name="last"),
+    ]
+    return keras.Sequential([keras.Input((16, 16, 3)), *layers])
+
+
+@pytest.mark.parametrize("wide", [(8, 2), (2, 8)], ids=["heads", "size of a head"])
+def test_width_scaling_knows_the_inputs_of_attention(wide):
+    wide, narrow = attention(16, *wide), attention(4, 2, 2)
+    kernels = [f"attention/{name}/kernel" for name in ("query", "key", "value", "attention_output")]
+    assert mup_adam(wide, narrow) == dict.fromkeys(kernels, 0.25)
+    biases = [f"attention/{name}/bias" for name in ("query", "key", "value", "attention_output")]
+    assert mup_sgd(wide, narrow) == dict.fromkeys(biases, 4.0)
+
+
+def test_width_scaling_knows_the_inputs_of_convolutions():
+    # An output of a depthwise kernel sees one channel; the last axis of a transposed kernel is that of its inputs.
+    wide, narrow = convolutions(16), convolutions(4)
+    assert mup_adam(wide, narrow) == {"separable/pointwise_kernel": 0.25, "last/kernel": 0.25}
+    inputs = [
+        name for v in wide.trainable_variables if (name := v.path.partition("/")[2]).startswith(("first", "depth"))
+    ]
+    vectors = [*inputs, "separable/depthwise_kernel", "separable/bias"]
+    assert mup_sgd(wide, narrow) == {**dict.fromkeys(vectors, 4.0), "last/kernel": 0.25}
 
 
 def test_width_scaling_wants_models_that_differ_in_width_alone():

@@ -41,6 +41,44 @@ def test_a_constant_schedule_changes_nothing_and_another_does(name):
     assert abs(other - plain) > 1e-6 or name == "Lion"
 
 
+OWN = {
+    "DAdaptAdam": (lambda: optimizers.DAdaptAdam(bias_correction=True, initial_estimate=1e-2), "beta_2"),
+    "DAdaptLion": (lambda: optimizers.DAdaptLion(initial_estimate=1e-2), "beta_2"),
+    "DoG": (lambda: optimizers.DoG(relative_start=1e-2, weight_decay=0.5), "weight_decay"),
+    "HypergradientAdam": (lambda: optimizers.HypergradientAdam(initial_rate=0.05), "beta_1"),
+    "Prodigy": (lambda: optimizers.Prodigy(initial_estimate=1e-2), "beta_1"),
+    "Prodigy, beta_2": (lambda: optimizers.Prodigy(initial_estimate=1e-2), "beta_2"),
+    "Prodigy, excluded": (
+        lambda: excluding(optimizers.Prodigy(initial_estimate=1e-2, weight_decay=0.5)),
+        "weight_decay",
+    ),
+    "ScheduleFreeAdamW": (lambda: optimizers.ScheduleFreeAdamW(0.1), "beta_2"),
+    "ScheduleFreeRAdam": (lambda: optimizers.ScheduleFreeRAdam(0.1, beta_2=0.9), "beta_2"),
+}
+
+
+def excluding(optimizer):
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_schedule_reaches_the_optimizers_of_this_package(name):
+    make, hyperparameter = OWN[name]
+    number = getattr(make(), hyperparameter)
+
+    def weights(optimizer):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2), keras.layers.Dense(1)])
+        model.compile(optimizer, loss="mse")
+        return np.concatenate([w.ravel() for w in trained(optimizer, model=model)[0].get_weights()])
+
+    plain = weights(make())
+    np.testing.assert_allclose(weights(optimizers.Scheduled(make(), **{hyperparameter: number})), plain, rtol=1e-4)
+    other = weights(optimizers.Scheduled(make(), **{hyperparameter: s.Linear(number / 2, 6, number / 4)}))
+    assert not np.allclose(other, plain, rtol=1e-4)
+
+
 def test_each_hyperparameter_is_held_once():
     optimizer = optimizers.Scheduled(keras.optimizers.SGD(0.1, momentum=0.9), momentum=s.Linear(0.9, 6))
     assert len(optimizer.variables) == 3 + len(keras.optimizers.SGD(0.1).variables)
@@ -142,3 +180,23 @@ def test_what_is_switched_off_cannot_be_scheduled():
         optimizers.Scheduled(keras.optimizers.SGD(0.1))
     with pytest.raises(ValueError, match="cannot be scheduled here"):
         optimizers.Scheduled(keras.optimizers.SGD(0.1), learning_rate=0.1)
+
+
+def test_what_scales_the_loss_goes_around_it():
+    # Inside, JAX would lose its state in a conditional, and a second one that Keras puts around it would scale twice.
+    loss_scale = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1, momentum=0.9))
+    with pytest.raises(TypeError, match=r"LossScaleOptimizer\(Scheduled\(\.\.\.\)\)"):
+        optimizers.Scheduled(loss_scale, momentum=0.9)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has double precision by a setting of the process")
+@pytest.mark.parametrize("name", ["DAdaptAdam", "Prodigy, beta_2", "Prodigy, excluded", "ScheduleFreeAdamW"])
+def test_a_schedule_reaches_an_optimizer_in_double_precision(name):
+    make, hyperparameter = OWN[name]
+    keras.config.set_floatx("float64")
+    try:
+        _, plain = trained(make())
+        _, scheduled = trained(optimizers.Scheduled(make(), **{hyperparameter: getattr(make(), hyperparameter)}))
+    finally:
+        keras.config.set_floatx("float32")
+    assert scheduled == pytest.approx(plain, rel=1e-6)

@@ -6,7 +6,7 @@ import pytest
 
 from keras_lr import optimizers
 from keras_lr import schedules as s
-from keras_lr.training import scale_learning_rate, set_learning_rate
+from keras_lr.training import attach, scale_learning_rate, set_learning_rate
 
 X = np.ones((4, 1), "float32")
 
@@ -176,3 +176,27 @@ def test_bad_rates_are_refused():
         scale_learning_rate(model, 0)
     with pytest.raises(ValueError, match=r"model\.compile"):
         set_learning_rate(keras.Sequential([keras.layers.Dense(1)]), 0.1)
+
+
+FACTORS = {
+    "GradientOnly": optimizers.GradientOnly,
+    "Mechanic": lambda: optimizers.Mechanic(keras.optimizers.SGD(1.0)),
+    "ProbabilisticLineSearch": optimizers.ProbabilisticLineSearch,
+}
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_a_schedule_on_the_factor_of_a_method_without_a_rate_is_saved_with_the_model(name, tmp_path):
+    x = np.linspace(-1, 1, 32, dtype="float32")[:, None]
+
+    def fit(model):
+        return attach(model).fit(x, x**2, batch_size=8, shuffle=False, verbose=0).history["loss"]
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(1)])
+    model.compile(FACTORS[name](), loss="mse")
+    set_learning_rate(attach(model), s.Linear(1.0, 20))
+    fit(model)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert fit(again) == fit(model)

@@ -269,11 +269,9 @@ class AcrossBatches(GlobalOptimizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        config = super().get_config()
-        del config["learning_rate"]
         serialize = keras.saving.serialize_keras_object
         return {
-            **config,
+            **super().get_config(),
             "direction": serialize(self.direction),
             "max_update_ratio": serialize(self.max_update_ratio),
             "max_update_norm": serialize(self.max_update_norm),
@@ -291,6 +289,8 @@ class AcrossBatches(GlobalOptimizer):
             else value
             for name, value in config.items()
         }
+        factor = values.pop("learning_rate")
         made = cls(**values)
+        keras.optimizers.Optimizer.learning_rate.fset(made, factor)
         made.restored = True
         return made

@@ -19,7 +19,8 @@ class AdGD(GlobalOptimizer):
     """Gradient descent for full batches: no rate, no line search, converges on every smooth convex problem.
 
     ``λₖ = min(√(1 + θₖ₋₁) λₖ₋₁, ‖xₖ - xₖ₋₁‖ / (2 ‖∇f(xₖ) - ∇f(xₖ₋₁)‖))``, ``θₖ = λₖ / λₖ₋₁`` and ``x ← x - λₖ g``.
-    Both gradients have to be of the same data: with mini-batches their difference is noise.
+    Both gradients have to be of the same data: with mini-batches their difference is noise. After a step that rounding
+    swallowed, λ doubles; without a gradient it stays.
 
     Args:
         learning_rate: a factor on the step size that the method finds; 1 is the method.
@@ -60,8 +61,11 @@ class AdGD(GlobalOptimizer):
         turned = ops.sqrt(ops.sum(lists.distances(g, state.previous_gradient)))
         grown = ops.sqrt(1.0 + state.growth) * state.rate
         local = ops.where(turned > 0, 0.5 * quotient(moved, turned), grown)
-        found = ops.where(self.count() == 0, state.rate, lists.smaller(grown, local))
-        state.growth = ops.where(self.count() == 0, state.growth, found / state.rate)
+        # Where the weights stood still nothing was measured: rounding swallowed the step, or there was no gradient.
+        blind = ops.where(ops.sum(lists.squares(g)) > 0, 2.0 * state.rate, state.rate)
+        blind = ops.where(self.count() == 0, state.rate, blind)
+        found = ops.where(moved > 0, lists.smaller(grown, local), blind)
+        state.growth = ops.where(moved > 0, found / state.rate, state.growth)
         state.rate = state.scale = found
         state.previous, state.previous_gradient = lists.once_known(found, lists.copy(x), lists.copy(g))
         return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)

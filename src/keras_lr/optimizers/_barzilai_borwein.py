@@ -28,7 +28,7 @@ class BarzilaiBorwein(GlobalOptimizer):
         initial_rate: the rate of the first step, where there is no s yet.
         short: take the short rate in place of the long one; steadier, slower.
         smallest_rate: no rate is below this.
-        largest_rate: no rate is above this; it is also the rate where s or y vanishes.
+        largest_rate: no rate is above this; it is also the rate where y vanishes. Where s does, the rate before stays.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:
@@ -78,12 +78,10 @@ class BarzilaiBorwein(GlobalOptimizer):
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         moved = lists.add_(lists.copy(x), state.previous, -1.0)
         turned = lists.add_(lists.copy(g), state.previous_gradient, -1.0)
-        agreed = ops.abs(ops.sum(lists.dots(moved, turned)))
-        if self.short:
-            found = quotient(agreed, ops.sum(lists.squares(turned)))
-        else:
-            found = quotient(ops.sum(lists.squares(moved)), agreed)
-        found = ops.where(found > 0, ops.clip(found, self.smallest_rate, self.largest_rate), self.largest_rate)
+        agreed, length = ops.abs(ops.sum(lists.dots(moved, turned))), ops.sum(lists.squares(moved))
+        found = quotient(agreed, ops.sum(lists.squares(turned))) if self.short else quotient(length, agreed)
+        unknown = ops.where(length > 0, self.largest_rate, state.scale)
+        found = ops.where(found > 0, ops.clip(found, self.smallest_rate, self.largest_rate), unknown)
         found = state.scale = ops.where(self.count() == 0, self.initial_rate, found)
         state.previous, state.previous_gradient = lists.once_known(found, lists.copy(x), lists.copy(g))
         return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)

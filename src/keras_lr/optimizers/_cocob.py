@@ -26,11 +26,11 @@ class COCOB(GlobalOptimizer):
         alpha: the bets of about this many first steps are held back: a warm-up.
         epsilon: the first L.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``weight_decay``: the point is the start
-            plus a sum of gradients, so nothing else can shrink it. ``learning_rate`` scales the distance from
-            the start, and is 1: a schedule would pull the weights back to it.
+            plus a sum of gradients, so nothing else can shrink it; and ``learning_rate``, which would scale the
+            distance from the start: a schedule would pull the weights back to it.
 
     Raises:
-        ValueError: an argument is out of its range, ``weight_decay`` is set or ``learning_rate`` is a schedule.
+        ValueError: an argument is out of its range, ``weight_decay`` is set or ``learning_rate`` is not 1.
 
     Costs:
         Memory: 5 copies of the weights.
@@ -48,6 +48,11 @@ class COCOB(GlobalOptimizer):
 
     def __init__(self, *, alpha: float = 100.0, epsilon: float = 1e-8, **kwargs: Any) -> None:
         refuse_weight_decay("COCOB", kwargs)
+        if kwargs.get("learning_rate", 1.0) != 1.0:
+            raise ValueError(
+                "COCOB finds how far from the start a weight is to be and takes no learning_rate, which would pull it "
+                f"back there. Received: learning_rate={kwargs['learning_rate']!r}. Leave it out."
+            )
         if not (within(alpha, above=0.0) and within(epsilon, above=0.0)):
             raise ValueError(f"alpha and epsilon are positive; received alpha={alpha!r}, epsilon={epsilon!r}")
         super().__init__(**kwargs)
@@ -78,4 +83,5 @@ class COCOB(GlobalOptimizer):
         return lists.addcmul_(lists.copy(state.start), state.bet, share, rate)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "alpha": self.alpha, "epsilon": self.epsilon}
+        own = {"alpha": self.alpha, "epsilon": self.epsilon}
+        return {**super().get_config(), "learning_rate": 1.0, **own}

@@ -3,7 +3,6 @@
 A. Defazio, K. Mishchenko, *Learning-Rate-Free Learning by D-Adaptation*, 2023, arXiv:2301.07733, algorithm 5.
 """
 
-import math
 from typing import Any
 
 import keras
@@ -77,7 +76,7 @@ class DAdaptAdam(EstimatingOptimizer):
         self.add_slot("pull")
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
-        d, q = state.estimate, math.sqrt(self.beta_2)
+        d, q = state.estimate, self.beta_2**0.5
         correction = adam_correction(self.beta_1, self.beta_2, self.count() + 1) if self.bias_correction else 1.0
         state.scale = d * correction
         common, found = state.scale * state.multiplier, state.scale * rate

@@ -4,7 +4,6 @@ A. Defazio, K. Mishchenko, *Learning-Rate-Free Learning by D-Adaptation*, 2023, 
 the authors' package, ``dadaptation`` 3.2.
 """
 
-import math
 from typing import Any
 
 import keras
@@ -66,7 +65,7 @@ class DAdaptLion(EstimatingOptimizer):
         self.add_slot("pull")
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
-        d, q = state.estimate, math.sqrt(self.beta_2)
+        d, q = state.estimate, self.beta_2**0.5
         found = d * rate
         state.scale = d
         direction = lists.sign_(lists.lerp_(lists.copy(state.momentum), g, 1 - self.beta_1))

@@ -73,7 +73,9 @@ class DoG(PolynomialAveraging):
         self.add_start("start")
 
     def descend(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
-        (distance,) = lists.where_(self.count() == 0, self.first_distance, [state.distance], x)
+        # 0 at the first step, and in LDoG at that of a variable that had no gradient until now.
+        begins = ops.any(state.distance == 0.0)
+        (distance,) = lists.where_(begins, self.begun, [state.distance], x)
         state.distance = lists.larger(distance, ops.sqrt(self.pooled(lists.distances(x, state.start))))
         state.squared_gradients = state.squared_gradients + self.pooled(lists.squares(g))
         found = state.distance / ops.sqrt(state.squared_gradients)
@@ -85,9 +87,10 @@ class DoG(PolynomialAveraging):
         own = {"relative_start": self.relative_start, "epsilon": self.epsilon}
         return {**super().get_config(), **own}
 
-    def first_distance(self, _: Tensors, x: Tensors) -> Tensors:
-        """Return the length of the first step, a list of one."""
-        return [self.relative_start * (1.0 + ops.sqrt(self.pooled(lists.squares(x))))]
+    def begun(self, distances: Tensors, x: Tensors) -> Tensors:
+        """Return the distances, a list of one tensor, with the length of the first step in the place of each 0."""
+        first = self.relative_start * (1.0 + ops.sqrt(self.pooled(lists.squares(x))))
+        return [ops.where(distances[0] > 0.0, distances[0], first)]
 
     def pooled(self, squares: Any) -> Any:
         """Return one sum of squares for the model from those of its variables."""

@@ -128,10 +128,8 @@ class GlobalOptimizer(LendingOptimizer):
         """Return ``weight_decay``, a number or one a variable where some are excluded; None for no decay."""
         if self.weight_decay is None:
             return None
-        decays = [self.weight_decay if self._use_weight_decay(v) else 0.0 for v in state.variables]
-        decays = state.packing.first(decays)
-        same = all(decay == self.weight_decay for decay in decays)
-        return self.weight_decay if same else ops.convert_to_tensor(decays, dtype=self.compute_dtype)
+        decays = state.packing.first([self._use_weight_decay(v) for v in state.variables])
+        return self.weight_decay if all(decays) else ops.cast(decays, self.compute_dtype) * self.weight_decay
 
     def in_training(self) -> list[int]:
         """Return the places of the variables that are not frozen now: a layer may be, long after ``build``."""
@@ -280,13 +278,16 @@ class GlobalOptimizer(LendingOptimizer):
     def _add_tensor(self, group: tuple[int, ...], name: str, initial: float, every: int) -> Any:
         first = self._trainable_variables[group[0]]
         shape, alone = self._slots.packing.shape(group), len(group) == 1
-        return self.add_variable(
+        variable = self.add_variable(
             shape=shape if every == 1 else (-(-math.prod(shape) // every),),
             initializer=_filled(initial),
             dtype=self.compute_dtype,
             layout=getattr(first, "_layout", None) if alone and every == 1 else None,
             name=f"{first.path.replace('/', '_')}{'' if alone else '_and_others'}_{name}",
         )
+        shapes = [variable.shape] if alone else [self._slots.packing.shapes[i] for i in group]
+        variable.slot, variable.members = name, list(zip(group, shapes, strict=True))  # for `save_own_variables`
+        return variable
 
 
 def _filled(initial: float | Sequence[float]) -> keras.initializers.Initializer:

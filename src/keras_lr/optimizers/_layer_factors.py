@@ -117,23 +117,41 @@ def _widened(model: keras.Model, narrow: keras.Model, rule: Any) -> dict[str, fl
             f"The two models are to differ in width alone; {model.name} and {narrow.name} have weights of other kinds: "
             f"{[tuple(v.shape) for v in wide_variables]} and {[tuple(v.shape) for v in narrow_variables]}"
         )
+    holders = {id(v): layer for layer in model._flatten_layers() for v in layer.trainable_variables}  # the innermost
     factors = {}
     for wide, slim in zip(wide_variables, narrow_variables, strict=True):
-        (wide_in, wide_out), (slim_in, slim_out) = _fans(wide), _fans(slim)
+        holder = holders[id(wide)]
+        (wide_in, wide_out), (slim_in, slim_out) = _fans(holder, wide), _fans(holder, slim)
         factor = rule(wide_in / slim_in, wide_out / slim_out)
         if factor != 1.0:
             factors[_escaped(model, wide.path)] = factor
     return factors
 
 
-def _fans(variable: Any) -> tuple[float, float]:
-    """Return inputs and outputs of a weight; a vector, and a table of embeddings, has outputs alone."""
+_TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
+_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+
+
+def _fans(layer: Any, variable: Any) -> tuple[float, float]:
+    """Return inputs and outputs of a weight of a layer, but for the window of a convolution, which no width changes.
+
+    A vector, a bias, a table of embeddings and a depthwise kernel, each of whose outputs sees one input, have outputs
+    alone.
+    """
     shape = tuple(variable.shape)
-    if len(shape) < 2:
-        return 1.0, float(math.prod(shape))
     if variable.path.endswith("embeddings"):
         return 1.0, float(shape[-1])
-    return float(shape[-2]), float(shape[-1])
+    if len(shape) < 2 or variable.name == "bias":
+        return 1.0, float(math.prod(shape))
+    if isinstance(layer, _DEPTHWISE) or variable.name == "depthwise_kernel":
+        return 1.0, float(math.prod(shape[-2:]))
+    if isinstance(layer, keras.layers.EinsumDense):  # as the projections of attention
+        inputs, outputs = layer.equation.split("->")
+        axes = list(zip(inputs.split(",")[1], shape, strict=True))
+        fan_out = math.prod(size for axis, size in axes if axis in outputs)
+        return math.prod(shape) / fan_out, float(fan_out)
+    fan_in, fan_out = reversed(shape[-2:]) if isinstance(layer, _TRANSPOSED) else shape[-2:]
+    return float(fan_in), float(fan_out)
 
 
 def _leaves(layer: Any) -> Iterator[Any]:

@@ -172,25 +172,25 @@ class LBFGS(keras.optimizers.Optimizer):
         before = ops.convert_to_tensor(self._fingerprint)
         rough = ops.abs(fingerprint - before) > 1e-5 * (1.0 + ops.abs(before))
         changed = ops.logical_and(ops.any(before != 0.0), ops.any(rough))
+        loss, gradient = ops.cast(batch.loss, self.dtype), flattened(grads, self.dtype)
+        finite = ops.logical_and(ops.isfinite(loss), ops.all(ops.isfinite(gradient)))
+        status = ops.where(finite, int(Status.ACCEPTED), int(Status.NOT_FINITE))
         start = Iterate(
             flattened(values, self.dtype),
-            ops.cast(batch.loss, self.dtype),
-            flattened(grads, self.dtype),
+            loss,
+            gradient,
             Curvature(*(ops.convert_to_tensor(v) for v in self._pairs)),
             ops.zeros((), self.dtype),
             ops.ones((), "int32"),
-            ops.cast(ops.where(changed, int(Status.BATCH_CHANGED), int(Status.ACCEPTED)), "int32"),
+            ops.cast(ops.where(changed, int(Status.BATCH_CHANGED), status), "int32"),
             ops.zeros((), "int32"),
         )
         end = minimize(evaluate, start, self.iterations_per_step, self.search, self.gradient_tolerance)
-        for variable, value in zip(trainable_variables, unflattened(end.x, values), strict=True):
-            variable.assign(value)
-        for variable, value in zip(self._pairs, end.curvature, strict=True):
+        after = [*unflattened(end.x, values), *end.curvature, end.alpha, end.evaluations, end.status]
+        variables = [*trainable_variables, *self._pairs, *self.logged_variables.values()]
+        for variable, value in zip(variables, after, strict=True):
             variable.assign(value)
         self._fingerprint.assign(ops.where(changed, before, fingerprint))
-        logged = (end.alpha, end.evaluations, end.status)
-        for variable, value in zip(self.logged_variables.values(), logged, strict=True):
-            variable.assign(value)
 
 
 def minimize(

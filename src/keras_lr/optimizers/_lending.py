@@ -1,14 +1,17 @@
 """Variables of an optimizer that remember nothing: their memory takes what each step computes of all gradients.
 
-`_backends/jax/memory.py` says why that is faster. They are left out of what is saved, so that a model can be loaded
-on a machine where a step has no use for them.
+`_backends/jax/memory.py` says why that is faster. What is saved does not depend on how an optimizer keeps its memory:
+these variables are left out, and what is joined in one is saved variable by variable, so that a model can be loaded
+where other variables are joined, or a step has no use for such memory.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_lr._backends import memory
 
@@ -29,8 +32,11 @@ class LendingOptimizer(keras.optimizers.Optimizer):
 
     def save_own_variables(self, store: Any) -> None:
         """Save what the optimizer remembers."""
-        for i, variable in enumerate(self._saved()):
-            store[str(i)] = variable.numpy()
+        flat: dict[int, Any] = {}
+        for i, (variable, entries, shape) in enumerate(self._saved()):
+            if id(variable) not in flat:
+                flat[id(variable)] = variable.numpy().reshape(-1)
+            store[str(i)] = flat[id(variable)][entries].reshape(shape)
 
     def load_own_variables(self, store: Any) -> None:
         """Load what ``save_own_variables`` saved."""
@@ -38,8 +44,24 @@ class LendingOptimizer(keras.optimizers.Optimizer):
         if len(store.keys()) != len(saved):
             super().load_own_variables(store)  # which warns
             return
-        for i, variable in enumerate(saved):
-            variable.assign(store[str(i)])
+        parts: dict[int, list[Any]] = {}
+        for i, (variable, _, _) in enumerate(saved):
+            parts.setdefault(id(variable), []).append(store[str(i)])
+        for variable in {id(variable): variable for variable, _, _ in saved}.values():
+            first, *others = parts[id(variable)]
+            variable.assign(np.concatenate([np.ravel(part) for part in (first, *others)]) if others else first)
 
-    def _saved(self) -> list[Any]:
-        return [variable for variable in self.variables if not getattr(variable, "lent", False)]
+    def _saved(self) -> list[tuple[Any, slice, tuple[int, ...]]]:
+        """Return what is saved, in the order of the file: of each variable, or part of one, its entries and shape."""
+        saved = []
+        kept = [variable for variable in self.variables if not getattr(variable, "lent", False)]
+        for _, variables in itertools.groupby(kept, key=lambda variable: getattr(variable, "slot", id(variable))):
+            parts = []
+            for variable in variables:
+                begin = 0
+                for place, shape in getattr(variable, "members", [(0, tuple(variable.shape))]):
+                    end = begin + math.prod(shape)
+                    parts.append((place, (variable, slice(begin, end), shape)))
+                    begin = end
+            saved += [part for _, part in sorted(parts, key=lambda part: part[0])]
+        return saved

@@ -81,7 +81,8 @@ class LineSearch(LendingOptimizer):
     Raises:
         ValueError: an argument that would move the weights behind the search's back, or bend the gradient that it
             takes slopes with: `weight_decay`, `clipnorm`, `global_clipnorm`, `clipvalue` (give them to `direction`),
-            `gradient_accumulation_steps`, `ema_overwrite_frequency`; a model with constraints on its weights.
+            `gradient_accumulation_steps`, `ema_overwrite_frequency`; a model with constraints on its weights; a
+            `direction` with `use_ema` or `loss_scale_factor`, which would have no effect or a wrong one.
         TypeError: `direction` finds its own steps, as the optimizers of this package do, or scales the loss.
 
     Costs:

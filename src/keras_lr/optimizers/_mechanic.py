@@ -4,7 +4,6 @@ A. Cutkosky, A. Defazio, H. Mehta, *Mechanic: A Learning Rate Tuner*, 2023, arXi
 form of its experiments (optax's ``mechanize``: h is clipped, the reference point is the first one seen).
 """
 
-import itertools
 from typing import Any
 
 import keras
@@ -12,10 +11,9 @@ from keras import ops
 
 from keras_lr._arguments import check, within
 from keras_lr._backends import lists
-from keras_lr._backends.wrapped_optimizers import optimizers_in
+from keras_lr._backends.learning_rate_variable import refuse_several
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
-from keras_lr.optimizers._proposals import refuse_other_than_proposals
-from keras_lr.optimizers._refusals import refuse_weight_decay
+from keras_lr.optimizers._proposals import refuse_other_than_proposals, refuse_own_handling
 
 CHANGES_THE_GRADIENT = (
     "clipnorm",
@@ -46,7 +44,8 @@ class Mechanic(GlobalOptimizer):
             and ``weight_decay`` belong to the inner optimizer.
 
     Raises:
-        ValueError: an argument is out of its range, or the inner optimizer itself clips, accumulates or averages.
+        ValueError: an argument is out of its range or the inner optimizer's, or that one itself clips, accumulates or
+            averages, or is several.
         TypeError: the inner optimizer finds its own steps, as those of this package do, or scales the loss.
 
     Costs:
@@ -74,7 +73,12 @@ class Mechanic(GlobalOptimizer):
         epsilon: float = 1e-8,
         **kwargs: Any,
     ) -> None:
-        refuse_weight_decay("Mechanic", kwargs)
+        for name in ("learning_rate", "weight_decay"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"Mechanic goes a part of the step of the optimizer inside it, whose own {name} is part of that "
+                    f"step. Received: {name}={kwargs[name]!r}. Give it to that optimizer."
+                )
         if not isinstance(optimizer, keras.optimizers.Optimizer):
             raise TypeError(f"Mechanic takes an optimizer, such as SGD(1.0, momentum=0.9). Received: {optimizer!r}.")
         if not within(decay, least=0.0):
@@ -85,12 +89,8 @@ class Mechanic(GlobalOptimizer):
                 f"initial_scale={initial_scale!r}, discounts={discounts!r}"
             )
         refuse_other_than_proposals("Mechanic", optimizer)
-        for inner, name in itertools.product(optimizers_in(optimizer), CHANGES_THE_GRADIENT):
-            if getattr(inner, name, None):
-                raise ValueError(
-                    f"Mechanic and the optimizer inside it see the same gradients; received an optimizer with "
-                    f"{name}={getattr(inner, name)}. Give {name} to Mechanic instead."
-                )
+        refuse_several(optimizer)
+        refuse_own_handling("Mechanic", optimizer, CHANGES_THE_GRADIENT)
         super().__init__(**kwargs)
         self.optimizer = optimizer
         self.mechanic_decay = decay
@@ -169,8 +169,6 @@ class Mechanic(GlobalOptimizer):
         return ops.cast(self._get_current_learning_rate(), "float32")
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["learning_rate"]
         own = {
             "optimizer": keras.saving.serialize_keras_object(self.optimizer),
             "decay": self.mechanic_decay,
@@ -178,13 +176,18 @@ class Mechanic(GlobalOptimizer):
             "discounts": self.discounts,
             "epsilon": self.epsilon,
         }
-        return {**config, **own}
+        return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Mechanic":
         """Rebuild from ``get_config``."""
-        inner = keras.saving.deserialize_keras_object(config["optimizer"], custom_objects=custom_objects)
-        return cls(**{**config, "optimizer": inner})
+        config = dict(config)
+        for part in ("optimizer", "learning_rate"):
+            config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects=custom_objects)
+        factor = config.pop("learning_rate")
+        made = cls(**config)
+        keras.optimizers.Optimizer.learning_rate.fset(made, factor)
+        return made
 
     def _refuse_replicas(self) -> None:
         strategy = getattr(self, "_distribution_strategy", None)

@@ -9,12 +9,17 @@ from keras_lr._backends import lists
 from keras_lr.optimizers._global import State, Tensors
 
 
-def gathered(beta: float, steps: Any) -> Any:
-    """Return 1 - beta^steps, without the cancellation that float32 suffers when beta is near 1."""
+def gathered(beta: Any, steps: Any) -> Any:
+    """Return 1 - beta^steps, without the cancellation that float32 suffers when beta is near 1.
+
+    A beta that `Scheduled` has put on a schedule is a tensor.
+    """
+    if not isinstance(beta, int | float):
+        return -ops.expm1(steps * ops.log(ops.cast(beta, steps.dtype)))
     return -ops.expm1(steps * math.log(beta)) if beta > 0.0 else ops.ones_like(steps)
 
 
-def adam_correction(beta_1: float, beta_2: float, steps: Any) -> Any:
+def adam_correction(beta_1: Any, beta_2: Any, steps: Any) -> Any:
     """Return √(1 - β₂ᵗ) / (1 - β₁ᵗ), the factor that Adam's bias correction puts on the rate."""
     return ops.sqrt(gathered(beta_2, steps)) / gathered(beta_1, steps)
 

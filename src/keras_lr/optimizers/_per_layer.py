@@ -5,11 +5,13 @@ A factor on the gradient would do nothing under Adam, which divides it out again
 
 import re
 from collections.abc import Mapping
+from types import MethodType
 from typing import Any
 
 import keras
 
 from keras_lr._arguments import within
+from keras_lr._backends import lists
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._global import GlobalOptimizer
@@ -32,7 +34,8 @@ class PerLayer(LendingOptimizer):
     Raises:
         ValueError: ``optimizer`` is none; a factor is negative; at ``build``, a pattern matches no variable (the
             message lists those that there are), or every variable is frozen.
-        TypeError: ``optimizer`` searches along a line, where a layer has no rate of its own, or scales the loss.
+        TypeError: ``optimizer`` searches along a line, where a layer has no rate of its own, scales the loss, or is
+            several.
 
     Costs:
         One call of the optimizer's update for each different factor in place of one.
@@ -67,6 +70,11 @@ class PerLayer(LendingOptimizer):
         core = innermost(self.inner_optimizer)
         if isinstance(self.inner_optimizer, keras.optimizers.LossScaleOptimizer):
             raise TypeError("PerLayer goes inside a LossScaleOptimizer: LossScaleOptimizer(PerLayer(...)).")
+        if hasattr(core, "optimizers"):
+            raise TypeError(
+                f"{type(core).__name__} holds several optimizers, each for layers of its own: give each the rate that "
+                "its layers are to have."
+            )
         searches = getattr(core, "needs_batch", False) and not isinstance(core, GlobalOptimizer)
         if searches or isinstance(core, AcrossBatches):
             raise TypeError(
@@ -143,14 +151,24 @@ class _Groups:
     def __init__(self, optimizer: Any, factors: list[float]) -> None:
         self.optimizer = optimizer
         self.factors = factors
-        self.update, self.decay = optimizer._backend_update_step, optimizer._apply_weight_decay
+        # From the class: the optimizer itself may have the hooks of another PerLayer, in which it was before.
+        kind = type(optimizer)
+        self.update = MethodType(kind._backend_update_step, optimizer)
+        self.decay = MethodType(kind._apply_weight_decay, optimizer)
+        # What belongs to no variable of the model, as Nadam's product of decays, is to move on once a step.
+        own = (v for name, v in vars(optimizer).items() if name not in ("_iterations", "_learning_rate"))
+        self.shared = [v for v in own if isinstance(v, keras.Variable)]
 
     def take_over(self) -> None:
         self.optimizer._backend_update_step = self.update_by_factor
         self.optimizer._apply_weight_decay = self.decay_by_factor
 
+    @lists.without_gradients
     def update_by_factor(self, grads: list[Any], variables: list[Any], learning_rate: Any) -> None:
+        before = [lists.copy(lists.read([v], v.dtype)) for v in self.shared]
         for factor, group in self.groups(variables).items():
+            for variable, value in zip(self.shared, before, strict=True):
+                lists.write([variable], value)
             own = [grads[i] for i in group]
             self.update(own, [variables[i] for i in group], learning_rate * factor)
 

@@ -4,7 +4,6 @@ K. Mishchenko, A. Defazio, *Prodigy: An Expeditiously Adaptive Parameter-Free Le
 algorithm 4.
 """
 
-import math
 from typing import Any
 
 import keras
@@ -112,7 +111,7 @@ class Prodigy(EstimatingOptimizer):
 
     def estimated(self, x: Tensors, g: Tensors, state: State, found: Any) -> Any:
         """Return the next d (equations of algorithm 4; d / d₀ keeps the sums away from underflow)."""
-        d, beta_3 = state.estimate, self.beta_3 if self.beta_3 is not None else math.sqrt(self.beta_2)
+        d, beta_3 = state.estimate, self.beta_3 if self.beta_3 is not None else self.beta_2**0.5
         weight = d / self.initial_estimate
         g, x = lists.thin(g, self.every), lists.thin(x, self.every)
         gained = ops.sum(weight * found * lists.dots(g, state.start, minus=x))

@@ -1,5 +1,7 @@
 """Which optimizers propose a step that another method may go a part of."""
 
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -18,6 +20,16 @@ def refuse_other_than_proposals(name: str, optimizer: keras.optimizers.Optimizer
             raise TypeError(
                 f"{name} goes a part of the step that an optimizer proposes, and {own} has to find the weights where "
                 f"it put them. Received: {own} inside {name}. Use {own} alone, or an optimizer of Keras inside {name}."
+            )
+
+
+def refuse_own_handling(name: str, optimizer: keras.optimizers.Optimizer, settings: Iterable[str]) -> None:
+    """Refuse an optimizer that does to the gradients or the weights what the method around it is to do."""
+    for inner, setting in itertools.product(optimizers_in(optimizer), settings):
+        if getattr(inner, setting, None):
+            raise ValueError(
+                f"{name} and the optimizer inside it see the same gradients and weights; received an optimizer with "
+                f"{setting}={getattr(inner, setting)}. Give {setting} to {name} instead."
             )
 
 
@@ -45,6 +57,7 @@ def checked_direction(direction: Any) -> Any:
         return None
     optimizer = checked_optimizer("LineSearch", "direction", direction)
     refuse_other_than_proposals("LineSearch", optimizer)
+    refuse_own_handling("LineSearch", optimizer, ("use_ema", "loss_scale_factor"))
     for part in optimizers_in(optimizer):
         accumulated = getattr(part, "gradient_accumulation_steps", None)
         if accumulated:

@@ -4,6 +4,7 @@ import numbers
 from typing import Any
 
 from keras_lr._arguments import within
+from keras_lr.line_search import SLS
 
 
 def refuse_weight_decay(name: str, arguments: dict[str, Any]) -> None:
@@ -60,7 +61,8 @@ def checked_rate(name: str, learning_rate: Any) -> Any:
 
 def checked_search(search: Any) -> Any:
     """Return what `LineSearch` searches with; refuse what is none, and what `GradientOnly` searches with."""
-    if isinstance(search, type) or not callable(getattr(search, "step", search)):
+    made = search is not SLS and not isinstance(search, type)
+    if not made or not callable(getattr(search, "step", search)):
         raise ValueError(f"LineSearch takes a search such as line_search.PAL(). Received: search={search!r}.")
     if hasattr(search, "needs_value"):
         raise ValueError(

@@ -211,7 +211,8 @@ class ScheduleFreeRAdam(ScheduleFreeAdamW):
         **kwargs: as in ``ScheduleFreeAdamW``, except ``warmup_steps``: the rectifier is the warm-up.
 
     Raises:
-        ValueError: ``warmup_steps`` is given, or an argument is out of its range.
+        ValueError: ``warmup_steps`` is given, ``beta_2`` is 0.6 or less, where the rectifier never lets go, or an
+            argument is out of its range.
 
     Costs:
         Memory: 2 copies of the weights. Evaluation within ``fit`` at the average, and BatchNormalization, need
@@ -233,6 +234,11 @@ class ScheduleFreeRAdam(ScheduleFreeAdamW):
                 f"warmup_steps={kwargs['warmup_steps']}. Use ScheduleFreeAdamW for a warm-up of your own."
             )
         super().__init__(learning_rate, **kwargs)
+        if self.beta_2 <= 0.6:
+            raise ValueError(
+                "ScheduleFreeRAdam trusts v once it is a mean of more than 4 squares, which it never is with a beta_2 "
+                f"of 0.6 or less; received beta_2={self.beta_2!r}. Use ScheduleFreeAdamW, which does not wait."
+            )
 
     def rate_factor(self, y: Tensors, g: Tensors, state: State) -> Any:
         limit = 2.0 / (1.0 - self.beta_2) - 1.0

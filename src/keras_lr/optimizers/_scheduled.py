@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from keras_lr._arguments import within
-from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr._backends.wrapped_optimizers import innermost, wrappers_and_core
 from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.schedules import OneCycle, OneCycleThreePhase, Schedule
 from keras_lr.schedules._composition import as_schedule
@@ -53,7 +53,7 @@ class Scheduled(LendingOptimizer):
             schedule, a number, or a function of the step. Steps are updates of the weights.
 
     Raises:
-        TypeError: what was given is no optimizer.
+        TypeError: what was given is no optimizer, or scales the loss.
         ValueError: no hyperparameter was given, the optimizer has none of that name, or has it as 0 or None.
 
     Costs: one number in the optimizer's state for each hyperparameter.
@@ -75,6 +75,8 @@ class Scheduled(LendingOptimizer):
         super().__init__(learning_rate=0.0, name=name)
         if not isinstance(optimizer, keras.optimizers.Optimizer):
             raise TypeError(f"Scheduled takes an optimizer, such as SGD(momentum=0.9). Received: {optimizer!r}.")
+        if any(isinstance(part, keras.optimizers.LossScaleOptimizer) for part in wrappers_and_core(optimizer)):
+            raise TypeError("Scheduled goes inside a LossScaleOptimizer: LossScaleOptimizer(Scheduled(...)).")
         self.inner_optimizer = optimizer
         _check(innermost(optimizer), hyperparameters)
         self._plans = _Plans({key: as_schedule(given, f"Scheduled: `{key}`") for key, given in hyperparameters.items()})
@@ -82,7 +84,7 @@ class Scheduled(LendingOptimizer):
         for key in self._plans.by_name:
             self._held[key] = _Hyperparameter(
                 float(innermost(optimizer).__dict__[key]),
-                dtype="float32",
+                dtype="float64" if keras.config.floatx() == "float64" else "float32",  # halves are too coarse
                 trainable=False,
                 name=key,
                 aggregation="only_first_replica",
