@@ -25,7 +25,7 @@ from workloads import WORKLOADS
 
 from keras_lr.line_search._dynamic import Decision, SearchState
 from keras_lr.optimizers import AdagradDirection, AdamDirection, GradientOnly, RMSpropDirection
-from keras_lr.optimizers._across_batches import STEPS_AT_THE_START, default_ratio
+from keras_lr.optimizers._falling_cap import STEPS_AT_THE_START, default_ratio
 from keras_lr.schedules import Constant
 
 DECAYS = {"linear": lambda t: 1.0 - t / len(t), "root": lambda t: 1.0 / np.sqrt(1.0 + t / STEPS_AT_THE_START)}

@@ -25,7 +25,6 @@ from keras_lr.training._dead_network import is_dead
 from keras_lr.training._described import described
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._progress import Progress, check_progress
-from keras_lr.training._told_length import told_length
 from keras_lr.training._training_data import TrainingData, check_counts
 from keras_lr.training._validation_data import checked_validation_data, checked_validation_freq
 
@@ -140,10 +139,8 @@ def fit(
     made = found.facts["plan"]["updates_made"] if found else int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     accumulation = model.optimizer.gradient_accumulation_steps or 1
     updates = max(1, horizon // accumulation)
-    if getattr(innermost(model.optimizer), "schedules_itself", False):
-        schedule: schedules.Schedule = schedules.Constant(race.learning_rate)
-    else:
-        schedule = run_schedule(race.learning_rate, updates)
+    own = getattr(innermost(model.optimizer), "schedule_over_run", None)
+    schedule = own(race.learning_rate, made, updates) if own else run_schedule(race.learning_rate, updates)
     trial_steps = accumulation * _steps_as_far_as(race, schedule, updates)
     # Of data whose length Keras learns on the way, the guard would not know how long the run is.
     window = usual_window_steps({"epochs": 1, "steps": horizon})
@@ -156,23 +153,22 @@ def fit(
         plan = dataclasses.asdict(race) | {"updates_made": made}
         backup = Backup(directory, guard, run, plan, found, initial_epoch, data.is_generator)
         begun = backup.epoch
-    with told_length(model, made + updates):
-        completed = _completes(
-            model,
-            guard,
-            **{"validation_data": validation_data} | data.for_fit((begun - initial_epoch) * data.steps_per_epoch),
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=[Guarding(guard), *others, *([backup] if backup else ())],
-            validation_split=validation_split,
-            initial_epoch=begun,
-            steps_per_epoch=data.steps_given,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-        )
-        dead = completed and _ends_dead(model, data, seed)
+    completed = _completes(
+        model,
+        guard,
+        **{"validation_data": validation_data} | data.for_fit((begun - initial_epoch) * data.steps_per_epoch),
+        batch_size=batch_size,
+        epochs=epochs,
+        verbose=verbose,
+        callbacks=[Guarding(guard), *others, *([backup] if backup else ())],
+        validation_split=validation_split,
+        initial_epoch=begun,
+        steps_per_epoch=data.steps_given,
+        validation_steps=validation_steps,
+        validation_batch_size=validation_batch_size,
+        validation_freq=validation_freq,
+    )
+    dead = completed and _ends_dead(model, data, seed)
     next_epoch = backup.epoch if backup else None
     events += end_of_run(guard.step, horizon, guard.factor, completed=completed, dead=dead, next_epoch=next_epoch)
     return FitResult(

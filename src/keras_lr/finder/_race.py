@@ -77,10 +77,6 @@ def _not_raced(optimizer: keras.optimizers.Optimizer, horizon_steps: int) -> Rac
     """Return the result for a method that needs no rate: the factor that it was given."""
     given, name = optimizer._learning_rate, type(optimizer).__name__
     factor = float(keras.ops.convert_to_numpy(given)) if isinstance(given, keras.Variable) else 1.0
-    if getattr(optimizer, "schedules_itself", False):
-        falls = "and what it finds is capped by a length that falls to 0 at the end of the run"
-    else:
-        falls = "times a schedule that falls to 0 at the end of the run"
     return RaceResult(
         learning_rate=factor,
         low=factor,
@@ -93,7 +89,7 @@ def _not_raced(optimizer: keras.optimizers.Optimizer, horizon_steps: int) -> Rac
         total_steps=0,
         optimizer=name,
         reason=f"{name} finds the rate itself, so no rates were raced. Its learning_rate is a factor on what it finds: "
-        f"{factor:.3g}, {falls}.",
+        f"{factor:.3g}, times a schedule that falls to 0 at the end of the run.",
     )
 
 

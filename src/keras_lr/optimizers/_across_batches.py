@@ -23,23 +23,13 @@ from keras_lr.line_search._scalars import choose, maximum, sqrt, where
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._directions import Direction
 from keras_lr.optimizers._failed_step import lost
+from keras_lr.optimizers._falling_cap import STEPS_AT_THE_START, default_ratio, schedule_over_run
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._refusals import check_cap_and_first_trial, refuse_constraints, refuse_rate_and_clipping
-
-STEPS_AT_THE_START = 10.0
-"""After so many steps a cap that falls without a horizon, as 1/√(1 + t/10), begins to be short; by experiment."""
+from keras_lr.schedules import Schedule
 
 ACCEPTS_BETWEEN_NORMS = 16.0
 """So seldom is the length of the weights measured, as that reads them all."""
-
-
-def default_ratio(decay_steps: int | None) -> float:
-    """Return the cap at the start, as a fraction of the weights; the constants are by experiment.
-
-    With a known number of steps T the best length of a subgradient step is as 1/√T; 0.15 at the most keeps the units
-    of deep nets alive.
-    """
-    return 0.1 if decay_steps is None else min(0.15, 2.5 / math.sqrt(decay_steps))
 
 
 _POSITION = SearchState._fields.index("position")
@@ -63,7 +53,7 @@ class AcrossBatches(GlobalOptimizer):
     """
 
     packs = not MOVES_VARIABLES
-    tuning_free = schedules_itself = True
+    tuning_free = True
     notes: tuple[str, ...] = ()  # the names of the numbers in which a subclass keeps what it knows of a line
 
     def __init__(
@@ -201,6 +191,10 @@ class AcrossBatches(GlobalOptimizer):
         norm = seldom(due, numbers, lambda: sqrt(unpack(inner(x, x))[0][0]), lambda: search.longest_norm)
         initial = where(first, where(norm > 0.0, norm, 1.0), search.initial_norm)
         return search._replace(initial_norm=initial, longest_norm=maximum(norm, maximum(search.longest_norm, initial)))
+
+    def schedule_over_run(self, factor: float, made: int, updates: int) -> Schedule:
+        """Return the factors on the cap with which it falls to 0 over a run, if nothing else was said of it."""
+        return schedule_over_run(self, factor, made, updates)
 
     # Weights at rest.
 

@@ -47,7 +47,6 @@ class GlobalOptimizer(LendingOptimizer):
 
     packs = True  # whether small variables may be joined; False where a variable's shape, or its own norm, matters
     tuning_free = False  # whether the method needs no rate to begin with, so that the right multiplier is 1
-    schedules_itself = False  # whether its steps fall to 0 by themselves, once it knows the length of the run
 
     def __init__(self, learning_rate: Any = 1.0, **kwargs: Any) -> None:
         name = type(self).__name__
