@@ -273,3 +273,41 @@ def test_the_demo_sets_the_default_beside_ours(tmp_path, terminal):
     assert steps == 41  # 1,297 digits in batches of 32
     assert our_steps > steps  # the race is counted
     assert max(loss, our_loss) < 2.3  # both have learnt: log(10) is a guess among ten digits
+
+
+def test_plot_prints_schedules_and_writes_a_page(folder, terminal):
+    status, printed, _ = terminal("plot", "OneCycle(0.1, 1000)", "Constant(0.02)")
+    assert status == 0
+    rows = [line.split() for line in printed.splitlines() if line.strip().startswith(("0 ", "250", "999"))]
+    assert rows == [["0", "0.004", "0.02"], ["250", "0.09378", "0.02"], ["999", "4e-07", "0.02"]]
+    assert "OneCycle(0.1, 1000)" in (folder / "schedule.html").read_text()
+
+
+def test_plot_turns_fractions_and_epochs_into_steps(folder, terminal):
+    call = "Linear(1.0, Epochs(2)).warmed_up(Fraction(0.1))"
+    status, *_ = terminal("plot", call, "--steps", "500", "--steps-per-epoch", "100", "--report", "out.json")
+    assert status == 0
+    data = json.loads((folder / "out.json").read_text())
+    (line,) = data["parts"][1]["lines"]
+    assert (max(line["x"]), max(line["y"])) == (500, pytest.approx(1.0, rel=0.01))
+    assert line["y"][list(line["x"]).index(150)] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("OneCycle(0.1)", "total_steps"),
+        ("Cosine(-1, 100)", "negative rate"),
+        ("Nothing(1)", "'Nothing' is not defined"),
+        ("OneCycle", "is no schedule"),
+        ("1 +", "invalid syntax"),
+        ("__import__('os')", "makes no schedule"),
+        ("OneCycle(0.1, Epochs(3))", "steps_per_epoch"),
+    ],
+)
+def test_plot_refuses_what_makes_no_schedule(folder, terminal, call, said):
+    status, printed, error = terminal("plot", call)
+    assert (status, printed) == (2, "")
+    assert error.startswith("keras-lr: ")
+    assert said in error
+    assert not (folder / "schedule.html").exists()

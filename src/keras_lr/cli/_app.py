@@ -6,6 +6,7 @@ from keras_lr.cli._compare import compare
 from keras_lr.cli._demo import demo
 from keras_lr.cli._diagnose import diagnose
 from keras_lr.cli._fit import fit
+from keras_lr.cli._plot import plot
 from keras_lr.cli._race import race
 from keras_lr.cli._range_test import range_test
 from keras_lr.cli._sweep import sweep
@@ -16,5 +17,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (fit, race, range_test, sweep, compare, diagnose, demo):
+for command in (fit, race, range_test, sweep, compare, diagnose, plot, demo):
     app.command()(command)
