@@ -387,6 +387,13 @@ def test_the_steps_before_a_run_shorten_no_cap_within_it():
     assert model.optimizer.decay_steps is None
 
 
+@pytest.mark.parametrize("given", [{}, {"decay_steps": 50}])
+def test_a_factor_of_the_users_own_stays_on_the_cap(given):
+    optimizer = keras_lr.optimizers.GradientOnly(**given)
+    whole, half = (optimizer.schedule_over_run(factor, 0, 10).values(np.arange(10)) for factor in (1.0, 0.5))
+    np.testing.assert_allclose(half, whole / 2)
+
+
 def test_a_search_whose_cap_has_a_schedule_keeps_it():
     cap = keras_lr.schedules.Constant(0.2)
     result = fit(a_model(optimizer=keras_lr.optimizers.GradientOnly(max_update_norm=cap)), epochs=2)
