@@ -163,6 +163,14 @@ def test_adgd_measures_nothing_where_the_weights_stood_still(lost):
     np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(variable, "float32")), 0.5, atol=0.02)
 
 
+def test_adgd_takes_its_first_step_at_the_initial_rate():
+    variable = keras.Variable(np.ones(4), dtype="float32")
+    optimizer = optimizers.AdGD(initial_rate=0.125)
+    optimizer.build([variable])
+    optimizer.apply([ops.convert_to_tensor(np.ones(4), "float32")], [variable])
+    np.testing.assert_array_equal(ops.convert_to_numpy(variable), np.full(4, 0.875, "float32"))
+
+
 @pytest.mark.parametrize("short", [False, True], ids=["long", "short"])
 def test_barzilai_borwein_keeps_its_rate_where_the_weights_stood_still(short):
     """A warm-up that begins at 0, as Keras' own do, makes a step of nothing first."""

@@ -121,6 +121,18 @@ def test_a_variable_whose_first_gradient_comes_late_moves_then(name):
     assert not np.array_equal(values(variables)[3], before)
 
 
+def test_a_variable_that_begins_late_leaves_the_distances_of_the_others_alone():
+    variables = [keras.Variable(v, dtype="float32", name=f"v{i}") for i, v in enumerate(START)]
+    optimizer = built(optimizers.LDoG(relative_start=0.1), variables)
+    for _ in range(3):
+        apply(optimizer, variables[:3], [0.1 * v for v in values(variables[:3])])
+    went = ops.convert_to_numpy(optimizer._vectors["distance"])[:3].copy()
+    for variable, start in zip(variables, START, strict=True):
+        variable.assign(start)  # back at the start, from where a distance that is counted anew would be small
+    apply(optimizer, variables, [0.1 * v for v in values(variables)])
+    np.testing.assert_array_equal(ops.convert_to_numpy(optimizer._vectors["distance"])[:3], went)
+
+
 @pytest.mark.parametrize("name", ["Prodigy", "DoG", "ScheduleFreeAdamW"])
 def test_what_is_excluded_from_weight_decay_is_joined_with_its_like(name, apart):
     def walk_with_exclusion():
@@ -185,6 +197,14 @@ def test_a_model_whose_biases_were_excluded_from_weight_decay_is_loaded_with_its
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")  # Keras has forgotten the exclusion, and says so nowhere
     again.optimizer.exclude_from_weight_decay(var_names=["bias"])
+    saved, loaded = {}, {}
+    for made, store in ((model, saved), (again, loaded)):
+        made.optimizer.save_own_variables(store)
+    assert saved.keys() == loaded.keys()
+    for key in saved:
+        np.testing.assert_array_equal(saved[key], loaded[key])
+    shapes = [saved[key].shape for key in sorted(saved, key=int)]
+    assert shapes[-4:] == [tuple(v.shape) for v in model.trainable_variables]  # in their order, whatever is joined
     one, other = (m.fit(x, x[:, :1], batch_size=8, shuffle=False, verbose=0).history["loss"] for m in (model, again))
     assert one == pytest.approx(other, rel=1e-5)
 

@@ -26,7 +26,6 @@ from keras_lr.optimizers._failed_step import lost
 from keras_lr.optimizers._falling_cap import STEPS_AT_THE_START, default_ratio, schedule_over_run
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._refusals import check_cap_and_first_trial, refuse_constraints, refuse_rate_and_clipping
-from keras_lr.schedules import Schedule
 
 ACCEPTS_BETWEEN_NORMS = 16.0
 """So seldom is the length of the weights measured, as that reads them all."""
@@ -54,6 +53,7 @@ class AcrossBatches(GlobalOptimizer):
 
     packs = not MOVES_VARIABLES
     tuning_free = True
+    schedule_over_run = schedule_over_run
     notes: tuple[str, ...] = ()  # the names of the numbers in which a subclass keeps what it knows of a line
 
     def __init__(
@@ -191,10 +191,6 @@ class AcrossBatches(GlobalOptimizer):
         norm = seldom(due, numbers, lambda: sqrt(unpack(inner(x, x))[0][0]), lambda: search.longest_norm)
         initial = where(first, where(norm > 0.0, norm, 1.0), search.initial_norm)
         return search._replace(initial_norm=initial, longest_norm=maximum(norm, maximum(search.longest_norm, initial)))
-
-    def schedule_over_run(self, factor: float, made: int, updates: int) -> Schedule:
-        """Return the factors on the cap with which it falls to 0 over a run, if nothing else was said of it."""
-        return schedule_over_run(self, factor, made, updates)
 
     # Weights at rest.
 
