@@ -324,6 +324,16 @@ def test_a_rate_that_is_assigned_is_a_step_as_the_one_that_is_read():
     assert float(ops.convert_to_numpy(model.optimizer._learning_rate)) == pytest.approx(0.25)
 
 
+def test_a_callback_that_scales_the_rate_does_not_end_the_search_before_its_first_step():
+    model = linear(LineSearch(PAL(), learning_rate=0.5))
+    model.optimizer.build(model.trainable_variables)  # as it is from the second fit on, or of a saved model
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.5 * rate)
+    assert fit(model, callbacks=[scheduler])["alpha"][0] > 0.0
+    assert float(ops.convert_to_numpy(model.optimizer._learning_rate)) == pytest.approx(0.5)
+    fit(model, callbacks=[scheduler])
+    assert float(ops.convert_to_numpy(model.optimizer._learning_rate)) == pytest.approx(0.25)
+
+
 def test_configuration_travels():
     schedule = keras.optimizers.schedules.CosineDecay(1.0, 10)
     search = EachStep(Backtracking(0.2), SameDecrease())

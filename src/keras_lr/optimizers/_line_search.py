@@ -160,8 +160,9 @@ class LineSearch(LendingOptimizer):
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         if self.built and not callable(value):
-            alpha = float(self.learning_rate)
-            value = value * float(self._multiplier()) / alpha if alpha > 0.0 else value
+            alpha, multiplier = float(self.learning_rate), float(self._multiplier())
+            # A callback that scales the rate reads 0 before the first step, and after one that failed, and writes 0.
+            value = value * multiplier / alpha if alpha > 0.0 else value or multiplier
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
 
     def _multiplier(self) -> Any:
