@@ -267,7 +267,7 @@ MISTAKES = {
     "a model to set no rate of": (lambda: keras_lr.set_learning_rate(not_compiled(), 0.1), "is not compiled. Call"),
     "epochs that nobody resolved": (
         lambda: schedules.Cosine(1e-2, schedules.Epochs(3)).values([0]),
-        r"nobody said yet how many steps that is\. Train with callbacks=\[keras_lr\.callbacks\.Horizon\(\)\]",
+        r"nobody said yet how many steps that is\. Train with .*Horizon\(\)\].*the model again",
     ),
     "a callback as a class": (
         lambda: keras_lr.fit(build(), X, Y, callbacks=[keras.callbacks.EarlyStopping]),

@@ -117,6 +117,14 @@ def test_saved_in_mid_training_it_goes_on_bit_for_bit(search, direction, tmp_pat
         np.testing.assert_array_equal(ops.convert_to_numpy(a), ops.convert_to_numpy(b))
 
 
+def test_a_loaded_model_that_nobody_attached_is_to_be_loaded_again(tmp_path):
+    model = attach(network(LineSearch(PAL())))
+    fit(model)
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"keras_lr\.attach\(model\).*On JAX build or load the model again"):
+        fit(keras.saving.load_model(tmp_path / "model.keras"))
+
+
 def test_callbacks_see_numbers_at_every_step_and_validation_the_weights_that_the_search_left():
     model, seen = attach(network(LineSearch(PAL()))), []
     watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs))

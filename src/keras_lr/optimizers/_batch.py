@@ -86,7 +86,9 @@ def batch_at_hand(optimizer: keras.optimizers.Optimizer) -> Any:
     """
     batch = getattr(_scratch, "batch", None)
     if batch is None:
-        raise ValueError(_missing(optimizer))
+        raise ValueError(
+            f"{_missing(optimizer)} On JAX build or load the model again before: Keras has lost its weights by now."
+        )
     return batch
 
 

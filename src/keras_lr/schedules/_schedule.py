@@ -139,7 +139,9 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
             raise ValueError(
                 f"{called} is {given!r}, and nobody said yet how many steps that is. Train with "
                 "callbacks=[keras_lr.callbacks.Horizon()], with a Guard after it, or call "
-                "`.resolved(steps_per_epoch=..., total_steps=...)` yourself."
+                "`.resolved(steps_per_epoch=..., total_steps=...)` yourself. If it was `fit` that said so, build and "
+                "compile the model again before: Keras may have lost its weights on JAX, and its optimizer's state on "
+                "TensorFlow."
             )
 
     @functools.cached_property
