@@ -60,6 +60,15 @@ def test_a_curve_without_an_answer_prints_the_reason():
     assert "never fell" in text
 
 
+def test_losses_that_are_never_finite_print_the_reason_and_are_drawn(tmp_path):
+    pytest.importorskip("matplotlib").use("Agg")
+    test = RangeTestResult(RATES, np.full((1, 100), np.nan))
+    assert test.suggest("valley").learning_rate is None
+    assert "not finite at the lowest rates" in str(test)
+    test.plot()
+    test.save(tmp_path / "test.html")
+
+
 def test_it_is_kept_as_json_and_as_a_page(tmp_path):
     TEST.save(tmp_path / "test.json")
     TEST.save(tmp_path / "test.html")

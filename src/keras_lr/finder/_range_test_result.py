@@ -132,9 +132,9 @@ class RangeTestResult(Shown):
 
     def _peer_suggestion(self, rule: Rule) -> Suggestion:
         answers: list[float] = []
-        reason = ""
-        for losses in self.sweeps:
-            taken = len(losses) - int(np.argmax(np.isfinite(losses[::-1]))) if np.isfinite(losses).any() else 0
+        reason = "No loss is finite."
+        for losses in self.sweeps[np.isfinite(self.sweeps).any(axis=1)]:
+            taken = len(losses) - int(np.argmax(np.isfinite(losses[::-1])))
             try:
                 answers.append(rule(self.rates[:taken], losses[:taken], len(losses)))
             except NoAnswer as why:
@@ -192,7 +192,8 @@ class RangeTestResult(Shown):
         low, high = self.band
         start = float(self.losses[0])
         # Beyond divergence the losses grow without bound and would press the rest of the curve flat.
-        ceiling = start + 1.5 * max(start - float(np.min(self.losses)), float(high[0] - low[0]), 1e-6 * abs(start))
+        depth, width = start - float(np.min(self.losses)), float(high[0]) - float(low[0])
+        ceiling = start + 1.5 * max(depth, width, 1e-6 * abs(start))
         shown = self.losses <= ceiling
         return Chart(
             "Loss over the learning rate",
