@@ -302,7 +302,8 @@ def test_plot_turns_fractions_and_epochs_into_steps(folder, terminal):
         ("OneCycle", "is no schedule"),
         ("1 +", "invalid syntax"),
         ("__import__('os')", "makes no schedule"),
-        ("OneCycle(0.1, Epochs(3))", "steps_per_epoch"),
+        ("OneCycle(0.1, Epochs(3))", "--steps-per-epoch"),
+        ("OneCycle(0.1, Fraction(1))", "--steps for total_steps"),
     ],
 )
 def test_plot_refuses_what_makes_no_schedule(folder, terminal, call, said):

@@ -16,7 +16,7 @@ _SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)  # of the steps, that are prin
 _HOW = "Give a call such as 'OneCycle(0.1, 1000)'."
 
 Calls = Annotated[list[str], typer.Argument(metavar="SCHEDULE", help="Calls such as 'OneCycle(0.1, 1000)'.")]
-Steps = Annotated[int | None, typer.Option(min=1, help="How many steps; else up to the last end, or 1000.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Steps of the run; else up to the last end, or 1000.")]
 StepsPerEpoch = Annotated[int | None, typer.Option(min=1, help="How many steps an epoch of Epochs(...) has.")]
 
 
@@ -25,7 +25,11 @@ def plot(
 ) -> None:
     """Draw schedules, given as calls of keras_lr.schedules: 'WSD(1e-3, 1000, warmup_steps=50)'."""
     check_report(report)
-    made = {call: _made(call).resolved(steps_per_epoch=steps_per_epoch, total_steps=steps) for call in calls}
+    made = {call: _made(call) for call in calls}
+    try:
+        made = {c: s.resolved(steps_per_epoch=steps_per_epoch, total_steps=steps) for c, s in made.items()}
+    except ValueError as error:
+        raise Refusal(f"{error} In the terminal: --steps-per-epoch, and --steps for total_steps.") from None
     total = steps or int(max([schedule.end_step or 0 for schedule in made.values()])) or 1000
     at = np.unique(np.linspace(0, total, _POINTS).round())
     printed = np.unique(np.round(total * np.array(_SHARES)))
