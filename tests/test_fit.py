@@ -480,6 +480,17 @@ def test_a_run_that_accumulates_more_batches_than_it_has_is_refused():
         fit(model, epochs=1)
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [keras.optimizers.LossScaleOptimizer, lambda inner: keras_lr.optimizers.PerLayer(inner, {"dense.*": 0.5})],
+)
+def test_a_run_whose_optimizer_accumulates_inside_a_wrapper_comes_to_the_end_of_its_schedule(wrapped):
+    model = a_model(wrapped(keras.optimizers.Adam(gradient_accumulation_steps=4)))
+    result = fit(model, epochs=6)
+    assert result.schedule.end_step == 6 * 44 // 4
+    assert result.history["learning_rate"][-1] < 0.1 * result.learning_rate
+
+
 def a_result(schedule, steps, events=()):
     none = np.empty(0)
     race = RaceResult(0.1, 0.1, 0.1, none, np.empty((0, 0)), none, 0.1, 10, 0, "SGD", "not raced")
