@@ -224,7 +224,7 @@ def _identity(
 ) -> dict[str, Any]:
     """Return what must be the same in a run that goes on, and refuse data whose place cannot be found again."""
     data.check_position()
-    steps = {"steps per epoch": data.steps_per_epoch, "batch size": batch_size}
+    steps = {"steps per epoch": int(data.steps_per_epoch), "batch size": batch_size and int(batch_size)}
     return {"epochs": f"{initial_epoch} to {epochs}", **steps, **described(model)}
 
 
