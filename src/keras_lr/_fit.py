@@ -179,6 +179,8 @@ def fit(
         events=tuple(sorted((*guard.events, *events), key=lambda event: event.step)),
         steps=guard.step,
         completed=completed,
+        initial_epoch=initial_epoch,
+        validation_freq=validation_freq,
     )
 
 
