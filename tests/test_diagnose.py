@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 import keras_lr
-from keras_lr._diagnose import _rates_to_come
+from keras_lr._diagnose import LANE_STEPS, _rates_to_come
 from keras_lr.diagnosis import Judgement
 from keras_lr.diagnosis._judgement import STEP_BACK
 
@@ -38,6 +38,12 @@ def test_a_model_of_float64_is_looked_at_too():
     model.compile(keras.optimizers.SGD(0.1 / CURVATURES[-1]), "mse")
     signals = {signal.name: signal.value for signal in keras_lr.diagnose(model, X, Y, batch_size=256).signals}
     assert signals["rate over stability limit"] == pytest.approx(0.05, rel=0.01)
+
+
+def test_lanes_are_as_long_where_a_wrapped_optimizer_accumulates():
+    inner = keras.optimizers.SGD(0.01, gradient_accumulation_steps=4)
+    found = keras_lr.diagnose(parabola(keras.optimizers.LossScaleOptimizer(inner, initial_scale=1.0)), X, Y)
+    assert found.losses.shape[1] == 4 * LANE_STEPS
 
 
 def test_a_schedule_of_keras_is_asked_at_the_batches_that_it_counts():

@@ -21,6 +21,14 @@ def not_compiled():
     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
 
 
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return X[:8], Y[:8]
+
+
 def endless():
     while True:
         yield X[:8], Y[:8]
@@ -84,6 +92,10 @@ MISTAKES = {
     "a split in per cent": (
         lambda: keras_lr.fit(build(), X, Y, validation_split=20),
         "validation_split=20: give the fraction of the rows",
+    ),
+    "a split of a data set": (
+        lambda: keras_lr.fit(build(), Batches(), validation_split=0.2),
+        "validation_split=0.2, and x is a Batches, of which Keras takes no rows off. Split it",
     ),
     "a generator": (lambda: keras_lr.fit(build(), endless()), "x=generator: it has no length. Pass steps_per_epoch="),
     "a search as a class": (

@@ -90,6 +90,18 @@ def test_it_takes_what_fit_takes():
     assert result.steps == 4 * 35
 
 
+@pytest.mark.parametrize(("often", "evaluated"), [(2, [4, 6]), ([3, 5], [3, 5]), (1, [3, 4, 5, 6, 7])])
+def test_a_loss_is_shown_at_the_epoch_that_it_is_of(often, evaluated):
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    arguments = {"initial_epoch": 2, "epochs": 7, "validation_split": 0.2, "validation_freq": often}
+    report = keras_lr.fit(model, IMAGES[:96], LABELS[:96], verbose=0, **arguments).report()
+    loss, val_loss = next(part for part in report.parts if isinstance(part, Chart)).lines
+    assert (loss.x.tolist(), val_loss.x.tolist()) == ([3, 4, 5, 6, 7], evaluated)
+    last = "last epoch" if evaluated[-1] == 7 else f"epoch {evaluated[-1]}"
+    assert {"loss, last epoch", f"val_loss, {last}"} <= set(report.parts[0].values)
+
+
 def test_a_metric_of_several_values_is_reported_as_fit_does(tmp_path):
     metrics = [keras.metrics.F1Score(name="f1"), "accuracy"]
     model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
@@ -478,6 +490,17 @@ def test_a_run_that_accumulates_more_batches_than_it_has_is_refused():
     model = a_model(keras.optimizers.Adam(gradient_accumulation_steps=50))
     with pytest.raises(ValueError, match=r"gradient_accumulation_steps=50 .* 44 steps .* no update"):
         fit(model, epochs=1)
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [keras.optimizers.LossScaleOptimizer, lambda inner: keras_lr.optimizers.PerLayer(inner, {"dense.*": 0.5})],
+)
+def test_a_run_whose_optimizer_accumulates_inside_a_wrapper_comes_to_the_end_of_its_schedule(wrapped):
+    model = a_model(wrapped(keras.optimizers.Adam(gradient_accumulation_steps=4)))
+    result = fit(model, epochs=6)
+    assert result.schedule.end_step == 6 * 44 // 4
+    assert result.history["learning_rate"][-1] < 0.1 * result.learning_rate
 
 
 def a_result(schedule, steps, events=()):

@@ -229,10 +229,17 @@ def test_a_backup_of_another_run_is_refused(a_backup, change, message):
         np.testing.assert_array_equal(old, new)
 
 
-def test_a_file_that_is_no_backup_is_refused(tmp_path):
-    (tmp_path / "training.npz").write_bytes(b"something else")
+@pytest.mark.parametrize("content", [b"something else", b""])
+def test_a_file_that_is_no_backup_is_refused(tmp_path, content):
+    (tmp_path / "training.npz").write_bytes(content)
     with pytest.raises(ValueError, match="is not a backup of keras_lr; delete it"):
         run(3, backup_dir=tmp_path)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch's loader takes no such number")
+def test_a_batch_size_may_be_a_number_of_numpy(tmp_path):
+    broken_off(tmp_path / "backup", 20, batch_size=np.int64(32))
+    assert_same(unbroken(), run(99, backup_dir=tmp_path / "backup", batch_size=np.int64(32)))
 
 
 def test_a_place_that_cannot_be_found_again_is_refused(tmp_path):

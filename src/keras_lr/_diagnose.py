@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_lr._arguments import check_seed
 from keras_lr._backends.steps_interface import TrainingSteps
-from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
 from keras_lr.callbacks._plan import rates_at
 from keras_lr.diagnosis import Diagnosis, Signal, Steps
 from keras_lr.diagnosis._judgement import judge, rung_to_try
@@ -99,7 +99,7 @@ def diagnose(
         prepare(model, data.example())
         optimizer = innermost(model.optimizer)
         refuse_ftrl(optimizer)
-        accumulation = model.optimizer.gradient_accumulation_steps or 1
+        accumulation = accumulated_batches(optimizer)
         updates = max(1, data.horizon(epochs) // accumulation)
         coming = _rates_to_come(optimizer, updates, data.steps_per_epoch / accumulation)
         rate = float(np.max(coming))

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_lr import schedules
 from keras_lr._arguments import check_flags, check_seed
-from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
 from keras_lr._fit_events import end_of_run, set_aside, slow_statistics, unscaled_targets
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
@@ -137,7 +137,7 @@ def fit(
 
     race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress)
     made = found.facts["plan"]["updates_made"] if found else int(keras.ops.convert_to_numpy(model.optimizer.iterations))
-    accumulation = model.optimizer.gradient_accumulation_steps or 1
+    accumulation = accumulated_batches(model.optimizer)
     updates = max(1, horizon // accumulation)
     own = getattr(innermost(model.optimizer), "schedule_over_run", None)
     schedule = own(race.learning_rate, made, updates) if own else run_schedule(race.learning_rate, updates)
@@ -179,6 +179,8 @@ def fit(
         events=tuple(sorted((*guard.events, *events), key=lambda event: event.step)),
         steps=guard.step,
         completed=completed,
+        initial_epoch=initial_epoch,
+        validation_freq=validation_freq,
     )
 
 
@@ -224,7 +226,7 @@ def _identity(
 ) -> dict[str, Any]:
     """Return what must be the same in a run that goes on, and refuse data whose place cannot be found again."""
     data.check_position()
-    steps = {"steps per epoch": data.steps_per_epoch, "batch size": batch_size}
+    steps = {"steps per epoch": int(data.steps_per_epoch), "batch size": batch_size and int(batch_size)}
     return {"epochs": f"{initial_epoch} to {epochs}", **steps, **described(model)}
 
 

@@ -24,6 +24,7 @@ class FitResult(Shown):
         events: what happened besides the plan: a schedule set aside, a return to good weights, an interruption.
         steps: the steps of the run.
         completed: whether the run came to its end.
+        initial_epoch, validation_freq: as they were given, by which a value of `history` has its epoch.
     """
 
     history: dict[str, list[Any]]
@@ -33,6 +34,8 @@ class FitResult(Shown):
     events: tuple[Event, ...]
     steps: int
     completed: bool
+    initial_epoch: int = 0
+    validation_freq: int | list[int] = 1
 
     @property
     def total_steps(self) -> int:
@@ -49,7 +52,9 @@ class FitResult(Shown):
             "steps of the race": self.race.total_steps,
         }
         last = {name: values[-1] for name, values in self.history.items() if values and name != "learning_rate"}
-        facts |= {f"{name}, last epoch": value for name, value in last.items() if isinstance(value, int | float)}
+        facts |= {
+            f"{name}, {self._last(name)}": value for name, value in last.items() if isinstance(value, int | float)
+        }
         if not self.completed:
             facts["completed"] = "no"
         parts: list[Part] = [Facts(facts), Text(self.race.reason)]
@@ -62,8 +67,24 @@ class FitResult(Shown):
 
     def _loss_chart(self) -> Chart:
         losses = {name: values for name, values in self.history.items() if name in ("loss", "val_loss")}
-        lines = [Line(name, np.arange(1, len(values) + 1), values) for name, values in losses.items()]
+        lines = [Line(name, self._epochs(name), values) for name, values in losses.items()]
         return Chart("Loss", "epoch", "loss", lines=lines)
+
+    def _epochs(self, name: str) -> list[int]:
+        """Return the epochs, counted from 1, that the values of a name are of."""
+        every, often = range(self.initial_epoch + 1, self._last_epoch + 1), self.validation_freq
+        evaluated = [e for e in every if (e in often if isinstance(often, list) else e % often == 0)]
+        count = len(self.history[name])
+        return evaluated if name.startswith("val_") and len(evaluated) == count else list(every[:count])
+
+    @property
+    def _last_epoch(self) -> int:
+        return self.initial_epoch + max(map(len, self.history.values()))
+
+    def _last(self, name: str) -> str:
+        """Return in words of which epoch the last value of a name is."""
+        epoch = self._epochs(name)[-1]
+        return "last epoch" if epoch == self._last_epoch else f"epoch {epoch}"
 
     def _schedule_chart(self) -> Chart:
         updates = np.unique(np.linspace(0, max(1, self.schedule.end_step or self.steps) - 1, 400).astype(int))

@@ -121,9 +121,10 @@ def test_an_epoch_without_a_look_has_no_number():
     assert monitor.diagnosis().at.tolist() == [11, 23]
 
 
-def test_each_update_is_seen_where_gradients_are_accumulated():
+@pytest.mark.parametrize("wrapped", [lambda inner: inner, keras.optimizers.LossScaleOptimizer])
+def test_each_update_is_seen_where_gradients_are_accumulated(wrapped):
     monitor = callbacks.Monitor(every=2)
-    model = network(keras.optimizers.SGD(0.01, gradient_accumulation_steps=2))
+    model = network(wrapped(keras.optimizers.SGD(0.01, gradient_accumulation_steps=2)))
     model.fit(X, Y, epochs=1, verbose=0, callbacks=[monitor])  # 8 batches, 4 updates
     assert monitor.diagnosis().at.tolist() == [3, 7]
     assert np.all(monitor.diagnosis().steps.length > 0)

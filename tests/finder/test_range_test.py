@@ -243,11 +243,12 @@ def test_a_sweep_starts_where_the_probe_did():
     np.testing.assert_allclose(result.sweeps[0], loss, rtol=1e-6)
 
 
-def test_accumulated_steps_share_a_rate_and_report_their_mean():
+@pytest.mark.parametrize("wrapped", [lambda inner: inner, keras.optimizers.LossScaleOptimizer])
+def test_accumulated_steps_share_a_rate_and_report_their_mean(wrapped):
     arguments = {"low": 1e-3, "high": 1.0, "steps": 12, "sweeps": 1}
     whole = range_test(linear_model(keras.optimizers.SGD()), REGRESSION_X, REGRESSION_Y, batch_size=64, **arguments)
     halves = range_test(
-        linear_model(keras.optimizers.SGD(gradient_accumulation_steps=2)),
+        linear_model(wrapped(keras.optimizers.SGD(gradient_accumulation_steps=2))),
         REGRESSION_X,
         REGRESSION_Y,
         batch_size=32,

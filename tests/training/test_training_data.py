@@ -1,5 +1,6 @@
 """Every kind of data that `fit` takes can be counted and tried without being used up."""
 
+import threading
 import warnings
 
 import keras
@@ -109,6 +110,25 @@ def test_the_horizon_is_what_keras_runs_where_the_data_are_longer_or_shorter_tha
         result = keras_lr.fit(model, X, Y, **given, epochs=7, verbose=0)
     assert result.steps == data.horizon(7)
     assert not any("the run ended after" in event.text for event in result.events)
+
+
+class ManyPairs(Pairs):
+    """More than the queue of the workers holds."""
+
+    def __len__(self):
+        return 60
+
+    def __getitem__(self, index):
+        return super().__getitem__(index % 5)
+
+
+def test_no_worker_of_a_data_set_lives_on():
+    data = ManyPairs(workers=2)
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    keras_lr.race(model, data, epochs=2)
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("Worker")]
+    assert data.workers == 2
 
 
 def test_the_order_of_a_loader_with_a_generator_of_its_own_is_left_alone(backend):

@@ -6,6 +6,7 @@ import pytest
 from problems import Counted, X, Y, a_linear_task, a_task, build, linear
 
 import keras_lr
+from keras_lr._backends.wrapped_optimizers import accumulated_batches
 from keras_lr.schedules import Cosine, Epochs, Fraction, OneCycle
 from keras_lr.trials._course import Course
 from keras_lr.trials._trainer import Trainer
@@ -166,14 +167,17 @@ def test_lengths_in_epochs_and_fractions_are_known():
     "compiled",
     [
         lambda steps: keras.optimizers.Adam(Cosine(0.01, steps), gradient_accumulation_steps=2),
+        lambda steps: keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.Adam(Cosine(0.01, steps), gradient_accumulation_steps=2)
+        ),
         lambda steps: keras_lr.optimizers.Scheduled(
             keras.optimizers.SGD(0.01, momentum=0.9), momentum=Cosine(0.9, steps)
         ),
     ],
-    ids=["the rate", "the momentum"],
+    ids=["the rate", "the rate inside", "the momentum"],
 )
 def test_lengths_of_what_the_model_was_compiled_with_are_known_as_well(compiled):
-    updates = 6 if compiled(1).gradient_accumulation_steps else 12
+    updates = 12 // accumulated_batches(compiled(1))
     by_unit, by_number = (
         run(Trainer(a_task(lambda steps=steps: build(compiled(steps))), None, 0), 0.01, 1)
         for steps in (Fraction(1), updates)

@@ -19,6 +19,11 @@ def wrappers_and_core(optimizer: keras.optimizers.Optimizer) -> Iterator[keras.o
         yield optimizer
 
 
+def accumulated_batches(optimizer: keras.optimizers.Optimizer) -> int:
+    """Return how many batches make one update of the weights; only the innermost optimizer knows."""
+    return int(innermost(optimizer).gradient_accumulation_steps or 1)
+
+
 def optimizers_in(optimizer: keras.optimizers.Optimizer) -> Iterator[keras.optimizers.Optimizer]:
     """Yield the optimizers inside all wrappers: mostly one, several with `MultiOptimizer`."""
     core = innermost(optimizer)

@@ -10,6 +10,7 @@ from keras_lr._arguments import within
 from keras_lr._backends.attached_step import refuse
 from keras_lr._backends.steps_interface import Steered, unsteered
 from keras_lr._backends.watched import watched
+from keras_lr._backends.wrapped_optimizers import accumulated_batches
 from keras_lr.diagnosis import RunDiagnosis, Steps
 from keras_lr.diagnosis._run import judge_run
 from keras_lr.diagnosis._signals import Step, reach, update_to_weight
@@ -68,7 +69,7 @@ class Monitor(keras.callbacks.Callback):
             )
         self._give_back()  # where an exception ended the training before
         self._forget()
-        self._accumulation = int(model.optimizer.gradient_accumulation_steps or 1)
+        self._accumulation = accumulated_batches(model.optimizer)
         self._next = (self.every - 1) * self._accumulation + 1
         self._along = AlongStep(model)
 

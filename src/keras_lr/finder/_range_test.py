@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_lr._arguments import check_seed, within
 from keras_lr._backends.steps_interface import TrainingSteps
-from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import kind_of
 from keras_lr.finder._range_test_result import RangeTestResult
@@ -111,7 +111,7 @@ def range_test(
     with first_fit_unspent(model):
         prepare(model, data.example())
         checked_validation_data(model, validation_data)
-        accumulation = model.optimizer.gradient_accumulation_steps or 1
+        accumulation = accumulated_batches(model.optimizer)
         refuse_ftrl(innermost(model.optimizer))
         with borrowed(model) as training:
             start = training.copy()  # before the probe, which moves the weights a little

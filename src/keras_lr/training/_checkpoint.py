@@ -64,7 +64,7 @@ def read_checkpoint(directory: pathlib.Path) -> Checkpoint | None:
             for key in stored.files:
                 if key != _FACTS:
                     values.setdefault(key.rpartition("/")[0], []).append(stored[key])
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
         raise ValueError(f"{str(path)!r} is not a backup of keras_lr; delete it to begin anew.") from error
     if found != FORMAT:
         raise ValueError(f"{str(path)!r} has the format {found!r}, and {FORMAT!r} is what can be read.")

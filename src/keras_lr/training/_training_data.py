@@ -6,7 +6,6 @@ Nothing that is drawn here changes what the coming `fit` will see.
 import itertools
 import types
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
@@ -18,7 +17,7 @@ from keras.src.trainers.data_adapters.array_data_adapter import can_convert_arra
 from keras_lr._arguments import within
 from keras_lr._backends.shuffled_arrays import shuffled_arrays
 from keras_lr._backends.steps_interface import TrainingSteps
-from keras_lr.training._random_state import kept_random_state
+from keras_lr.training._unread import unread
 
 
 class TrainingData:
@@ -65,6 +64,11 @@ class TrainingData:
         self._are_arrays = can_convert_arrays((x, y, sample_weight))
         if not self._are_arrays:
             _refuse_beside_data(x, y=y, sample_weight=sample_weight)
+            if validation_split:
+                raise ValueError(
+                    f"validation_split={validation_split!r}, and x is a {type(x).__name__}, of which Keras takes no "
+                    "rows off. Split it, and pass the smaller part as validation_data."
+                )
         self.is_generator = isinstance(x, types.GeneratorType)
         # Keras warns where it is told to shuffle what it cannot, as its own default does.
         is_finite = isinstance(x, keras.utils.PyDataset) and x.num_batches is not None
@@ -242,22 +246,6 @@ def _taken(sliceable: Any, order: np.ndarray) -> Any:
     rows = sliceable[order]
     is_pandas = isinstance(sliceable, array_slicing.PandasSliceable)  # whose tables have no dtype
     return sliceable.convert_to_numpy(rows) if is_pandas else rows
-
-
-@contextmanager
-def unread(x: Any) -> Iterator[None]:
-    """Leave the process' random generators as they were, and those of a `DataLoader`, whatever is read inside."""
-    batches = getattr(x, "batch_sampler", None)
-    holders = (x, getattr(x, "sampler", None), batches, getattr(batches, "sampler", None))
-    generators: list[Any] = [getattr(holder, "generator", None) for holder in holders]
-    own = [generator for generator in generators if hasattr(generator, "get_state")]
-    states = [generator.get_state() for generator in own]
-    try:
-        with kept_random_state():
-            yield
-    finally:
-        for generator, state in zip(own, states, strict=True):
-            generator.set_state(state)
 
 
 def _check_rows(**arrays: Any) -> None:

@@ -7,7 +7,8 @@ import keras
 
 from keras_lr._arguments import within
 from keras_lr.training._borrow import borrowed, check_targets
-from keras_lr.training._training_data import TrainingData, unread
+from keras_lr.training._training_data import TrainingData
+from keras_lr.training._unread import unread
 
 
 def checked_validation_data(model: keras.Model, given: Any, batch_size: int | None = None) -> Any:

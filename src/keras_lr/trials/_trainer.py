@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_lr._backends.steps import TrainingSteps
-from keras_lr._backends.wrapped_optimizers import innermost, optimizers_in
+from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost, optimizers_in
 from keras_lr.callbacks._plan import own_plan, plan, resolve, resolve_hyperparameters
 from keras_lr.finder._race import run_race
 from keras_lr.schedules import Schedule
@@ -104,7 +104,7 @@ class Trainer:
 
     @property
     def _accumulation(self) -> int:
-        return int(self.model.optimizer.gradient_accumulation_steps or 1)
+        return accumulated_batches(self.model.optimizer)
 
     @property
     def _numbers(self) -> dict[str, float]:

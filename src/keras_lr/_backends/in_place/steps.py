@@ -61,7 +61,10 @@ class StepsInPlace:
     def step(self, batch: Any, learning_rate: float) -> Any:
         self.set_learning_rate(learning_rate)
         # A fresh loss metric at every step makes the reported mean the loss of this batch.
-        self._model._loss_tracker.reset_state()
+        if type(self._model).train_step is keras.Model.train_step:
+            self._model._loss_tracker.reset_state()
+        else:  # which may report the mean of a metric of its own
+            self._model.reset_metrics()
         return loss_of(self._train_function(self._fed(batch)))
 
     def steer(self, before: Callable[[], None], after: Callable[[dict[str, Any]], None]) -> None:
