@@ -198,6 +198,17 @@ def test_a_network_on_a_plateau_gets_a_rate_that_leaves_it():
     assert result.history["loss"][-1] < 1.8  # 2.3 on the plateau
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_adam_that_remembers_a_run_before_gets_no_rate_that_undoes_it(seed):
+    """What it remembers of larger gradients makes its first steps short, and so lets rates look harmless."""
+    x, y = load_digits(return_X_y=True)
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(64, activation="relu"), layers.Dense(10)])
+    model.compile(keras.optimizers.Adam(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(x / 16, y, epochs=10, verbose=0)
+    assert all(keras_lr.race(model, x / 16, y, epochs=epochs).learning_rate < 0.1 for epochs in (1, 3, 6))
+
+
 def a_network_that_dies():
     """Return a narrow deep network from fixed weights, which high rates kill where targets are far from zero."""
     random = np.random.default_rng(2)

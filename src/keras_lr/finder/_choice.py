@@ -173,7 +173,7 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
     if not len(rates):
         return (
             f"A run of {horizon_steps} steps has no room for a race; {choice.rate:.2g} moves the weights by a third of "
-            f"their length in four steps, and {factor:.2g} of that is a peak that seldom fails."
+            f"their length in four steps or by less, and {factor:.2g} of that is a peak that seldom fails."
         )
     if choice.undecided:
         return (
