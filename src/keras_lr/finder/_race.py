@@ -50,12 +50,12 @@ def run_race(
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
     short = length < _ladder.LANE_STEPS and not bounded
     choice = (
-        _choice.choose(rates, losses, short=short, untouched=untouched if bounded else None)
+        _choice.choose(rates, losses, short=short, bounded=bounded, untouched=untouched)
         if raced
         else _choice.unraced(centre)
     )
     momentum = float(optimizer.momentum) if velocity(optimizer) else 0.0
-    factor, why = _choice.step_back(choice, momentum, length, updates)
+    factor, why = _choice.run_factor(choice, momentum, length, updates)
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
