@@ -115,13 +115,13 @@ def test_what_the_lanes_have_not_met_takes_rungs_off(best, power, momentum, lane
     rates = _ladder.rungs(0.1)
     losses = 2.3 - 1e-3 * STEPS**power + 1e-4 * np.abs(np.arange(3) - best)[:, None] * STEPS**power
     choice = _choice.choose(rates, losses)
-    factor, why = _choice.step_back(choice, momentum, lane_steps, 200)
+    factor, why = _choice.run_factor(choice, momentum, lane_steps, 200)
     assert factor == pytest.approx(_ladder.RUNG**-rungs)
     assert bool(why) == (rungs > 0)
     assert why in _choice.reason(choice, rates, 0.32, 200, why)
     assert ("faster and faster" in why) == (rungs > 0 and power > 1)
     assert ("hardly slowed down" in why) == (rungs in (0.5, 0.75))
-    in_a_long_run, why_then = _choice.step_back(choice, momentum, lane_steps, 1000)
+    in_a_long_run, why_then = _choice.run_factor(choice, momentum, lane_steps, 1000)
     assert in_a_long_run == pytest.approx(min(factor, 0.4353), rel=1e-3)
     assert why_then == (why if factor < 0.43 else "")
 
@@ -130,7 +130,7 @@ def test_what_the_lanes_have_not_met_takes_rungs_off(best, power, momentum, lane
 def test_what_is_said_of_the_pace(speeds_up, said):
     rates = _ladder.rungs(0.1)
     choice = dataclasses.replace(_choice.choose(rates, bowl(rates, 0.1)), speeds_up=speeds_up)
-    assert said in _choice.step_back(choice, 0.9, 12, 200)[1]
+    assert said in _choice.run_factor(choice, 0.9, 12, 200)[1]
 
 
 @pytest.mark.parametrize(("best", "shown"), [(0, False), (1, True), (2, False)])
@@ -149,7 +149,7 @@ def test_at_the_edge_the_peak_is_a_rung_lower_at_any_length():
     losses[2, 5:] = np.nan
     for horizon in (20, 250, 30_000):
         for choice in (_choice.unraced(1.0), _choice.choose(rates, losses)):
-            assert _choice.step_back(choice, 0.0, 12, horizon)[0] == pytest.approx(1 / _ladder.RUNG)
+            assert _choice.run_factor(choice, 0.0, 12, horizon)[0] == pytest.approx(1 / _ladder.RUNG)
 
 
 def test_the_first_batch_does_not_count():
@@ -162,7 +162,7 @@ def test_the_first_batch_does_not_count():
 @pytest.mark.parametrize(("horizon", "factor"), [(10, 1.0), (250, 1.0), (500, 0.6598), (1000, 0.4353), (30_000, 0.4)])
 def test_long_runs_take_a_lower_peak(horizon, factor):
     choice = _choice.choose(_ladder.rungs(0.1), bowl(_ladder.rungs(0.1), 0.1))
-    assert _choice.step_back(choice, 0.0, 12, horizon) == (pytest.approx(factor, rel=1e-3), "")
+    assert _choice.run_factor(choice, 0.0, 12, horizon) == (pytest.approx(factor, rel=1e-3), "")
 
 
 @pytest.mark.parametrize("exponent", [-6, -3, 0, 3, 6])
@@ -224,11 +224,11 @@ def on_a_plateau(rates, lost):
 def test_where_no_lane_wins_for_certain_the_highest_that_loses_nothing_is_taken(lost, best, scale, shift):
     rates = _ladder.rungs(0.1)
     losses = scale * (on_a_plateau(rates, lost) + shift)
-    choice = _choice.choose(rates, losses, untouched=scale * (np.full(11, 2.3) + shift))
+    choice = _choice.choose(rates, losses, bounded=True, untouched=scale * (np.full(11, 2.3) + shift))
     assert choice.undecided
     assert choice.rate == rates[best]
     assert choice.low < choice.rate < choice.high
-    factor, why = _choice.step_back(choice, 0.9, 12, 1000)
+    factor, why = _choice.run_factor(choice, 0.9, 12, 1000)
     assert (factor, why) == (pytest.approx(0.435, abs=1e-3), "")
     assert "did no harm" in _choice.reason(choice, rates, factor, 1000, why)
 
@@ -237,7 +237,7 @@ def test_where_no_lane_wins_for_certain_the_highest_that_loses_nothing_is_taken(
 def test_a_race_in_which_a_lane_wins_or_all_lose_is_decided_by_their_scores(lost):
     rates = _ladder.rungs(0.1)
     losses = on_a_plateau(rates, lost)
-    choice = _choice.choose(rates, losses, untouched=np.full(11, 2.3))
+    choice = _choice.choose(rates, losses, bounded=True, untouched=np.full(11, 2.3))
     assert not choice.undecided
     assert choice.rate == _choice.choose(rates, losses).rate
 
@@ -259,3 +259,72 @@ def test_a_lane_wins_much_beside_its_noise():
     assert _choice.wins_much(falling)
     assert not _choice.wins_much(2.3 + 0.01 * NOISE)
     assert not _choice.wins_much(falling[::-1])
+
+
+WIGGLE = 0.02 * np.resize([1.0, -1.0, 0.5, -0.5, 0.0, 0.0], 12) * (STEPS > 0)
+
+
+def that_won_little(behind):
+    """Losses of lanes that share their noise, have fallen by 0.02 a step, and are behind the second in the end."""
+    late = np.asarray(behind)[:, None] * (STEPS >= 6) + np.outer([1, 0, -1, 1], WIGGLE)
+    return 2.3 + 0.1 * NOISE * (STEPS > 0) - 0.02 * STEPS + late + 0.05 * np.array([[1], [0], [1], [3]]) * (STEPS == 2)
+
+
+@pytest.mark.parametrize(
+    ("behind", "level"),
+    [
+        ((0.1, 0.0, 0.01, 0.01), 3),
+        ((0.1, 0.0, 0.01, 0.02), 2),
+        ((0.1, 0.0, 0.02, 0.01), 3),
+        ((0.1, 0.0, 0.01, np.nan), 2),
+        ((0.1, 0.0, 0.02, 0.1), None),
+        ((0.01, 0.0, 0.1, 0.1), None),
+        ((0.3, 0.2, 0.1, 0.0), None),
+    ],
+    ids=[
+        "all above",
+        "the highest is behind",
+        "one between is behind",
+        "diverged",
+        "none",
+        "lower ones",
+        "the best is",
+    ],
+)
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-3, 7.0)])
+def test_where_the_best_lane_won_little_the_peak_lies_half_way_to_the_highest_that_ends_level(
+    behind, level, scale, shift
+):
+    rates, losses = _ladder.rungs(0.1, 4), scale * (that_won_little(behind) + shift)
+    by_loss, choice = _choice.choose(rates, losses), _choice.choose(rates, losses, bounded=True)
+    assert by_loss.level == 0.0
+    assert (choice.rate, choice.best) == (by_loss.rate, by_loss.best)
+    factor, why = _choice.run_factor(choice, 0.0, 12, 1000)
+    if level is None:
+        assert choice.level == 0.0
+        assert (factor, why) == _choice.run_factor(by_loss, 0.0, 12, 1000)
+    else:
+        assert choice.level == rates[level]
+        assert choice.rate * factor == pytest.approx(0.4353 * np.sqrt(by_loss.rate * rates[level]), rel=1e-3)
+        said = f"{rates[level]:.2g} does not end behind for certain; the peak"
+        assert said in _choice.reason(choice, rates, factor, 1000, why)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_where_the_best_lane_won_more_its_loss_decides(sign):
+    rates, losses = _ladder.rungs(0.1, 4), that_won_little((0.1, 0.0, 0.01, 0.01))
+    losses += (sign - 1) * 2.3  # a log-likelihood may be negative
+    little = _choice.LITTLE * 2.3 - (losses[1][0] - np.mean(losses[1][6:]))
+    for further, level in ((0.9 * little, rates[3]), (1.1 * little, 0.0)):
+        assert _choice.choose(rates, losses - further * (STEPS > 0), bounded=True).level == level
+
+
+def test_half_way_from_the_highest_rate_that_does_no_harm_to_the_highest_that_ends_level():
+    rates, losses = _ladder.rungs(0.1, 4), that_won_little((0.1, 0.0, 0.01, 0.1))
+    noise = 0.3 * (NOISE[1:] - np.mean(NOISE[1:]))
+    choice = _choice.choose(rates, losses, bounded=True, untouched=losses[3, 1:] + noise)
+    assert choice.undecided
+    assert (choice.rate, choice.level) == (rates[3], rates[2])
+    factor, why = _choice.run_factor(choice, 0.0, 12, 100)
+    assert choice.rate * factor == pytest.approx(np.sqrt(rates[2] * rates[3]))
+    assert "did no harm. Little was won" in _choice.reason(choice, rates, factor, 100, why)

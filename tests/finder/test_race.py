@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 
 import keras_lr
 from keras_lr.finder import _choice, _ladder
+from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._race import _judged, _raced
 
 RANDOM = np.random.default_rng(0)
@@ -196,6 +197,41 @@ def test_a_network_on_a_plateau_gets_a_rate_that_leaves_it():
     assert all(race.learning_rate < race.best_rate == race.rates[-1] for race in races)
     result = keras_lr.fit(model, x, y, epochs=10, batch_size=64, verbose=0)
     assert result.history["loss"][-1] < 1.8  # 2.3 on the plateau
+
+
+def test_of_sigmoids_the_peak_goes_up_to_rates_that_learn():
+    """The lowest loss has a lane that only finds the mean of the targets."""
+    x, y = load_digits(return_X_y=True)
+    random = np.random.default_rng(0)
+    hidden = [layers.Dense(64, activation="sigmoid") for _ in range(2)]
+    model = keras.Sequential([keras.Input((64,)), *hidden, layers.Dense(10)])
+    model.set_weights([0.15 * random.normal(size=w.shape) * (w.ndim > 1) for w in model.get_weights()])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    race = keras_lr.race(model, x / 16, y, epochs=6)
+    assert "Little was won" in race.reason
+    assert race.learning_rate > 1.5 * race.best_rate
+    result = keras_lr.fit(model, x / 16, y, epochs=6, verbose=0)
+    assert result.history["loss"][-1] < 0.3
+
+
+@pytest.mark.parametrize(("name", "rungs"), [("Adam", 1), ("momentum", 0)])
+def test_the_ladder_of_adam_that_remembers_a_run_before_begins_a_rung_lower(name, rungs, monkeypatch):
+    monkeypatch.setattr(Lanes, "centre", lambda self, usual_length: 1.0)
+    model = a_model(OPTIMIZERS[name](0.01))
+    assert keras_lr.race(model, X, Y).best_rate == 1.0  # 16 steps have no room for a race
+    model.fit(X, Y, verbose=0)
+    assert keras_lr.race(model, X, Y).best_rate == pytest.approx(_ladder.RUNG**-rungs)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_adam_that_remembers_a_run_before_gets_no_rate_that_undoes_it(seed):
+    """What it remembers of larger gradients makes its first steps short, and so lets rates look harmless."""
+    x, y = load_digits(return_X_y=True)
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(64, activation="relu"), layers.Dense(10)])
+    model.compile(keras.optimizers.Adam(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(x / 16, y, epochs=10, verbose=0)
+    assert all(keras_lr.race(model, x / 16, y, epochs=epochs).learning_rate < 0.1 for epochs in (1, 3, 6))
 
 
 def a_network_that_dies():

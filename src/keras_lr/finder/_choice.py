@@ -15,6 +15,7 @@ LEAST_FACTOR = 0.4
 RUNG_FACTOR = 10**-0.5
 
 CERTAIN = 2.0  # standard errors
+LITTLE = 0.2  # of the first loss: what the first steps may win by finding the mean of the targets
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Choice:
             best won; or nobody has tried any.
         speeds_up: from 0 to 1, how clearly the loss of the best lane fell faster and faster.
         undecided: whether no lane won anything for certain, so that the rate is the highest that lost nothing.
+        level: the highest rate whose lane ends not behind the best for certain, where that has won little; or 0.
     """
 
     rate: float
@@ -40,10 +42,16 @@ class Choice:
     near_edge: bool
     speeds_up: float
     undecided: bool = False
+    level: float = 0.0
 
 
 def choose(
-    rates: np.ndarray, losses: np.ndarray, *, short: bool = False, untouched: np.ndarray | None = None
+    rates: np.ndarray,
+    losses: np.ndarray,
+    *,
+    short: bool = False,
+    bounded: bool = False,
+    untouched: np.ndarray | None = None,
 ) -> Choice:
     """Choose between lanes that saw the same batches.
 
@@ -52,24 +60,27 @@ def choose(
     its neighbours. The interval holds the peaks whose parabola stays within one standard error of the best, where the
     error is that of the differences between lanes on the same batches.
 
-    Where untouched weights do no worse for certain than any lane, the scores rank nothing but noise, which grows with
-    the rate: the loss is on a plateau that a dozen steps do not leave. The rate is then the highest that loses nothing
-    for certain, for it leaves the plateau soonest.
+    With bounded steps, where untouched weights do no worse for certain than any lane, the scores rank nothing but
+    noise, which grows with the rate: the loss is on a plateau that a dozen steps do not leave. The rate is then the
+    highest that loses nothing for certain, for it leaves the plateau soonest.
 
     Args:
         rates: the peaks of the lanes, ascending, shape `(lanes,)`.
         losses: the batch losses, shape `(lanes, steps)`.
         short: whether the lanes are too short to see where training is undone, as the loss surface has not yet become
             steep; so a rung above that loses counts as one that diverges.
+        bounded: whether a step is no longer than its rate.
         untouched: the losses of untouched weights on the last batches of a lane; None: they were not asked for.
     """
     scores = lane_scores(losses)
     best = int(np.argmin(scores))
-    if untouched is not None:
+    level = _level(rates, losses, best) if bounded else 0.0
+    if bounded and untouched is not None:
         lost = [lost_for_certain(lane, untouched) for lane in losses]
         if min(lost) > -CERTAIN and min(lost) < CERTAIN:
             rate = float(rates[max(i for i, t in enumerate(lost) if t < CERTAIN)])
-            return Choice(rate, rate * RUNG_FACTOR, rate / RUNG_FACTOR, scores, best, False, 0.0, undecided=True)
+            interval = rate * RUNG_FACTOR, rate / RUNG_FACTOR
+            return Choice(rate, *interval, scores, best, False, 0.0, undecided=True, level=level)
     logs = np.log10(rates)
     vertex, curvature = parabola(logs, scores, best)
     error = _error_of_differences(losses, best)
@@ -78,7 +89,7 @@ def choose(
     if best + 1 < len(scores):
         near_edge = not np.isfinite(scores[best + 1]) or (short and _undoes(losses[best + 1], losses[best]))
     interval = 10 ** (vertex - reach), 10 ** (vertex + reach)
-    return Choice(10**vertex, *interval, scores, best, near_edge, speeds_up(losses[best]))
+    return Choice(10**vertex, *interval, scores, best, near_edge, speeds_up(losses[best]), level=level)
 
 
 def lane_scores(losses: np.ndarray) -> np.ndarray:
@@ -136,13 +147,17 @@ def unraced(centre: float) -> Choice:
     return Choice(centre, centre / 10**0.5, centre * 10**0.5, np.empty(0), -1, near_edge=True, speeds_up=0.0)
 
 
-def step_back(choice: Choice, momentum: float, lane_steps: int, horizon_steps: int) -> tuple[float, str]:
-    """Return by what the peak of the best lane is multiplied for the run, and why; "" where its length is the reason.
+def run_factor(choice: Choice, momentum: float, lane_steps: int, horizon_steps: int) -> tuple[float, str]:
+    """Return by what the peak of the lanes is multiplied for the run, and why; "" where its length is the reason.
 
     `clip((250 / T)^0.6, 0.4, 1)`: a step back from the edge of divergence, which lanes of a few steps see too far away.
     It saturates: runs of 1,000 and of 20,000 steps have nearly the same best peak in `benchmarks/`, where the square
     root law of convex theory (arXiv 2501.18965) would have them differ by 4.5. Or so many rungs, at any length, where
     the lanes have not met what the run will meet; whichever is lower.
+
+    With bounded steps, where a dozen of them win little, the loss says little of what a lane has learnt: of a network
+    of sigmoids a low rate only finds the mean of the targets, and a higher one first makes the loss rise, but tells the
+    rows apart. There the peak goes half way, in the logarithm, to the highest rate that ends level with the best.
 
     Args:
         choice: what the lanes say.
@@ -152,6 +167,9 @@ def step_back(choice: Choice, momentum: float, lane_steps: int, horizon_steps: i
         horizon_steps: T, the steps of the run.
     """
     far = float(np.clip((SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT, LEAST_FACTOR, 1.0))
+    if choice.level not in (0.0, choice.rate):
+        why = f"Little was won, and the lane at {choice.level:.2g} does not end behind for certain"
+        return float(np.sqrt(choice.level / choice.rate)) * far, why
     pace = "That lane fell faster and faster" if choice.speeds_up == 1.0 else "That lane hardly slowed down"
     rungs = [(0.0, "")]
     if choice.best + 1 < len(choice.scores):  # a higher rate did worse
@@ -169,17 +187,18 @@ def step_back(choice: Choice, momentum: float, lane_steps: int, horizon_steps: i
 
 
 def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int, why: str = "") -> str:
-    """Return in a sentence or two why this peak; `why` is what `step_back` says."""
+    """Return in a sentence or two why this peak; `why` is what `run_factor` says."""
     if not len(rates):
         return (
             f"A run of {horizon_steps} steps has no room for a race; {choice.rate:.2g} moves the weights by a third of "
-            f"their length in four steps, and {factor:.2g} of that is a peak that seldom fails."
+            f"their length in four steps or by less, and {factor:.2g} of that is a peak that seldom fails."
         )
     if choice.undecided:
-        return (
+        parts = [
             f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g} none got below untouched weights for "
             f"certain in a short complete schedule; {choice.rate:.2g} is the highest that did no harm."
-        ) + (f" For a run of {horizon_steps} steps the peak is {factor:.2g} of it." if factor < 1 else "")
+        ]
+        return " ".join(parts + _ending(choice.rate, factor, horizon_steps, why))
     failed = int(np.sum(~np.isfinite(choice.scores)))
     found = (
         f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g}, {rates[choice.best]:.2g} had the lowest loss "
@@ -191,11 +210,23 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
         parts = [f"{found}. There was no room for another rung at this end of the ladder; the best may lie beyond it."]
     else:
         parts = [f"{found}, and the parabola through it and its neighbours has its vertex at {choice.rate:.2g}."]
+    return " ".join(parts + _ending(choice.rate, factor, horizon_steps, why))
+
+
+def _ending(rate: float, factor: float, horizon_steps: int, why: str) -> list[str]:
     if why:
-        parts.append(f"{why}; the peak is {factor:.2g} of {choice.rate:.2g}.")
-    elif factor < 1:
-        parts.append(f"For a run of {horizon_steps} steps the peak is {factor:.2g} of {choice.rate:.2g}.")
-    return " ".join(parts)
+        return [f"{why}; the peak is {factor:.2g} of {rate:.2g}."]
+    return [f"For a run of {horizon_steps} steps the peak is {factor:.2g} of {rate:.2g}."] if factor < 1 else []
+
+
+def _level(rates: np.ndarray, losses: np.ndarray, best: int) -> float:
+    """Return the highest rate above the best that ends not behind it for certain, where that won little; 0 if none."""
+    late = losses[best, losses.shape[1] // 2 :]
+    if not losses[best, 0] - np.mean(late) < LITTLE * abs(losses[best, 0]):
+        return 0.0
+    above = range(best + 1, len(losses))
+    level = [rates[lane] for lane in above if lost_for_certain(losses[lane], late) < CERTAIN]
+    return float(max(level, default=0.0))
 
 
 def _undoes(losses: np.ndarray, best: np.ndarray) -> bool:

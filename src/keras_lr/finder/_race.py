@@ -33,14 +33,16 @@ def run_race(
             f"gradient_accumulation_steps={accumulation} is more than the {horizon_steps} steps of the run, so no "
             "update would be made. Accumulate fewer batches, or train for more epochs."
         )
+    # The step of Adam and its kin does not grow where the surface becomes steep, but where they remember the larger
+    # gradients of a run before; these make the first steps short.
+    adaptive, remembers = kind_of(optimizer) is ADAPTIVE, int(keras.ops.convert_to_numpy(optimizer.iterations)) > 0
+    bounded = adaptive and not remembers
     updates = horizon_steps // accumulation
     length = _ladder.lane_steps(updates)
     with borrowed(model) as steps:
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
         lanes = Lanes(steps, batches, accumulation, _uncorrected_decay(optimizer) if length else 0.0)
-        centre = lanes.centre(_ladder.USUAL_LENGTH)
-        # The step of Adam and its kin does not grow where the surface becomes steep.
-        bounded = kind_of(optimizer) is ADAPTIVE
+        centre = lanes.centre(_ladder.USUAL_LENGTH) / (_ladder.RUNG if adaptive and remembers else 1.0)
         most = _ladder.most_steps(updates) * accumulation
         trusted = 0 if bounded else 1
         raced, untouched = _raced(lanes, centre, length, most, trusted, progress) if length else ({}, None)
@@ -48,12 +50,12 @@ def run_race(
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
     short = length < _ladder.LANE_STEPS and not bounded
     choice = (
-        _choice.choose(rates, losses, short=short, untouched=untouched if bounded else None)
+        _choice.choose(rates, losses, short=short, bounded=bounded, untouched=untouched)
         if raced
         else _choice.unraced(centre)
     )
     momentum = float(optimizer.momentum) if velocity(optimizer) else 0.0
-    factor, why = _choice.step_back(choice, momentum, length, updates)
+    factor, why = _choice.run_factor(choice, momentum, length, updates)
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
