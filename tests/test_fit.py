@@ -9,6 +9,7 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 import keras_lr
+from keras_lr._fit_events import unscaled_targets
 from keras_lr.callbacks import Event
 from keras_lr.finder import RaceResult
 from keras_lr.finder._race import run_race
@@ -484,6 +485,15 @@ def test_targets_that_a_new_network_is_far_from_are_named(loss, scale, mean, say
     assert bool(told) is bool(says)
     if says:
         assert f"mean is {np.mean(y[:32]):.3g}, their standard deviation {np.std(y[:32]):.3g}" in told[0]
+
+
+def test_of_targets_with_a_nan_no_scale_is_named():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    model.compile("adam", loss="mse")
+    x, y = np.zeros((8, 4)), np.linspace(500.0, 600.0, 8)
+    assert unscaled_targets(model, (x, y))
+    y[3] = np.nan
+    assert not unscaled_targets(model, (x, y))
 
 
 def test_a_run_that_accumulates_more_batches_than_it_has_is_refused():

@@ -62,7 +62,8 @@ def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:
         return []
     targets = keras.ops.convert_to_numpy(y).astype("float64")
     mean, deviation = float(np.mean(targets)), float(np.std(targets))
-    if not deviation or max(abs(mean), deviation, 1.0) <= FAR * min(deviation, 1.0):
+    tells = 0.0 < deviation < np.inf  # a NaN is a bad batch's, which is said elsewhere
+    if not tells or max(abs(mean), deviation, 1.0) <= FAR * min(deviation, 1.0):
         return []
     text = (
         f"the targets are far from what a new network answers: their mean is {mean:.3g}, their standard deviation "

@@ -214,6 +214,12 @@ def test_of_sigmoids_the_peak_goes_up_to_rates_that_learn():
     assert result.history["loss"][-1] < 0.3
 
 
+def test_batches_that_make_one_update_are_counted_inside_a_wrapper():
+    one, inside = (keras.optimizers.SGD(gradient_accumulation_steps=2) for _ in range(2))
+    races = [keras_lr.race(a_model(o), X, Y, epochs=16) for o in (one, keras.optimizers.LossScaleOptimizer(inside))]
+    assert races[0].losses.shape[1] == races[1].losses.shape[1] == 2 * _ladder.lane_steps(16 * 16 // 2)
+
+
 @pytest.mark.parametrize(("name", "rungs"), [("Adam", 1), ("momentum", 0)])
 def test_the_ladder_of_adam_that_remembers_a_run_before_begins_a_rung_lower(name, rungs, monkeypatch):
     monkeypatch.setattr(Lanes, "centre", lambda self, usual_length: 1.0)

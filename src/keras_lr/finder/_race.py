@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_lr._arguments import check_seed
-from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import LOOK_STEPS, Lanes
@@ -27,7 +27,7 @@ def run_race(
     if getattr(optimizer, "tuning_free", False):
         return _not_raced(optimizer, horizon_steps)
     refuse_ftrl(optimizer)
-    accumulation = model.optimizer.gradient_accumulation_steps or 1
+    accumulation = accumulated_batches(model.optimizer)
     if accumulation > horizon_steps:
         raise ValueError(
             f"gradient_accumulation_steps={accumulation} is more than the {horizon_steps} steps of the run, so no "
