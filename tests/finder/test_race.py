@@ -214,6 +214,14 @@ def test_of_sigmoids_the_peak_goes_up_to_rates_that_learn():
     assert result.history["loss"][-1] < 0.3
 
 
+@pytest.mark.parametrize("wrapped", [lambda inner: inner, keras.optimizers.LossScaleOptimizer])
+def test_an_average_that_overwrites_the_weights_in_mid_training_is_refused(wrapped):
+    model = a_model(wrapped(keras.optimizers.Adam(use_ema=True, ema_overwrite_frequency=10)))
+    with pytest.raises(ValueError, match=r"ema_overwrite_frequency=10 .* throws the loss back.*Leave it out"):
+        keras_lr.race(model, X, Y, epochs=4)
+    assert keras_lr.race(a_model(keras.optimizers.Adam(use_ema=True)), X, Y, epochs=4).learning_rate > 0.0
+
+
 def test_batches_that_make_one_update_are_counted_inside_a_wrapper():
     one, inside = (keras.optimizers.SGD(gradient_accumulation_steps=2) for _ in range(2))
     races = [keras_lr.race(a_model(o), X, Y, epochs=16) for o in (one, keras.optimizers.LossScaleOptimizer(inside))]

@@ -12,7 +12,7 @@ from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import LOOK_STEPS, Lanes
 from keras_lr.finder._own_rule import ADAPTIVE, kind_of
 from keras_lr.finder._race_result import RaceResult
-from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model
+from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwriting
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, check_progress
@@ -27,6 +27,7 @@ def run_race(
     if getattr(optimizer, "tuning_free", False):
         return _not_raced(optimizer, horizon_steps)
     refuse_ftrl(optimizer)
+    refuse_overwriting(optimizer)
     accumulation = accumulated_batches(model.optimizer)
     if accumulation > horizon_steps:
         raise ValueError(
@@ -202,8 +203,9 @@ def race(
 
     Raises:
         TypeError: `model` is no Keras model.
-        ValueError: the model is not compiled or has no trainable weights; the number of steps cannot be known, or
-            is too small for one update; the loss is not finite before any update, or soon becomes so at every rate.
+        ValueError: the model is not compiled or has no trainable weights; its optimizer is `Ftrl`, or puts an average
+            over the weights in mid-training; the number of steps cannot be known, or is too small for one update; the
+            loss is not finite before any update, or soon becomes so at every rate.
 
     Costs: 40 to 100 steps, up to a tenth of a run of more than 1,000 steps, and never more than 0.3 of the run; three
         copies of the weights and the optimizer's slots. No rate is compiled: the step is that of `model.fit`.

@@ -111,6 +111,17 @@ def refuse_ftrl(optimizer: keras.optimizers.Optimizer) -> None:
         )
 
 
+def refuse_overwriting(optimizer: keras.optimizers.Optimizer) -> None:
+    """Raise `ValueError` for an average that is put over the weights while they are trained."""
+    every = optimizer.ema_overwrite_frequency if optimizer.use_ema else None
+    if every:
+        raise ValueError(
+            f"ema_overwrite_frequency={every} puts an average over the weights every {every} steps. That throws the "
+            "loss back, and neither a race nor a guard can tell it from a rate that is too high. Leave it out: with "
+            "use_ema=True alone the average is put in place at the end of fit."
+        )
+
+
 def _scope(model: keras.Model) -> AbstractContextManager[Any]:
     """Return where the model's variables are made: in the scope of TensorFlow's strategy, if it has one."""
     strategy = getattr(model, "_distribute_strategy", None)
