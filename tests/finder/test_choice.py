@@ -328,3 +328,24 @@ def test_half_way_from_the_highest_rate_that_does_no_harm_to_the_highest_that_en
     factor, why = _choice.run_factor(choice, 0.0, 12, 100)
     assert choice.rate * factor == pytest.approx(np.sqrt(rates[2] * rates[3]))
     assert "did no harm. Little was won" in _choice.reason(choice, rates, factor, 100, why)
+
+
+EXPLODING = np.array([0.0, 0.0, 0.1, 0.0, 8.0, 0.2, 0.1, 0.0, 6.0, 0.0, 0.1, 30.0])  # by less than two standard errors
+
+
+@pytest.mark.parametrize(("lost", "taken"), [(0.9, 2), (1.1, 1)])
+def test_what_loses_much_does_harm_though_it_is_not_certain(lost, taken):
+    rates, untouched = _ladder.rungs(0.1), np.ones(11)
+    exploding = EXPLODING * lost * _choice.LITTLE / np.mean(EXPLODING[1:])
+    losses = 1 + np.outer([0.001, 0.002, 0.0], NOISE * (STEPS > 0)) + np.outer([0, 0, 1], exploding)
+    assert _choice.lost_for_certain(losses[2], untouched) < _choice.CERTAIN
+    assert _choice.choose(rates, losses, bounded=True, untouched=untouched).rate == rates[taken]
+
+
+@pytest.mark.parametrize("lost", [0.9, 1.1])
+def test_what_loses_much_does_not_end_level_though_it_is_not_certain(lost):
+    rates, losses = _ladder.rungs(0.1, 4), that_won_little((0.1, 0.0, 0.0, 0.0))
+    much = _choice.LITTLE * np.mean(losses[1, 6:])
+    losses[3] = losses[1] + EXPLODING * (STEPS >= 6) * lost * much / np.mean(EXPLODING[6:])
+    assert _choice.lost_for_certain(losses[3], losses[1, 6:]) < _choice.CERTAIN
+    assert _choice.choose(rates, losses, bounded=True).level == rates[3 if lost < 1 else 2]

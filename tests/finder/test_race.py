@@ -222,6 +222,20 @@ def test_an_average_that_overwrites_the_weights_in_mid_training_is_refused(wrapp
     assert keras_lr.race(a_model(keras.optimizers.Adam(use_ema=True)), X, Y, epochs=4).learning_rate > 0.0
 
 
+def test_a_new_optimizer_gets_no_rate_that_undoes_weights_that_fit_the_data():
+    """The losses of such a rate differ so much that hardly anything is certain."""
+    x, y = load_digits(return_X_y=True)
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(64, activation="relu"), layers.Dense(10)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for seed in range(2):
+        keras.utils.set_random_seed(seed)
+        model = keras.models.clone_model(model)
+        model.compile(keras.optimizers.RMSprop(0.002), loss)
+        model.fit(x / 16, y, epochs=15, verbose=0)
+        model.compile(keras.optimizers.RMSprop(), loss)
+        assert all(keras_lr.race(model, x / 16, y, epochs=epochs).learning_rate < 0.05 for epochs in (2, 5, 10))
+
+
 def test_batches_that_make_one_update_are_counted_inside_a_wrapper():
     one, inside = (keras.optimizers.SGD(gradient_accumulation_steps=2) for _ in range(2))
     races = [keras_lr.race(a_model(o), X, Y, epochs=16) for o in (one, keras.optimizers.LossScaleOptimizer(inside))]

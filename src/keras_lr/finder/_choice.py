@@ -15,7 +15,7 @@ LEAST_FACTOR = 0.4
 RUNG_FACTOR = 10**-0.5
 
 CERTAIN = 2.0  # standard errors
-LITTLE = 0.2  # of the first loss: what the first steps may win by finding the mean of the targets
+LITTLE = 0.2  # of a loss: what the first steps may win by finding the mean of the targets
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ def choose(
     best = int(np.argmin(scores))
     level = _level(rates, losses, best) if bounded else 0.0
     if bounded and untouched is not None:
-        lost = [lost_for_certain(lane, untouched) for lane in losses]
-        if min(lost) > -CERTAIN and min(lost) < CERTAIN:
-            rate = float(rates[max(i for i, t in enumerate(lost) if t < CERTAIN)])
+        harmless = rates[[not _is_behind(lane, untouched) for lane in losses]]
+        if len(harmless) and min(lost_for_certain(lane, untouched) for lane in losses) > -CERTAIN:
+            rate = float(harmless[-1])
             interval = rate * RUNG_FACTOR, rate / RUNG_FACTOR
             return Choice(rate, *interval, scores, best, False, 0.0, undecided=True, level=level)
     logs = np.log10(rates)
@@ -225,8 +225,16 @@ def _level(rates: np.ndarray, losses: np.ndarray, best: int) -> float:
     if not losses[best, 0] - np.mean(late) < LITTLE * abs(losses[best, 0]):
         return 0.0
     above = range(best + 1, len(losses))
-    level = [rates[lane] for lane in above if lost_for_certain(losses[lane], late) < CERTAIN]
-    return float(max(level, default=0.0))
+    return float(max([rates[lane] for lane in above if not _is_behind(losses[lane], late)], default=0.0))
+
+
+def _is_behind(losses: np.ndarray, others: np.ndarray) -> bool:
+    """Return whether a lane ends above others on the same batches, for certain or by more than little.
+
+    Around weights that fit the data well, the losses of a rate that undoes it differ so much that little is certain.
+    """
+    lost = np.mean(losses[-len(others) :] - others)
+    return not (lost_for_certain(losses, others) < CERTAIN and lost < LITTLE * abs(np.mean(others)))
 
 
 def _undoes(losses: np.ndarray, best: np.ndarray) -> bool:
