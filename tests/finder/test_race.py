@@ -236,6 +236,22 @@ def test_a_new_optimizer_gets_no_rate_that_undoes_weights_that_fit_the_data():
         assert all(keras_lr.race(model, x / 16, y, epochs=epochs).learning_rate < 0.05 for epochs in (2, 5, 10))
 
 
+class Breaking(keras.optimizers.SGD):
+    """Stands for an optimizer that divides zero by zero."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        self.assign(variable, variable * np.nan)
+
+
+def test_an_optimizer_that_breaks_the_weights_at_any_rate_is_named():
+    model = a_model(Breaking())
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"loss is finite, but one step of the optimizer .* even 0"):
+        keras_lr.race(model, X, Y, epochs=4)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_batches_that_make_one_update_are_counted_inside_a_wrapper():
     one, inside = (keras.optimizers.SGD(gradient_accumulation_steps=2) for _ in range(2))
     races = [keras_lr.race(a_model(o), X, Y, epochs=16) for o in (one, keras.optimizers.LossScaleOptimizer(inside))]

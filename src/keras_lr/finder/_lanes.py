@@ -138,6 +138,13 @@ class Lanes:
         losses = [self._untouched_loss(batch) for batch in self._batches]
         sound = [batch for batch, loss in zip(self._batches, losses, strict=True) if np.isfinite(loss)]
         if not sound:
+            self._steps.put(self._start)
+            if np.isfinite(float(self._steps.step(self._batches[0], 0.0))):
+                raise ValueError(
+                    "The loss is finite, but one step of the optimizer makes the weights NaN at any rate, even 0, as "
+                    "Keras' Adafactor can where an input is always zero. Leave such inputs out, or compile with "
+                    "another optimizer. The model's weights are as they were."
+                )
             raise ValueError(
                 f"The loss is {losses[0]} on the first {len(losses)} batches before any update, so no learning "
                 "rate can help. Check data and labels for NaN and infinity, labels for values outside the range of the "
