@@ -62,7 +62,7 @@ def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:
         return []
     targets = keras.ops.convert_to_numpy(y).astype("float64")
     mean, deviation = float(np.mean(targets)), float(np.std(targets))
-    tells = 0.0 < deviation < np.inf  # a NaN is a bad batch's, which is said elsewhere
+    tells = deviation > 0.0  # nor does NaN, that of a bad batch
     if not tells or max(abs(mean), deviation, 1.0) <= FAR * min(deviation, 1.0):
         return []
     text = (

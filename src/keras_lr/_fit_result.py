@@ -75,7 +75,7 @@ class FitResult(Shown):
         every, often = range(self.initial_epoch + 1, self._last_epoch + 1), self.validation_freq
         evaluated = [e for e in every if (e in often if isinstance(often, list) else e % often == 0)]
         count = len(self.history[name])
-        return evaluated if name.startswith("val_") and len(evaluated) == count else list(every[:count])
+        return evaluated if len(evaluated) == count else list(every[:count])
 
     @property
     def _last_epoch(self) -> int:

@@ -37,6 +37,13 @@ def test_another_librarys_rule_is_the_median_of_its_answers_on_each_sweep(rule):
     assert RULES[rule].library in suggestion.reason
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_a_sweep_without_a_finite_loss_says_nothing_to_another_librarys_rule(rule):
+    broken = np.vstack([SWEEPS, np.full((1, 100), np.nan)])
+    assert RangeTestResult(RATES, broken).suggest(rule) == TEST.suggest(rule)
+    assert RangeTestResult(RATES, broken[3:]).suggest(rule).reason == "No loss is finite."
+
+
 def test_a_rule_of_the_users_own_takes_part():
     rule = RULES["valley"]
     assert TEST.suggest(rule) == TEST.suggest("valley")

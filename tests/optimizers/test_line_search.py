@@ -324,6 +324,13 @@ def test_a_rate_that_is_assigned_is_a_step_as_the_one_that_is_read():
     assert float(ops.convert_to_numpy(model.optimizer._learning_rate)) == pytest.approx(0.25)
 
 
+def test_a_rate_that_is_assigned_before_the_first_step_is_the_one_that_was_given():
+    model = linear(LineSearch(PAL(), learning_rate=0.5))
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.learning_rate = 0.3
+    assert float(ops.convert_to_numpy(model.optimizer._learning_rate)) == pytest.approx(0.3)
+
+
 def test_a_callback_that_scales_the_rate_does_not_end_the_search_before_its_first_step():
     model = linear(LineSearch(PAL(), learning_rate=0.5))
     model.optimizer.build(model.trainable_variables)  # as it is from the second fit on, or of a saved model
