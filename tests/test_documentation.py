@@ -2,6 +2,7 @@
 
 import operator
 import re
+import runpy
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -57,3 +58,13 @@ def test_every_link_to_a_heading_leads_there(page):
 def test_every_name_of_ours_on_a_page_exists(page):
     for name in set(re.findall(r"\bkeras_lr((?:\.\w+)+)", page.read_text(encoding="utf-8"))):
         operator.attrgetter(name[1:])(keras_lr)
+
+
+def test_every_picture_is_shown_and_is_drawn_by_a_script(tmp_path):
+    drawn = runpy.run_path(str(ROOT / "scripts" / "pictures.py"))
+    names = {*drawn["PICTURES"], "what_a_rate_is_worth"}  # an example draws that one
+    assert {path.stem for path in drawn["FOLDER"].iterdir()} == names
+    shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in names if f"pictures/{name}.png)" not in shown] == []
+    drawn["main"](["schedules", "range_test"], tmp_path)
+    assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in ("schedules", "range_test"))
