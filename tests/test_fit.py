@@ -357,6 +357,12 @@ def test_a_method_that_finds_the_rate_itself_is_scheduled_and_not_raced(name):
     result = keras_lr.fit(model, x, x[:, :1], epochs=20, batch_size=32, verbose=0)
     assert (result.learning_rate, result.race.total_steps) == (1.0, 0)
     assert result.history["loss"][-1] < 0.02 * result.history["loss"][0]
+    facts, _, *charts = result.report().parts
+    assert facts.values["learning rate (highest of an epoch's end)"] == max(result.history["learning_rate"])
+    assert facts.values["factor on the rate (peak)"] == 1.0
+    assert [chart.y_label for chart in charts] == ["loss", "factor on the learning rate", "learning rate"]
+    assert "factor on the rate  1\n" in str(result.race)
+    assert "interval" not in str(result) + str(result.race)
 
 
 @pytest.mark.parametrize("jit_compile", ["auto", False])

@@ -16,8 +16,8 @@ class FitResult(Shown):
     """What `keras_lr.fit` did; prints as a table, plots, and saves as a page or as JSON.
 
     Attributes:
-        history: what every epoch reported, as `model.fit(...).history`, with `learning_rate`, that of its last step;
-            an epoch of a metric that has several values is a list of them.
+        history: what every epoch reported, as `model.fit(...).history`, with `learning_rate`, that of its last step
+            (the one that was found, where the optimizer finds it); of a metric with several values, a list of them.
         learning_rate: the peak that was chosen.
         schedule: the plan, a function of the optimizer update.
         race: how the peak was found.
@@ -45,8 +45,7 @@ class FitResult(Shown):
     def report(self) -> Report:
         """Describe race, schedule, loss and events in facts, tables and charts."""
         facts: dict[str, str | int | float | None] = {
-            "learning rate (peak)": self.learning_rate,
-            "interval": f"{self.race.low:.2g} to {self.race.high:.2g}",
+            **self._rate(),
             "optimizer": self.race.optimizer,
             "steps": self.steps,
             "steps of the race": self.race.total_steps,
@@ -62,8 +61,18 @@ class FitResult(Shown):
             rows = [(event.step, event.factor, event.text) for event in self.events]
             parts.append(Table("Events", ("step", "rate times", "what happened"), rows))
         parts += [self._loss_chart(), self._schedule_chart()]
+        if self.race.optimizer_finds_rate:
+            parts.append(self._found_chart())
         parts += self.race.report().parts[2:]  # without its facts and its reason
         return Report("Training without a given learning rate", parts)
+
+    def _rate(self) -> dict[str, str | float]:
+        if not self.race.optimizer_finds_rate:
+            interval = f"{self.race.low:.2g} to {self.race.high:.2g}"
+            return {"learning rate (peak)": self.learning_rate, "interval": interval}
+        found = self.history.get("learning_rate", ())
+        highest = {"learning rate (highest of an epoch's end)": max(found)} if found else {}
+        return {**highest, "factor on the rate (peak)": self.learning_rate}
 
     def _loss_chart(self) -> Chart:
         losses = {name: values for name, values in self.history.items() if name in ("loss", "val_loss")}
@@ -90,4 +99,12 @@ class FitResult(Shown):
         updates = np.unique(np.linspace(0, max(1, self.schedule.end_step or self.steps) - 1, 400).astype(int))
         line = Line("plan", updates, self.schedule.values(updates))
         marks = [Mark(f"rate times {e.factor:.2g}", e.step) for e in self.events if e.factor < 1]
-        return Chart("Schedule", "optimizer update", "learning rate", lines=[line], marks=marks)
+        rate = "factor on the learning rate" if self.race.optimizer_finds_rate else "learning rate"
+        return Chart("Schedule", "optimizer update", rate, lines=[line], marks=marks)
+
+    def _found_chart(self) -> Chart:
+        rates = self.history.get("learning_rate", [])
+        epochs = self._epochs("learning_rate") if rates else []
+        return Chart(
+            "Learning rate that was found", "epoch", "learning rate", lines=[Line("epoch's end", epochs, rates)]
+        )

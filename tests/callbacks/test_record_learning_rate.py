@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from keras_lr import optimizers
+import keras_lr
+from keras_lr import line_search, optimizers
 from keras_lr import schedules as s
 from keras_lr.callbacks import Guard, Horizon, Monitor, RecordLearningRate, ReduceOnPlateau
-from keras_lr.training import set_learning_rate
+from keras_lr.training import attach, set_learning_rate
 
 X = np.ones((4, 1), "float32")
 
@@ -99,6 +100,51 @@ def test_the_rate_of_an_epoch_at_whose_end_a_guard_went_back_is_the_one_that_was
     history = model.fit(x, x, batch_size=1, epochs=1, verbose=0, callbacks=callbacks).history
     assert guard.step == 8
     np.testing.assert_allclose(history["learning_rate"], [0.01], rtol=1e-5)  # a tenth of the plan's 0.1 is on trial
+
+
+FINDING = {
+    "DoG": lambda: optimizers.DoG(s.Linear(1.0, 5), relative_start=0.1),
+    "DoWG": lambda: optimizers.DoWG(s.Linear(1.0, 5)),
+    "AdGD": lambda: optimizers.AdGD(s.Linear(1.0, 5), initial_rate=0.1),
+    "MoMo": lambda: optimizers.MoMo(s.Linear(0.5, 5), beta=0.0, lower_bound=-100.0),
+    "LineSearch": lambda: optimizers.LineSearch(line_search.SLS(initial=0.1), learning_rate=s.Linear(1.0, 5)),
+}
+
+
+def epochs_of_one_batch(model, fit=None, epochs=5, callbacks=()):
+    """Train for epochs of one batch; return what the history says of the rate, and by what the weight moved."""
+    weights = Weights()
+    result = (fit or model.fit)(X, X, epochs=epochs, batch_size=4, verbose=0, callbacks=[*callbacks, weights])
+    return result.history["learning_rate"], np.diff(weights.weights)
+
+
+@pytest.mark.parametrize("name", FINDING)
+def test_of_an_optimizer_that_finds_its_rate_it_is_the_rate_that_moved_the_weights(name):
+    model = attach(made(FINDING[name]()))
+    recorded, moved = epochs_of_one_batch(model, callbacks=[RecordLearningRate()])
+    assert len(set(moved)) > 1
+    np.testing.assert_allclose(recorded, moved, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["DoG", "LineSearch"])
+def test_the_history_of_keras_lr_fit_has_the_rate_that_was_found(name):
+    model = attach(made(FINDING[name]()))
+    recorded, moved = epochs_of_one_batch(model, lambda *data, **how: keras_lr.fit(model, *data, **how), epochs=20)
+    assert recorded[-1] < 0.5 * max(recorded)
+    np.testing.assert_allclose(recorded, moved, rtol=1e-4)
+
+
+def test_of_a_search_across_batches_it_is_the_step_that_was_accepted_last():
+    model = made(optimizers.GradientOnly(decay_steps=10))
+    model.optimizer.learning_rate = 0.5  # a factor on the cap, which the accepted step has in it
+    recorded, _ = epochs_of_one_batch(model, callbacks=[RecordLearningRate()])
+    assert recorded[-1] == float(model.optimizer.learning_rate) != pytest.approx(0.5)
+
+
+def test_single_steps_of_an_optimizer_that_finds_its_rate_are_refused():
+    model = made(optimizers.PerLayer(optimizers.Prodigy(), {".*kernel": 0.5}))
+    with pytest.raises(ValueError, match="Prodigy, which finds them inside the step"):
+        model.fit(X, X, verbose=0, callbacks=[RecordLearningRate(every_step=True)])
 
 
 def test_each_optimizer_of_several_has_its_name():

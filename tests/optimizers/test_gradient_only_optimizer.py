@@ -162,3 +162,23 @@ def test_cap_may_be_a_schedule_and_plateau_callbacks_lower_it():
     before = flat(model)
     model.train_on_batch(x, y)
     assert np.linalg.norm(flat(model) - before) == pytest.approx(0.25, rel=1e-4)
+
+
+def test_a_callback_that_scales_the_step_scales_the_cap():
+    x, y = noisy_classes(rows=BATCH)
+    model = softmax_regression(steepest(Back(), max_update_norm=0.5, initial_step=1e7))
+    optimizer = model.optimizer
+    for factor in (0.25, 0.0625):
+        while not float(optimizer.learning_rate):
+            model.train_on_batch(x, y)
+        optimizer.learning_rate = 0.25 * float(optimizer.learning_rate)
+        assert float(optimizer._get_current_learning_rate()) == pytest.approx(factor)
+
+
+def test_a_callback_that_scales_the_step_before_one_was_accepted_stops_nothing():
+    x, y = noisy_classes(rows=BATCH)
+    model = softmax_regression(steepest(Back(), max_update_norm=0.5, initial_step=1e7))
+    model.train_on_batch(x, y)
+    assert float(model.optimizer.learning_rate) == 0.0
+    model.optimizer.learning_rate = 0.25 * float(model.optimizer.learning_rate)
+    assert float(model.optimizer._get_current_learning_rate()) == 1.0

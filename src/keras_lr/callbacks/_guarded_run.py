@@ -15,7 +15,7 @@ from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
 from keras_lr.callbacks._event import Event
-from keras_lr.callbacks._plan import own_plan, plan
+from keras_lr.callbacks._plan import own_plan, plan, rate_used
 from keras_lr.callbacks._probation import Probation, ends_lower
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
@@ -122,7 +122,7 @@ class GuardedRun:
         """Add the rate of the epoch's last step to what Keras reports of the epoch."""
         if self._losses.mean_is_empty:  # a return at the epoch's last step: Keras' 0 would be the best loss ever seen
             logs.update({name: math.nan for name in logs if not name.startswith("val_")})
-        logs["learning_rate"] = self._rate
+        logs["learning_rate"] = rate_used(innermost(self._model.optimizer), self._rate)
 
     def end(self) -> None:
         """See that the model ends with finite weights, and close."""

@@ -76,6 +76,12 @@ def rates_at(optimizer: keras.optimizers.Optimizer, updates: npt.NDArray[np.int6
     return np.full(len(updates), float(rate()))
 
 
+def rate_used(optimizer: keras.optimizers.Optimizer, planned: float) -> float:
+    """Return the rate of the last update, for which this was planned: one that finds its rate takes it as a factor."""
+    effective = getattr(optimizer, "effective_rate", None)
+    return planned if effective is None else float(keras.ops.convert_to_numpy(effective(planned)))
+
+
 def resolve(optimizer: keras.optimizers.Optimizer, numbers: dict[str, Any]) -> bool:
     """Turn epochs and fractions in an optimizer's schedule into steps; returns whether there were any.
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from keras_lr._arguments import check_flags
 from keras_lr._backends.wrapped_optimizers import innermost, optimizers_in, wrappers_and_core
-from keras_lr.callbacks._plan import rates_at
+from keras_lr.callbacks._plan import rate_used, rates_at
 from keras_lr.optimizers import Scheduled
 from keras_lr.training._set_learning_rate import is_number
 
@@ -21,14 +21,16 @@ class RecordLearningRate(keras.callbacks.Callback):
 
     `History`, `CSVLogger`, TensorBoard and every other logger after it in the list then have ``learning_rate`` and
     ``momentum`` (or ``beta_1``): those that the last update of the epoch used, with schedules and multipliers too. With
-    `MultiOptimizer` the names end in the name of each optimizer. Put it before callbacks that change the rate at the
-    end of an epoch, such as Keras' `ReduceLROnPlateau`. Beside a `Guard` the rate in the logs is the guard's.
+    `MultiOptimizer` the names end in the name of each optimizer. Of one that finds its rate, such as `Prodigy`, it
+    is the rate that was found. Put it before callbacks that change the rate at the end of an epoch, such as Keras'
+    `ReduceLROnPlateau`. Beside a `Guard` the rate in the logs is the guard's.
 
     Args:
         every_step: whether `steps` and the logs of each batch hold them too. Default False.
 
     Raises:
-        ValueError: at the start of `fit`, with `every_step` beside a `Guard`, which sets the rate inside the step.
+        ValueError: at the start of `fit`, with `every_step` beside a `Guard`, which sets the rate inside the step, or
+            with an optimizer that finds it there.
 
     Costs: nothing a step without `every_step`. With it, a look-up in values that were computed ahead on the host; the
         device is not asked, except on TensorFlow and PyTorch for an optimizer whose rate is a plain number, which is
@@ -80,6 +82,13 @@ class RecordLearningRate(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Count from what the optimizer says."""
+        found = [watched.name for watched in self._watched if watched.finds_its_rate]
+        if self.every_step and found:
+            raise ValueError(
+                f"RecordLearningRate(every_step=True) cannot see the rates of single steps with {found[0]}, which "
+                "finds them inside the step. Leave every_step out: the rate of each epoch's last step is recorded. "
+                "The logs of a LineSearch hold alpha."
+            )
         if self.every_step and self._beside_a_guard:
             raise ValueError(
                 "RecordLearningRate(every_step=True) cannot see the rates of single steps beside a Guard, which "
@@ -125,7 +134,7 @@ class RecordLearningRate(keras.callbacks.Callback):
     def _used_last(self) -> dict[str, float]:
         used: dict[str, float] = {}
         for watched in self._watched:
-            used |= watched.at(watched.updates_made() - 1)
+            used |= watched.at_last()
         return used
 
 
@@ -137,6 +146,7 @@ class _Watched:
         self._scheduled = scheduled
         self._suffix = suffix
         self._accumulation = int(optimizer.gradient_accumulation_steps or 1)
+        self.name, self.finds_its_rate = type(optimizer).__name__, hasattr(optimizer, "effective_rate")
         self.begin_epoch()
 
     def begin_epoch(self) -> None:
@@ -166,10 +176,11 @@ class _Watched:
             learning_rate = float(self._ahead[step - self._first])
         return {f"learning_rate{self._suffix}": learning_rate, **self._momentum(step)}
 
-    def at(self, step: int) -> dict[str, float]:
-        """Return the values at an update."""
-        learning_rate = float(rates_at(self._optimizer, np.array([max(step, 0)]))[0])
-        return {f"learning_rate{self._suffix}": learning_rate, **self._momentum(max(step, 0))}
+    def at_last(self) -> dict[str, float]:
+        """Return the values of the update that was made last."""
+        step = max(self.updates_made() - 1, 0)
+        learning_rate = rate_used(self._optimizer, float(rates_at(self._optimizer, np.array([step]))[0]))
+        return {f"learning_rate{self._suffix}": learning_rate, **self._momentum(step)}
 
     def _momentum(self, step: int) -> dict[str, float]:
         scheduled = {} if self._scheduled is None else self._scheduled.hyperparameters(step)

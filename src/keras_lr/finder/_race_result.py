@@ -46,11 +46,19 @@ class RaceResult(Shown):
         best = self.losses[int(np.argmin(self.scores))]
         return float(np.median(best[len(best) // 2 :]))
 
+    @property
+    def optimizer_finds_rate(self) -> bool:
+        """Whether nothing was raced, for the optimizer finds the rate and takes a factor on it."""
+        return self.total_steps == 0
+
     def report(self) -> Report:
         """Describe the race in facts, a table and charts."""
-        facts: dict[str, str | int | float | None] = {
+        rate: dict[str, str | float] = {
             "learning rate": self.learning_rate,
             "interval": f"{self.low:.2g} to {self.high:.2g}",
+        }
+        facts: dict[str, str | int | float | None] = {
+            **({"factor on the rate": self.learning_rate} if self.optimizer_finds_rate else rate),
             "optimizer": self.optimizer,
             "steps of the race": self.total_steps,
             "steps of the run": self.horizon_steps,

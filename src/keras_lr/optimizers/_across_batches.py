@@ -30,7 +30,6 @@ from keras_lr.optimizers._refusals import check_cap_and_first_trial, refuse_cons
 ACCEPTS_BETWEEN_NORMS = 16.0
 """So seldom is the length of the weights measured, as that reads them all."""
 
-
 _POSITION = SearchState._fields.index("position")
 _ACCEPTED = SearchState._fields.index("accepted_step_size")
 
@@ -92,6 +91,20 @@ class AcrossBatches(GlobalOptimizer):
     def begin(self, fresh: SearchState, u: Tensors, state: State) -> list[Any]:
         """Return the notes at the start of a search, tensors in the order of ``notes``."""
         return []
+
+    # What a user sees.
+
+    def assign_rate(self, value: Any) -> None:
+        """Scale the cap as the step that was accepted last is scaled."""
+        if self.built and not callable(value):
+            accepted, factor = float(self.learning_rate), float(self._get_current_learning_rate())
+            # A callback that scales the rate reads 0 before the first accept, and writes 0.
+            value = value * factor if accepted > 0.0 else value or factor
+        super().assign_rate(value)
+
+    def effective_rate(self, multiplier: Any) -> Any:
+        """Return the step that was accepted last; the multiplier is a factor on the cap, which has bounded it."""
+        return super().effective_rate(1.0 if self.built else multiplier)
 
     # The shell.
 

@@ -147,15 +147,23 @@ class GlobalOptimizer(LendingOptimizer):
         A number that is assigned is an effective rate too, so that ``ReduceLROnPlateau`` and every other
         callback that reads, changes and writes the rate does what it says.
         """
-        rate = ops.cast(self._get_current_learning_rate(), "float32")
-        return rate * ops.cast(self._numbers["scale"], "float32") if self.built else rate
+        return self.effective_rate(self._get_current_learning_rate())
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
+        self.assign_rate(value)
+
+    def assign_rate(self, value: Any) -> None:
+        """Make a number the effective rate, or take a schedule or a function for the multiplier."""
         if self.built and not callable(value):
-            scale = ops.cast(self._numbers["scale"], "float32")
+            scale = self.effective_rate(1.0)
             value = value / ops.where(scale > 0.0, scale, 1.0)
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
+
+    def effective_rate(self, multiplier: Any) -> Any:
+        """Return the rate of the last step, where ``learning_rate``, as it was given, was this multiplier."""
+        rate = ops.cast(multiplier, "float32")
+        return rate * ops.cast(self._numbers["scale"], "float32") if self.built else rate
 
     # The shell.
 
@@ -266,13 +274,7 @@ class GlobalOptimizer(LendingOptimizer):
         return ops.take(vector, ops.convert_to_tensor(present, dtype="int32"), axis=0)
 
     def _add_number(self, shape: tuple[int, ...], name: str, initial: float | Sequence[float]) -> Any:
-        return self.add_variable(
-            shape=shape,
-            initializer=_filled(initial),
-            dtype=self.compute_dtype,
-            aggregation="none",
-            name=name,
-        )
+        return self.add_variable(shape, _filled(initial), self.compute_dtype, aggregation="none", name=name)
 
     def _add_tensor(self, group: tuple[int, ...], name: str, initial: float, every: int) -> Any:
         first = self._trainable_variables[group[0]]

@@ -128,9 +128,8 @@ class LineSearch(LendingOptimizer):
         # Scalars travel in one variable: each variable costs a compiled step several microseconds.
         self._remembered = self.rule.memory()
         initial = np.asarray([*Own(), *self._remembered])
-        self._numbers = self.add_variable(
-            initial.shape, keras.initializers.Constant(initial), self.compute_dtype, name="numbers"
-        )
+        fill = keras.initializers.Constant(initial)
+        self._numbers = self.add_variable(initial.shape, fill, self.compute_dtype, name="numbers")
         self.logged_variables = {name: (self._numbers, i) for i, name in enumerate(REPORTED)}
 
         def heading(i: int) -> Any:
@@ -144,8 +143,7 @@ class LineSearch(LendingOptimizer):
 
     @property
     def variables(self) -> list[keras.Variable]:
-        own = self._variables
-        return own if self.direction is None else own + self.direction.variables
+        return self._variables + ([] if self.direction is None else self.direction.variables)
 
     @property
     def replaced(self) -> int:
@@ -155,7 +153,7 @@ class LineSearch(LendingOptimizer):
     @property
     def learning_rate(self) -> Any:
         """The step that was taken last; a number that is assigned is one too, for callbacks that read and write."""
-        return self._numbers.value[0] if self.built else self._learning_rate
+        return self.effective_rate(self._learning_rate)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -164,6 +162,10 @@ class LineSearch(LendingOptimizer):
             # A callback that scales the rate reads 0 before the first step, and after one that failed, and writes 0.
             value = value * multiplier / alpha if alpha > 0.0 else value or multiplier
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
+
+    def effective_rate(self, multiplier: Any) -> Any:
+        """Return the step that was taken last, which the multiplier is part of."""
+        return self._numbers.value[0] if self.built else multiplier
 
     def _multiplier(self) -> Any:
         return ops.cast(self._get_current_learning_rate(), self.compute_dtype)

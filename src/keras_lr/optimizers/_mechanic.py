@@ -150,23 +150,16 @@ class Mechanic(GlobalOptimizer):
         """The variables of both optimizers."""
         return [*self._variables, *self.optimizer.variables]
 
-    @property
-    def learning_rate(self) -> Any:
-        """The effective rate: the inner optimizer's times s, and times the factor of a schedule in `fit`."""
-        rate = ops.cast(self.optimizer.learning_rate, "float32") * self._factor
-        return rate * ops.cast(self._numbers["scale"], "float32") if self.built else rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def assign_rate(self, value: Any) -> None:
+        """Give the inner optimizer the rate that makes this the effective one."""
         if self.built and not callable(value):
-            scale = ops.cast(self._numbers["scale"], "float32")
-            scale = scale * self._factor
+            scale = super().effective_rate(self._get_current_learning_rate())
             value = value / ops.where(scale > 0.0, scale, 1.0)
         self.optimizer.learning_rate = value
 
-    @property
-    def _factor(self) -> Any:
-        return ops.cast(self._get_current_learning_rate(), "float32")
+    def effective_rate(self, multiplier: Any) -> Any:
+        """Return the inner optimizer's rate times s, and times the multiplier, which is a schedule's in `fit`."""
+        return ops.cast(self.optimizer.learning_rate, "float32") * super().effective_rate(multiplier)
 
     def get_config(self) -> dict[str, Any]:
         own = {

@@ -111,13 +111,8 @@ class MoMo(NeedsBatch, GlobalOptimizer):
         decay = self.decay(state)
         return x if decay is None else lists.scale_(x, 1.0 / (1.0 + state.multiplier * state.factors * decay))
 
-    @property
-    def learning_rate(self) -> Any:
-        """The step that was taken last; a number that is assigned is the cap."""
-        return super().learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def assign_rate(self, value: Any) -> None:
+        """Make a number, a schedule or a function the cap; what is read is the step that was taken last."""
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
 
     def get_config(self) -> dict[str, Any]:
