@@ -63,6 +63,14 @@ class Table(Schedule):
 
     Args:
         encoded: little-endian float64 numbers in base 64.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> table = schedules.Table.from_values([0.5, 0.25])
+    >>> table
+    Table(encoded='AAAAAAAA4D8AAAAAAADQPw==')
+    >>> table.values([0, 1, 9]).tolist()
+    [0.5, 0.25, 0.25]
     """
 
     can_be_stretched: ClassVar[bool] = False
@@ -134,6 +142,15 @@ def from_torch(factory: Callable[[], Any], *, total_steps: int) -> Table:
         factory: takes no argument and returns a new ``torch.optim.lr_scheduler`` on an optimizer of its own, whose
             first parameter group counts.
         total_steps: for how many steps; 8 bytes each.
+
+    Example:
+    >>> import torch
+    >>> from keras_lr import schedules
+    >>> def factory():
+    ...     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    ...     return torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    >>> schedules.from_torch(factory, total_steps=5).values(range(6)).tolist()
+    [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     """
     _check_run(factory, "factory", total_steps, "from_torch")
     scheduler, rates = factory(), []
