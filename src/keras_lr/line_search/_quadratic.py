@@ -21,7 +21,13 @@ from keras_lr.line_search._value import Value
 
 
 class Enforced(enum.StrEnum):
-    """What a quadratic is made to match; f is the loss of a batch, ′ a slope, 0 the origin, 1 and 2 the trials."""
+    """What a quadratic is made to match; f is the loss of a batch, ′ a slope, 0 the origin, 1 and 2 the trials.
+
+    Example:
+        >>> from keras_lr.line_search import Enforced, Quadratic
+        >>> [enforced.name for enforced in Enforced if Quadratic(enforced).needs_value]  # so attach(model)
+        ['START_SLOPE', 'TRIAL_SLOPE', 'VALUES', 'LEAST_SQUARES']
+    """
 
     SLOPES = "f0' f1'"
     START_SLOPE = "f0 f0' f1"

@@ -37,7 +37,13 @@ from keras_lr.optimizers._global import State, Tensors
 
 
 class Noise(enum.StrEnum):
-    """Where the variances of loss and slope come from."""
+    """Where the variances of loss and slope come from.
+
+    Example:
+    >>> from keras_lr.optimizers import Noise, ProbabilisticLineSearch
+    >>> ProbabilisticLineSearch(noise=Noise.BETWEEN_BATCHES).noise
+    <Noise.BETWEEN_BATCHES: 'between batches'>
+    """
 
     PER_SAMPLE = "per sample"
     BETWEEN_BATCHES = "between batches"
