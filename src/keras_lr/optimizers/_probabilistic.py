@@ -40,9 +40,9 @@ class Noise(enum.StrEnum):
     """Where the variances of loss and slope come from.
 
     Example:
-    >>> from keras_lr.optimizers import Noise, ProbabilisticLineSearch
-    >>> ProbabilisticLineSearch(noise=Noise.BETWEEN_BATCHES).noise
-    <Noise.BETWEEN_BATCHES: 'between batches'>
+        >>> from keras_lr.optimizers import Noise, ProbabilisticLineSearch
+        >>> ProbabilisticLineSearch(noise=Noise.BETWEEN_BATCHES).noise
+        <Noise.BETWEEN_BATCHES: 'between batches'>
     """
 
     PER_SAMPLE = "per sample"
