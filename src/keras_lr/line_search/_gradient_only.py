@@ -38,9 +38,15 @@ class Inexact(Value):
             small: 10 costs a gradient a decade, where 2 costs three. None, as in the paper: ``growth``.
 
     Example:
+        >>> import keras
         >>> from keras_lr.line_search import Inexact
-        >>> Inexact(overshoot=0.5)
-        Inexact(growth=2.0, overshoot=0.5, first_growth=None)
+        >>> from keras_lr.optimizers import GradientOnly, SteepestDescent
+        >>> weight = keras.Variable([1.0])
+        >>> optimizer = GradientOnly(Inexact(), SteepestDescent(), max_update_norm=4.0, initial_step=0.3)
+        >>> for _ in range(4):  # trials on the loss w^2 / 2, whose gradient is w
+        ...     optimizer.apply([weight + 0.0], [weight])
+        ...     print(round(float(weight.numpy()[0]), 3), end=" ")
+        0.7 0.4 -0.2 0.04
     """
 
     growth: float = 2.0

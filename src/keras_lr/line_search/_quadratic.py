@@ -53,9 +53,15 @@ class Quadratic(Value):
         ValueError: `growth` is not above 1.
 
     Example:
+        >>> import keras
         >>> from keras_lr.line_search import Quadratic
-        >>> Quadratic().needs_value
-        False
+        >>> from keras_lr.optimizers import GradientOnly, SteepestDescent
+        >>> weight = keras.Variable([1.0])
+        >>> optimizer = GradientOnly(Quadratic(), SteepestDescent(), max_update_norm=4.0, initial_step=0.3)
+        >>> for _ in range(2):  # trials on the loss w^2 / 2, whose gradient is w: the second is its minimum
+        ...     optimizer.apply([weight + 0.0], [weight])
+        ...     print(round(abs(float(weight.numpy()[0])), 3), end=" ")
+        0.7 0.0
     """
 
     enforced: Enforced = Enforced.SLOPES

@@ -189,9 +189,11 @@ class EachStep(Rule):
         first: how the first trial is chosen.
 
     Example:
-        >>> from keras_lr.line_search import Backtracking, Growing, EachStep
-        >>> EachStep(Backtracking(), first=Growing(initial=0.1)).memory().alpha
-        0.1
+        >>> from keras_lr.line_search import Backtracking, EachStep, Growing, Line, Point
+        >>> rule, start = EachStep(Backtracking(adaptive=False), first=Growing(factor=1.5)), Point(0.0, 4.0, -4.0)
+        >>> accepted, memory = rule.step(Line(lambda a: (a - 2.0) ** 2, None), start, 8.0, rule.memory())
+        >>> accepted.alpha, rule.first_trial(start, memory)
+        (2.0, 3.0)
     """
 
     search: Search

@@ -84,9 +84,13 @@ class ProbabilisticLineSearch(AcrossBatches):
         Mahsereci and Hennig, arXiv:1703.10034.
 
     Example:
-        >>> from keras_lr.optimizers import ProbabilisticLineSearch
-        >>> ProbabilisticLineSearch(decay_steps=1000).conditions.probability
-        0.3
+        >>> import keras, keras_lr, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        >>> model.compile(keras_lr.optimizers.ProbabilisticLineSearch(decay_steps=200), loss="mse")
+        >>> x = np.linspace(-1, 1, 128)[:, None]
+        >>> history = keras_lr.attach(model).fit(x, 3 * x, batch_size=32, epochs=50, verbose=0)
+        >>> round(float(model.get_weights()[0][0, 0]), 1)
+        3.0
     """
 
     packs = False  # the noise along u is asked of the loss, variable by variable
