@@ -37,6 +37,9 @@ class Inexact(Value):
         first_growth: Factor of growing in the very first search, whose start is a guess that may be many decades too
             small: 10 costs a gradient a decade, where 2 costs three. None, as in the paper: ``growth``.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Example:
         >>> import keras
         >>> from keras_lr.line_search import Inexact
@@ -84,6 +87,9 @@ class Maximum(Value):
         growth: Factor of doubling and halving, above 1.
         overshoot: ρ, the tolerated slope as a fraction of |s₀|; positive.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Example:
         >>> import keras
         >>> from keras_lr.line_search import Maximum
@@ -118,6 +124,9 @@ class Back(Value):
     Args:
         growth: Factor of halving, above 1.
         overshoot: ρ, the tolerated slope as a fraction of |s₀|; positive.
+
+    Raises:
+        ValueError: an argument is out of its range.
 
     Example:
         >>> import keras
@@ -159,6 +168,9 @@ class Bisection(Value):
     Args:
         growth: Factor of doubling, above 1.
         precision: Width of the bracket, as a fraction of its upper end, at which the middle is accepted.
+
+    Raises:
+        ValueError: an argument is out of its range.
 
     Example:
         >>> import keras
@@ -210,6 +222,9 @@ class SlopeTracking(Value):
 
     Args:
         gain: k, the change of log α per step at the most. 0.02 takes about 115 steps for a decade.
+
+    Raises:
+        ValueError: an argument is out of its range.
 
     Example:
         >>> import keras

@@ -41,6 +41,9 @@ class GeN(Rule):
         smoothing: m.
         longest: α is never larger.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         Two forward passes every k steps, and memory for one more set of weights (the step before).
 

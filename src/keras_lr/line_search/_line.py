@@ -10,6 +10,11 @@ Tensor = Any
 class Point(NamedTuple):
     """The loss and its slope somewhere on a line.
 
+    Attributes:
+        alpha: the step from the start, shape ().
+        value: the loss there, shape ().
+        slope: the directional derivative there, shape ().
+
     Example:
         >>> from keras_lr.line_search import Point
         >>> start = Point(alpha=0.0, value=4.0, slope=-4.0)  # of the loss (alpha - 2)^2
@@ -17,15 +22,19 @@ class Point(NamedTuple):
         3.0
     """
 
-    alpha: Tensor  # the step from the start, shape ()
-    value: Tensor  # the loss there, shape ()
-    slope: Tensor  # the directional derivative there, shape ()
+    alpha: Tensor
+    value: Tensor
+    slope: Tensor
 
 
 class Line(NamedTuple):
     """The loss along a direction, as two functions of the step.
 
     A search says what it needs by what it calls: the other function is never computed.
+
+    Attributes:
+        phi: returns the loss at a step.
+        phi_and_slope: returns the loss and the directional derivative there.
 
     Example:
         >>> from keras_lr.line_search import Line
@@ -34,12 +43,16 @@ class Line(NamedTuple):
         (4.0, (1.0, -2.0))
     """
 
-    phi: Callable[[Tensor], Tensor]  # alpha -> loss
-    phi_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]]  # alpha -> loss, directional derivative
+    phi: Callable[[Tensor], Tensor]
+    phi_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class Walk(NamedTuple):
     """Weights on their way along a direction.
+
+    Attributes:
+        line: the loss at `weights + alpha * direction`.
+        settle: leaves the weights at `weights + alpha * direction`, for an alpha.
 
     Example:
         >>> import numpy as np
@@ -52,8 +65,8 @@ class Walk(NamedTuple):
         [0.0, 0.0]
     """
 
-    line: Line  # the loss at `weights + alpha * direction`
-    settle: Callable[[Tensor], None]  # alpha -> None: leave the weights at `weights + alpha * direction`
+    line: Line
+    settle: Callable[[Tensor], None]
 
 
 class Status(enum.IntEnum):
@@ -97,6 +110,12 @@ _SENTENCES = {
 class Accepted(NamedTuple):
     """The outcome of a search. `alpha > 0` always means that the stated condition held.
 
+    Attributes:
+        alpha: the step, shape (), 0 where nothing was accepted.
+        value: the loss there as far as the search saw it, shape ().
+        evaluations: how often the line was evaluated, shape (), int32.
+        status: a `Status`, shape (), int32.
+
     Example:
         >>> from keras_lr.line_search import Backtracking, Line, Point, Status
         >>> line = Line(phi=lambda a: (a - 2.0) ** 2, phi_and_slope=None)
@@ -107,10 +126,10 @@ class Accepted(NamedTuple):
         'The step satisfies the condition of the search.'
     """
 
-    alpha: Tensor  # the step, shape (), 0 where nothing was accepted
-    value: Tensor  # the loss there as far as the search saw it, shape ()
-    evaluations: Tensor  # how often the line was evaluated, shape (), int32
-    status: Tensor  # a `Status`, shape (), int32
+    alpha: Tensor
+    value: Tensor
+    evaluations: Tensor
+    status: Tensor
 
 
 class Search(Protocol):

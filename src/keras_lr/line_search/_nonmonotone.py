@@ -43,6 +43,9 @@ class PoNoS(Rule):
         longest: no trial is longer.
         max_evaluations: trials allowed.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         One forward pass a trial, mostly one a step.
 

@@ -92,6 +92,9 @@ class Growing(Value):
         factor: growth a step, at least 1; 1 keeps the step. The default doubles the step in 500.
         longest: no trial is longer.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Reference:
         Vaswani et al. 2019, Painless Stochastic Gradient, arXiv:1905.09997.
 
@@ -124,6 +127,9 @@ class Restarting(Value):
     Args:
         initial: the first trial of every step.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Example:
         >>> from keras_lr.line_search import Point, Restarting
         >>> Restarting()(Point(0.0, 4.0, -4.0), alpha=0.25, slope=-8.0)
@@ -147,6 +153,9 @@ class SameDecrease(Value):
     Args:
         initial: the first trial of the first step.
         growth: the most by which a first trial may exceed the step before; on a new batch the slope jumps.
+
+    Raises:
+        ValueError: an argument is out of its range.
 
     Reference:
         Nocedal and Wright 2006, Numerical Optimization, section 3.5.
@@ -187,6 +196,9 @@ class EachStep(Rule):
     Args:
         search: any search of this room, a callable `(line, start, alpha) -> Accepted`.
         first: how the first trial is chosen.
+
+    Raises:
+        ValueError: `search` is no search, or `first` does not choose a first trial.
 
     Example:
         >>> from keras_lr.line_search import Backtracking, EachStep, Growing, Line, Point

@@ -62,6 +62,9 @@ class SaLSA(Rule):
         growth: factor on the first trial from step to step.
         max_evaluations: trials allowed.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         One forward pass a trial; with the cadence a tenth to one of it a step.
 

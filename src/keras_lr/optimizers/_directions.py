@@ -73,6 +73,9 @@ class AdagradDirection(Value):
     Args:
         epsilon: ε, keeps entries apart whose gradient was always 0. In units of the gradient.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Example:
         >>> import keras
         >>> from keras_lr.line_search import SlopeTracking
@@ -108,6 +111,9 @@ class RMSpropDirection(Value):
     Args:
         rho: Weight of the old mean, between 0 and 1; 0.9 as in Keras.
         epsilon: ε, in units of the gradient.
+
+    Raises:
+        ValueError: an argument is out of its range.
 
     Example:
         >>> import keras
@@ -146,6 +152,9 @@ class AdamDirection(Value):
     Args:
         beta_2: Weight of the old mean, between 0 and 1.
         epsilon: ε, in units of the gradient.
+
+    Raises:
+        ValueError: an argument is out of its range.
 
     Example:
         >>> import keras

@@ -15,6 +15,9 @@ Numbers = np.ndarray | Sequence[float]
 class Text:
     """A paragraph.
 
+    Args:
+        text: its words; where lines break is up to what shows it.
+
     Example:
     >>> from keras_lr.report import Report, Text
     >>> print(Report("Pick", [Text("Between 0.01 and 0.1 the losses are alike.")]))
@@ -106,6 +109,10 @@ class _Series:
 class Line(_Series):
     """Values joined in their order, shapes `(n,)`; one that is not finite makes a gap, with a cross above it.
 
+    Args:
+        name: what the legend calls it.
+        x, y: the values on the two axes.
+
     Raises:
         ValueError: `x` and `y` are no sequences of numbers of one length.
 
@@ -118,6 +125,10 @@ class Line(_Series):
 
 class Points(_Series):
     """Values each on its own, shapes `(n,)`; one that is not finite becomes a cross on the upper edge.
+
+    Args:
+        name: what the legend calls them; those of a line of the same name have its colour.
+        x, y: the values on the two axes.
 
     Raises:
         ValueError: `x` and `y` are no sequences of numbers of one length.
@@ -157,6 +168,10 @@ class Band:
 class Mark:
     """A place on the horizontal axis: the pick.
 
+    Args:
+        name: what the legend calls it.
+        x: where.
+
     Example:
     >>> from keras_lr.report import Mark
     >>> Mark("best", 0.03)
@@ -173,6 +188,10 @@ class Mark:
 @dataclass(frozen=True)
 class Span:
     """A stretch of the horizontal axis: the interval around a pick.
+
+    Args:
+        name: what the legend calls it.
+        low, high: its ends.
 
     Example:
     >>> from keras_lr.report import Span

@@ -37,6 +37,9 @@ class CosineRestarts(Schedule):
         amplitude_multiplier: `a`, between 0 and 1. Default 1.
         end_learning_rate: the rate that each cycle falls towards. Default 0.
 
+    Raises:
+        ValueError: `cycle_multiplier` is below 1.
+
     Reference: Loshchilov, Hutter, SGDR, arXiv 1608.03983, equation 5.
 
     Example:

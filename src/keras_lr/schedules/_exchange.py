@@ -64,6 +64,9 @@ class Table(Schedule):
     Args:
         encoded: little-endian float64 numbers in base 64.
 
+    Raises:
+        ValueError: `encoded` is no such text, or a rate in it is negative or not finite.
+
     Example:
     >>> from keras_lr import schedules
     >>> table = schedules.Table.from_values([0.5, 0.25])
@@ -173,6 +176,12 @@ def _check_run(function: Any, called: str, total_steps: Any, name: str) -> None:
 
 def from_json(text: str) -> Schedule:
     """Make a schedule from the JSON of `Schedule.to_json`.
+
+    Args:
+        text: what `to_json` returned.
+
+    Raises:
+        ValueError: it is no schedule of keras_lr.
 
     Example:
     >>> from keras_lr import schedules

@@ -126,6 +126,9 @@ class OneCycle(_OneCycle):
         end_divisor: the last rate is the *first* divided by this. Default 1e4.
         shape: of both phases. Default cosine.
 
+    Raises:
+        ValueError: `total_steps` is below 3.
+
     Reference: Smith, Topin, Super-convergence, arXiv 1708.07120.
 
     Example:
@@ -155,6 +158,9 @@ class OneCycleThreePhase(_OneCycle):
         start_divisor: the first rate is the peak divided by this. Default 25.
         end_divisor: the last rate is the *first* divided by this. Default 1e4.
         shape: of all phases. Default cosine.
+
+    Raises:
+        ValueError: `total_steps` is below 3, or `rise` not between 0 and 0.5.
 
     Reference: Smith, A disciplined approach, arXiv 1803.09820, section 4.
 

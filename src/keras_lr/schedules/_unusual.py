@@ -208,6 +208,9 @@ class Noise(Schedule):
         from_step: where the noise begins. Default 0.
         until_step: where it ends. Default `None`: never.
 
+    Raises:
+        ValueError: `amplitude` is 1 or more, so that a rate could be negative.
+
     Reference: timm, `Scheduler`, arguments `noise_range_t`, `noise_pct`, `noise_std`.
 
     Example:

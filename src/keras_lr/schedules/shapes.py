@@ -112,6 +112,9 @@ class Exponential(Shape):
     Args:
         ratio: `r`, above 0, not 1. Default 0.1.
 
+    Raises:
+        ValueError: `ratio` is 1.
+
     Example:
     >>> from keras_lr.schedules import Decay, shapes
     >>> Decay(1.0, 4, 0.0625, shapes.Exponential(0.0625)).values(range(5)).round(12).tolist()
