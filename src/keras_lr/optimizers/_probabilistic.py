@@ -85,10 +85,11 @@ class ProbabilisticLineSearch(AcrossBatches):
 
     Example:
         >>> import keras, keras_lr, numpy as np
-        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
-        >>> model.compile(keras_lr.optimizers.ProbabilisticLineSearch(decay_steps=200), loss="mse")
-        >>> x = np.linspace(-1, 1, 128)[:, None]
-        >>> history = keras_lr.attach(model).fit(x, 3 * x, batch_size=32, epochs=50, verbose=0)
+        >>> layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+        >>> model = keras.Sequential([keras.Input((1,)), layer])
+        >>> model.compile(keras_lr.optimizers.ProbabilisticLineSearch(decay_steps=100), loss="mse")
+        >>> x = np.linspace(-1, 1, 1600)[:, None]
+        >>> history = keras_lr.attach(model).fit(x, 3 * x, epochs=2, verbose=0)
         >>> round(float(model.get_weights()[0][0, 0]), 1)
         3.0
     """

@@ -52,9 +52,9 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
         >>> import keras, keras_lr, numpy as np
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
         >>> model.compile(keras_lr.optimizers.ScheduleFreePlus(), loss="mse")
-        >>> x = np.linspace(-1, 1, 32)[:, None]
-        >>> history = keras_lr.attach(model).fit(x, 3 * x, batch_size=32, epochs=100, verbose=0)
-        >>> history.history["loss"][-1] < 0.1 * history.history["loss"][0]
+        >>> x = np.linspace(-1, 1, 1600)[:, None]
+        >>> history = keras_lr.attach(model).fit(x, 3 * x, epochs=3, verbose=0)
+        >>> history.history["loss"][-1] < 0.2 * history.history["loss"][0]
         True
     """
 
