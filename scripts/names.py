@@ -13,13 +13,18 @@ NOT_DOORS = {"cli"}
 
 
 def doors() -> dict[str, list[str]]:
-    """Return the names that each public package re-exports, the package itself first."""
-    inits = [PACKAGE / "__init__.py", *sorted(PACKAGE.glob("[!_]*/__init__.py"))]
+    """Return the names of each public package, the whole package first, and of each public module in one."""
     found = {}
-    for init in inits:
+    for init in [PACKAGE / "__init__.py", *sorted(PACKAGE.glob("[!_]*/__init__.py"))]:
         if init.parent.name not in NOT_DOORS and (names := exported(init)):
-            found[".".join(init.parent.relative_to(PACKAGE.parent).parts)] = names
+            found[door(init.parent)] = names
+            modules = [] if init.parent == PACKAGE else sorted(init.parent.glob("[!_]*.py"))
+            found |= {door(module.with_suffix("")): defined(module) for module in modules}
     return found
+
+
+def door(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).parts)
 
 
 def exported(init: Path) -> list[str]:
@@ -29,15 +34,22 @@ def exported(init: Path) -> list[str]:
     return sorted((alias.asname for node in imports for alias in node.names if alias.asname), key=str.lower)
 
 
+def defined(module: Path) -> list[str]:
+    """Return the names of the public classes and functions that a file defines."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    names = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    return sorted((name for name in names if not name.startswith("_")), key=str.lower)
+
+
 def page() -> str:
     lines = [
         "# Public names",
         "",
         "Written by `scripts/names.py` from the docstrings; a test compares it with the doors.",
     ]
-    for door, names in doors().items():
-        lines += ["", f"## {door}", "", "| name | what it is |", "|---|---|"]
-        lines += [f"| `{name}` | {summary(getattr(importlib.import_module(door), name))} |" for name in names]
+    for room, names in doors().items():
+        lines += ["", f"## {room}", "", "| name | what it is |", "|---|---|"]
+        lines += [f"| `{name}` | {summary(getattr(importlib.import_module(room), name))} |" for name in names]
     return "\n".join(lines) + "\n"
 
 

@@ -37,7 +37,7 @@ NEEDED = {
     "learning_rates": (0.1, 0.2),
     "min_learning_rate": 0.01,
     "model_width": 8,
-    "period_steps": 64,
+    "period_steps": 128,
     "schedule": schedules.Linear(RATE, STEPS),
     "schedules": (schedules.Constant(RATE), schedules.Constant(RATE)),
     "search": line_search.Backtracking(),

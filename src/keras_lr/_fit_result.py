@@ -25,6 +25,17 @@ class FitResult(Shown):
         steps: the steps of the run.
         completed: whether the run came to its end.
         initial_epoch, validation_freq: as they were given, by which a value of `history` has its epoch.
+
+    Example:
+    >>> import keras, keras_lr, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(512, 4)).astype("float32")
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer="sgd", loss="mse")
+    >>> result = keras_lr.fit(model, x, x.sum(1, keepdims=True), epochs=20, verbose=0)
+    >>> result.completed, result.steps, len(result.history["loss"]), result.events
+    (True, 320, 20, ())
+    >>> result.learning_rate == result.race.learning_rate == float(max(result.schedule.values(range(320))))
+    True
     """
 
     history: dict[str, list[Any]]

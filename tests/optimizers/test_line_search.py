@@ -17,6 +17,7 @@ from keras import layers, ops
 from keras_lr.line_search import (
     PAL,
     SLS,
+    Accepted,
     Backtracking,
     EachStep,
     GeN,
@@ -25,6 +26,7 @@ from keras_lr.line_search import (
     Polyak,
     PoNoS,
     Restarting,
+    Rule,
     SafePolyak,
     SaLSA,
     SameDecrease,
@@ -339,6 +341,28 @@ def test_a_callback_that_scales_the_rate_does_not_end_the_search_before_its_firs
     assert float(ops.convert_to_numpy(model.optimizer._learning_rate)) == pytest.approx(0.5)
     fit(model, callbacks=[scheduler])
     assert float(ops.convert_to_numpy(model.optimizer._learning_rate)) == pytest.approx(0.25)
+
+
+class Whole:
+    def __call__(self, line, start, alpha):
+        return Accepted(alpha, line.phi(alpha), 1, Status.DECREASE_ONLY)
+
+
+class TenthOfPolyak(Rule):
+    evaluates = False
+
+    def first_trial(self, start, memory):
+        return -0.1 * start.value / start.slope
+
+    def step(self, line, start, alpha, memory):
+        return Accepted(alpha, start.value, 0, Status.DECREASE_ONLY), memory
+
+
+@pytest.mark.parametrize("search", [Whole(), TenthOfPolyak()])
+def test_a_search_and_a_rule_of_ones_own_name_their_status(search):
+    history = fit(linear(LineSearch(search)), epochs=2)
+    assert history["search_status"] == [Status.DECREASE_ONLY] * 2
+    assert min(history["alpha"]) > 0
 
 
 def test_configuration_travels():

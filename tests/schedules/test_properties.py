@@ -122,6 +122,27 @@ def test_a_replanned_schedule_ends_where_it_was_asked_to(schedule):
     assert replanned.end_step == pytest.approx(300)
 
 
+class Inverse(s.Schedule):
+    def formula(self, step, xp):
+        return 1 / (1 + step)
+
+
+class Parabola(s.shapes.Shape):
+    def __call__(self, p, xp):
+        return 1 - p**2
+
+
+@pytest.mark.numpy_only
+def test_a_schedule_and_a_shape_of_ones_own_need_no_more_than_their_formula():
+    falling = s.Decay(1.0, 2, shape=Parabola())
+    assert (Inverse() * falling).values(range(4)).tolist() == [1.0, 0.375, 0.0, 0.0]
+    assert falling.stretched(2).values(2) == 0.75
+    assert Inverse().is_resolved()
+    assert Inverse().get_config() == {}
+    assert repr(Inverse()).endswith("Inverse()")
+    assert "Parabola()" in repr(falling)
+
+
 @pytest.mark.numpy_only
 def test_lengthening_says_what_it_does():
     short = s.Cosine(1.0, 100).warmed_up(10)
@@ -149,6 +170,11 @@ BAD = [
     (lambda: s.Piecewise((3,), (1, 2, 3)), ValueError, "need 2 learning_rates"),
     (lambda: s.Chain((0.1, 0.2), (1, 2)), ValueError, "need 1 boundaries"),
     (lambda: s.WSD(0.1, 10, 8, 8), ValueError, "do not fit"),
+    (lambda: s.WSDS(0.1, 10, 20), ValueError, r"`decay_steps`.*period_steps=10.*Received: 20"),
+    (lambda: s.WSDS(0.1, 10, s.Fraction(0.5)).resolved(total_steps=40), ValueError, "Received: 20"),
+    (lambda: s.Slowed(s.Exponential(0.1, 0.1), 5, 10), ValueError, "`schedule` must end after at_step=5; .* at None"),
+    (lambda: s.Slowed(s.Linear(0.1, 10), 10, 20), ValueError, "end after at_step=10"),
+    (lambda: s.Slowed(s.Linear(0.1, 10), 5, s.Epochs(1)).resolved(steps_per_epoch=5), ValueError, "`total_steps`"),
     (lambda: s.OneCycle(0.1, 2), ValueError, "at least 3"),
     (lambda: s.OneCycleThreePhase(0.1, 100, rise=0.6), ValueError, "`rise`"),
     (lambda: s.CosineRestarts(0.1, 10, 0.5), ValueError, "`cycle_multiplier`"),

@@ -27,6 +27,17 @@ class Diagnosis(Shown):
         optimizer: the name of the optimizer's class.
         horizon_steps: the steps of the run that the rate is meant for.
         total_steps: the training steps that the diagnosis has cost.
+
+    Example:
+    >>> import keras, keras_lr, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(512, 4)).astype("float32")
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer=keras.optimizers.SGD(1e-4), loss="mse")
+    >>> found = keras_lr.diagnose(model, x, x.sum(1, keepdims=True))
+    >>> found.judgement, 0.01 < found.suggested_learning_rate < 1
+    (<Judgement.TOO_LOW: 'too low'>, True)
+    >>> [signal.name for signal in found.signals]
+    ['reach of a step', 'steps uphill', 'update to weight', 'rate over stability limit']
     """
 
     learning_rate: float

@@ -23,7 +23,13 @@ SURE = 2.0  # standard errors
 
 
 class Judgement(enum.Enum):
-    """What is said of a rate."""
+    """What is said of a rate.
+
+    Example:
+    >>> from keras_lr.diagnosis import Judgement
+    >>> [judgement.value for judgement in Judgement]
+    ['too high', 'right', 'too low', 'undecided']
+    """
 
     TOO_HIGH = "too high"
     RIGHT = "right"
@@ -40,6 +46,12 @@ class Verdict:
         reason: why, in a sentence or two.
         factor: by what the rate is to be multiplied; None where there is no telling.
         low, high: the interval of that factor.
+
+    Example:
+    >>> from keras_lr.diagnosis import Judgement, Verdict
+    >>> verdict = Verdict(Judgement.TOO_LOW, "Ten times the rate comes down further.", factor=10.0, low=1.3, high=40.0)
+    >>> verdict.factor * 1e-3
+    0.01
     """
 
     judgement: Judgement

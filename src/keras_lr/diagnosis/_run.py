@@ -24,6 +24,19 @@ class RunDiagnosis(Shown):
         at: the number of each such step in the run, from 0, shape `(looks,)`.
         steps: the steps.
         diverged: whether one of them had a loss that was not finite.
+
+    Example:
+    >>> import keras, keras_lr, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(512, 4)).astype("float32")
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(1e-4), loss="mse")
+    >>> monitor = keras_lr.callbacks.Monitor(every=8)
+    >>> history = model.fit(x, x.sum(1, keepdims=True), epochs=4, verbose=0, callbacks=[monitor])
+    >>> found = monitor.diagnosis()
+    >>> found.verdict.judgement, found.at.tolist()
+    (<Judgement.TOO_LOW: 'too low'>, [7, 15, 23, 31, 39, 47, 55, 63])
+    >>> [signal.name for signal in found.signals]
+    ['reach of a step', 'steps uphill', 'update to weight']
     """
 
     verdict: Verdict

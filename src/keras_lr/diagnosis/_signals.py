@@ -26,6 +26,11 @@ class Signal:
         low, high: its 90 % interval over the steps that were looked at, or None.
         unit: of the number.
         meaning: a sentence.
+
+    Example:
+    >>> from keras_lr.diagnosis import Signal
+    >>> Signal("reach of a step", 0.1, 0.05, 0.2, "of the way", "A step goes a tenth of the way.").interval
+    '0.05 to 0.2'
     """
 
     name: str
@@ -61,6 +66,14 @@ class Steps:
         slope, slope_after: the derivative along the whole step, before and after it.
         length: of the step.
         weights_length: of all trainable weights before it.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_lr.diagnosis import Steps
+    >>> one = np.ones(3)
+    >>> steps = Steps(2 * one, -one, 1.125 * one, -0.75 * one, length=0.1 * one, weights_length=5 * one)
+    >>> (steps.slope_after - steps.slope) / -steps.slope  # how much of the way to the lowest loss each one goes
+    array([0.25, 0.25, 0.25])
     """
 
     loss: np.ndarray

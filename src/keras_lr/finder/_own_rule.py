@@ -24,7 +24,17 @@ from keras_lr.finder._suggest import NoAnswer
 
 
 class Use(enum.Enum):
-    """What the rate is for."""
+    """What the rate is for.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_lr.finder import RangeTestResult, Use
+    >>> rates = np.geomspace(1e-6, 100, 100)
+    >>> losses = 2 - 1.5 / (1 + (0.01 / rates) ** 2) + (rates / 0.3) ** 4
+    >>> test = RangeTestResult(rates, losses[None], moving_rate=0.02)
+    >>> [f"{test.suggest(use=use).learning_rate:.2g} as {use.value}" for use in Use]
+    ['0.01 as a constant rate', '0.023 as the peak of a warm-up and a decay to zero']
+    """
 
     CONSTANT = "a constant rate"
     PEAK = "the peak of a warm-up and a decay to zero"

@@ -24,6 +24,17 @@ class RaceResult(Shown):
         total_steps: the optimizer steps that the race has cost.
         optimizer: the name of the optimizer's class.
         reason: why this rate, in a sentence or two.
+
+    Example:
+    >>> import keras, keras_lr, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(512, 4)).astype("float32")
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer=keras.optimizers.SGD(), loss="mse")
+    >>> result = keras_lr.race(model, x, x.sum(1, keepdims=True), epochs=20)
+    >>> bool(result.rates[0] < result.learning_rate < result.rates[-1]), len(result.losses) == len(result.rates)
+    (True, True)
+    >>> result.total_steps <= 0.3 * result.horizon_steps
+    True
     """
 
     learning_rate: float

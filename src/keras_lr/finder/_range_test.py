@@ -30,7 +30,17 @@ DECADES_BELOW, DECADES_ABOVE = 2.5, 2.0
 
 
 class Spacing(enum.Enum):
-    """How the rates of a sweep lie."""
+    """How the rates of a sweep lie.
+
+    Example:
+    >>> import keras, keras_lr, numpy as np
+    >>> from keras_lr.finder import Spacing
+    >>> x = np.ones((32, 1), "float32")
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer=keras.optimizers.SGD(), loss="mse")
+    >>> keras_lr.range_test(model, x, x, low=0.1, high=1.0, steps=10, spacing=Spacing.LINEAR).rates.round(1).tolist()
+    [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    """
 
     EXPONENTIAL = "a constant factor from step to step"
     LINEAR = "a constant difference from step to step"

@@ -20,6 +20,14 @@ class Suggestion:
         learning_rate: the rate, or None where there is no answer.
         low, high: the interval around it, or None.
         reason: a sentence: how the rate came about, or why there is none.
+
+    Example:
+    >>> from keras_lr.finder import Suggestion
+    >>> found = Suggestion(0.01, 0.003, 0.04, "The loss fell fastest there.")
+    >>> float(found), str(found)
+    (0.01, '0.01 (0.003 to 0.04). The loss fell fastest there.')
+    >>> print(Suggestion(None, None, None, "The loss never fell."))
+    The loss never fell.
     """
 
     learning_rate: float | None
@@ -49,6 +57,15 @@ class RangeTestResult(Shown):
         moving_rate: the rate at which four steps move all weights by a third of their length, or None.
         optimizer: name of its class.
         is_validation: whether the losses are of validation data instead of the training batches.
+
+    Example:
+    >>> import keras, keras_lr, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(512, 4)).astype("float32")
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer=keras.optimizers.SGD(), loss="mse")
+    >>> test = keras_lr.range_test(model, x, x.sum(1, keepdims=True), low=1e-3, high=10.0, steps=50)
+    >>> len(test.rates), len(test.losses), 0.03 < float(test.suggest()) < 3
+    (50, 50, True)
     """
 
     rates: np.ndarray

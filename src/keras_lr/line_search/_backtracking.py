@@ -26,6 +26,9 @@ class Backtracking(Value):
         adaptive: whether the factor follows the violation.
         max_evaluations: after so many trials the search gives up, and the weights do not move.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         One forward pass a trial.
 

@@ -88,6 +88,17 @@ class Limits(Value):
 
     Raises:
         ValueError: An argument is out of its range.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.line_search import Limits
+        >>> from keras_lr.optimizers import GradientOnly, SteepestDescent
+        >>> weight, limits = keras.Variable([1.0]), Limits(non_finite_shrink=0.5)
+        >>> optimizer = GradientOnly(None, SteepestDescent(), max_update_norm=1.0, initial_step=0.5, limits=limits)
+        >>> for gradient in (1.0, float("nan"), float("nan")):  # the trial comes back halfway, and halfway again
+        ...     optimizer.apply([keras.ops.convert_to_tensor([gradient])], [weight])
+        ...     print(float(weight.numpy()[0]), end=" ")
+        0.5 0.75 0.875
     """
 
     smallest_step: float = 1e-8

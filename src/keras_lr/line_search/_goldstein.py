@@ -36,6 +36,9 @@ class Goldstein(Value):
         longest: no step is longer. 10 as in SLS.
         max_evaluations: trials allowed.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         One forward pass a trial.
 

@@ -37,10 +37,19 @@ class Inexact(Value):
         first_growth: Factor of growing in the very first search, whose start is a guess that may be many decades too
             small: 10 costs a gradient a decade, where 2 costs three. None, as in the paper: ``growth``.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Example:
+        >>> import keras
         >>> from keras_lr.line_search import Inexact
-        >>> Inexact(overshoot=0.5)
-        Inexact(growth=2.0, overshoot=0.5, first_growth=None)
+        >>> from keras_lr.optimizers import GradientOnly, SteepestDescent
+        >>> weight = keras.Variable([1.0])
+        >>> optimizer = GradientOnly(Inexact(), SteepestDescent(), max_update_norm=4.0, initial_step=0.3)
+        >>> for _ in range(4):  # trials on the loss w^2 / 2, whose gradient is w
+        ...     optimizer.apply([weight + 0.0], [weight])
+        ...     print(round(float(weight.numpy()[0]), 3), end=" ")
+        0.7 0.4 -0.2 0.04
     """
 
     growth: float = 2.0
@@ -69,13 +78,28 @@ class Inexact(Value):
 @keras.saving.register_keras_serializable(package="keras_lr.line_search")
 @dataclass(frozen=True)
 class Maximum(Value):
-    """Find the largest step whose overshoot is still tolerated (GOLS-Max).
+    """Find a step about as long as its overshoot is still tolerated (GOLS-Max).
 
-    As `Inexact`, but doubling and halving turn round where the slope passes ρ |s₀| instead of 0.
+    From the last accepted step: where its slope is below ρ |s₀| the step doubles until it is not, or the cap is near;
+    else it halves until it is. So a step that grew ends just past the tolerance, one that shrank within it.
 
     Args:
         growth: Factor of doubling and halving, above 1.
         overshoot: ρ, the tolerated slope as a fraction of |s₀|; positive.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.line_search import Maximum
+        >>> from keras_lr.optimizers import GradientOnly, SteepestDescent
+        >>> weight = keras.Variable([1.0])
+        >>> optimizer = GradientOnly(Maximum(), SteepestDescent(), max_update_norm=4.0, initial_step=0.3)
+        >>> for _ in range(4):  # trials on the loss w^2 / 2, whose gradient is w
+        ...     optimizer.apply([weight + 0.0], [weight])
+        ...     print(round(float(weight.numpy()[0]), 3), end=" ")
+        0.7 0.4 -0.2 -1.4
     """
 
     growth: float = 2.0
@@ -100,6 +124,20 @@ class Back(Value):
     Args:
         growth: Factor of halving, above 1.
         overshoot: ρ, the tolerated slope as a fraction of |s₀|; positive.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.line_search import Back
+        >>> from keras_lr.optimizers import GradientOnly, SteepestDescent
+        >>> weight = keras.Variable([1.0])
+        >>> optimizer = GradientOnly(Back(), SteepestDescent(), max_update_norm=3.0, initial_step=3.0)
+        >>> for _ in range(4):  # trials on the loss w^2 / 2, whose gradient is w
+        ...     optimizer.apply([weight + 0.0], [weight])
+        ...     print(round(float(weight.numpy()[0]), 3), end=" ")
+        -2.0 -0.5 2.5 1.0
     """
 
     growth: float = 2.0
@@ -130,6 +168,20 @@ class Bisection(Value):
     Args:
         growth: Factor of doubling, above 1.
         precision: Width of the bracket, as a fraction of its upper end, at which the middle is accepted.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.line_search import Bisection
+        >>> from keras_lr.optimizers import GradientOnly, SteepestDescent
+        >>> weight = keras.Variable([1.0])
+        >>> optimizer = GradientOnly(Bisection(), SteepestDescent(), max_update_norm=4.0, initial_step=0.3)
+        >>> for _ in range(6):  # trials on the loss w^2 / 2, whose gradient is w
+        ...     optimizer.apply([weight + 0.0], [weight])
+        ...     print(round(float(weight.numpy()[0]), 3), end=" ")
+        0.7 0.4 -0.2 0.1 -0.05 0.025
     """
 
     growth: float = 2.0
@@ -170,6 +222,20 @@ class SlopeTracking(Value):
 
     Args:
         gain: k, the change of log α per step at the most. 0.02 takes about 115 steps for a decade.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.line_search import SlopeTracking
+        >>> from keras_lr.optimizers import GradientOnly, SteepestDescent
+        >>> weight = keras.Variable([1.0])
+        >>> optimizer = GradientOnly(SlopeTracking(gain=0.5), SteepestDescent(), max_update_norm=4.0, initial_step=0.1)
+        >>> for _ in range(4):  # steps on the loss w^2 / 2, whose gradient is w
+        ...     optimizer.apply([weight + 0.0], [weight])
+        ...     print(round(float(weight.numpy()[0]), 3), end=" ")
+        0.9 0.752 0.547 0.302
     """
 
     gain: float = 0.02

@@ -59,6 +59,9 @@ class HagerZhang(Value):
         growth: ρ, above 1: factor between trials until a slope turns.
         max_evaluations: evaluations of loss and slope allowed.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         A forward and a backward pass a trial. Assumes one and the same function at every evaluation.
 

@@ -41,6 +41,9 @@ class GeN(Rule):
         smoothing: m.
         longest: α is never larger.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         Two forward passes every k steps, and memory for one more set of weights (the step before).
 
@@ -48,9 +51,13 @@ class GeN(Rule):
         Bu and Xu 2024. They evaluate at three points without using that one of the losses is known.
 
     Example:
-        >>> from keras_lr.line_search import GeN
-        >>> GeN(initial=0.01, every=8)
-        GeN(initial=0.01, every=8, smoothing=0.9, longest=1000000.0)
+        >>> from keras_lr.line_search import GeN, Line, Point
+        >>> rule = GeN(every=1, smoothing=0.5)
+        >>> memory = rule.memory()._replace(alpha=1.0, steps=1.0)
+        >>> losses = {0.0: 2.0, -1.0: 6.0, -2.0: 14.0}  # here, a step ago, and one step further back
+        >>> accepted, memory = rule.step(Line(losses.get, None), Point(0.0, 2.0, -2.0), 1.0, memory)
+        >>> accepted.alpha  # halfway from 1 to 1.5, the best multiple
+        1.25
     """
 
     initial: float = 1.0

@@ -43,13 +43,19 @@ class PoNoS(Rule):
         longest: no trial is longer.
         max_evaluations: trials allowed.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         One forward pass a trial, mostly one a step.
 
     Example:
-        >>> from keras_lr.line_search import PoNoS
-        >>> PoNoS(memory_fraction=0.9).memory()
-        LossesBefore(reference=0.0, weight=0.0, cuts=0.0)
+        >>> from keras_lr.line_search import Line, Point, PoNoS
+        >>> rule, start = PoNoS(), Point(0.0, 2.0, -4.0)
+        >>> alpha = rule.first_trial(start, rule.memory())  # 2 / (0.1 * 4)
+        >>> accepted, memory = rule.step(Line(lambda a: 2.0 * (a - 1.0) ** 2, None), start, alpha, rule.memory())
+        >>> alpha, accepted.alpha, memory
+        (5.0, 0.625, LossesBefore(reference=2.0, weight=1.0, cuts=2.0))
     """
 
     decrease: float = 0.5

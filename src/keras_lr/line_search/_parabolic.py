@@ -29,6 +29,9 @@ class PAL(Rule):
         overshoot: γ (the paper's α), times the distance to the minimum; the authors use 1 to 1.7.
         longest: no step is longer.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         One forward pass a step.
 

@@ -33,6 +33,9 @@ class Polyak(Rule):
         initial: bound of the first step.
         growth: factor on the bound a step. The default doubles it in 500 steps.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         Nothing beyond the norm of the gradient.
 
@@ -81,6 +84,9 @@ class SafePolyak(Rule):
     Args:
         lowest: φ*, the loss that the batch could reach.
         floor: M, on the scale of ‖g‖². The authors' default is 1.
+
+    Raises:
+        ValueError: an argument is out of its range.
 
     Costs:
         Nothing beyond the norm of the gradient.

@@ -40,6 +40,13 @@ class Wolfe(Value):
 
     Raises:
         ValueError: A constant is out of its range.
+
+    Example:
+        >>> from keras_lr.line_search import Wolfe
+        >>> from keras_lr.optimizers import ProbabilisticLineSearch
+        >>> optimizer = ProbabilisticLineSearch(Wolfe(probability=0.5))  # surer of a step before it is taken
+        >>> optimizer.conditions.probability
+        0.5
     """
 
     decrease: float = 0.05

@@ -21,7 +21,13 @@ from keras_lr.line_search._value import Value
 
 
 class Enforced(enum.StrEnum):
-    """What a quadratic is made to match; f is the loss of a batch, ′ a slope, 0 the origin, 1 and 2 the trials."""
+    """What a quadratic is made to match; f is the loss of a batch, ′ a slope, 0 the origin, 1 and 2 the trials.
+
+    Example:
+        >>> from keras_lr.line_search import Enforced, Quadratic
+        >>> [enforced.name for enforced in Enforced if Quadratic(enforced).needs_value]  # so attach(model)
+        ['START_SLOPE', 'TRIAL_SLOPE', 'VALUES', 'LEAST_SQUARES']
+    """
 
     SLOPES = "f0' f1'"
     START_SLOPE = "f0 f0' f1"
@@ -47,9 +53,15 @@ class Quadratic(Value):
         ValueError: `growth` is not above 1.
 
     Example:
+        >>> import keras
         >>> from keras_lr.line_search import Quadratic
-        >>> Quadratic().needs_value
-        False
+        >>> from keras_lr.optimizers import GradientOnly, SteepestDescent
+        >>> weight = keras.Variable([1.0])
+        >>> optimizer = GradientOnly(Quadratic(), SteepestDescent(), max_update_norm=4.0, initial_step=0.3)
+        >>> for _ in range(2):  # trials on the loss w^2 / 2, whose gradient is w: the second is its minimum
+        ...     optimizer.apply([weight + 0.0], [weight])
+        ...     print(round(abs(float(weight.numpy()[0])), 3), end=" ")
+        0.7 0.0
     """
 
     enforced: Enforced = Enforced.SLOPES

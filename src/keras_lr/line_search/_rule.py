@@ -25,6 +25,19 @@ class Rule(Value, ABC):
         evaluates: whether the loss is asked for anywhere else than at the start.
         lengths: whether steps are lengths in the space of the weights, not multiples of the direction.
         looks_back: whether the line to look along is the step made before, which the batch at hand did not choose.
+
+    Example:
+        >>> from keras_lr.line_search import Accepted, Point, Rule, Status
+        >>> from keras_lr.optimizers import LineSearch
+        >>> class TenthOfPolyak(Rule):
+        ...     evaluates = False
+        ...     def first_trial(self, start, memory):
+        ...         return -0.1 * start.value / start.slope
+        ...     def step(self, line, start, alpha, memory):
+        ...         return Accepted(alpha, start.value, 0, Status.ACCEPTED), memory
+        >>> optimizer = LineSearch(TenthOfPolyak())
+        >>> optimizer.rule.first_trial(Point(0.0, 4.0, -4.0), optimizer.rule.memory())
+        0.1
     """
 
     evaluates = True
@@ -45,7 +58,18 @@ class Rule(Value, ABC):
 
 
 class FirstTrial(Protocol):
-    """Chooses the step that a search tries first."""
+    """Chooses the step that a search tries first.
+
+    Example:
+        >>> from keras_lr.line_search import Backtracking, EachStep, Point
+        >>> class Doubled:
+        ...     initial = 0.1
+        ...     def __call__(self, start, alpha, slope):
+        ...         return 2.0 * alpha
+        >>> rule = EachStep(Backtracking(), first=Doubled())
+        >>> rule.first_trial(Point(0.0, 4.0, -4.0), rule.memory()._replace(alpha=0.25, slope=-8.0))
+        0.5
+    """
 
     @property
     def initial(self) -> float:
@@ -68,8 +92,18 @@ class Growing(Value):
         factor: growth a step, at least 1; 1 keeps the step. The default doubles the step in 500.
         longest: no trial is longer.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Reference:
         Vaswani et al. 2019, Painless Stochastic Gradient, arXiv:1905.09997.
+
+    Example:
+        >>> from keras_lr.line_search import Growing, Point
+        >>> Growing(factor=2.0, longest=5.0)(Point(0.0, 4.0, -4.0), alpha=1.5, slope=-8.0)
+        3.0
+        >>> Growing(factor=2.0, longest=5.0)(Point(0.0, 4.0, -4.0), alpha=3.0, slope=-8.0)
+        5.0
     """
 
     initial: float = 1.0
@@ -92,6 +126,14 @@ class Restarting(Value):
 
     Args:
         initial: the first trial of every step.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> from keras_lr.line_search import Point, Restarting
+        >>> Restarting()(Point(0.0, 4.0, -4.0), alpha=0.25, slope=-8.0)
+        1.0
     """
 
     initial: float = 1.0
@@ -112,8 +154,16 @@ class SameDecrease(Value):
         initial: the first trial of the first step.
         growth: the most by which a first trial may exceed the step before; on a new batch the slope jumps.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Reference:
         Nocedal and Wright 2006, Numerical Optimization, section 3.5.
+
+    Example:
+        >>> from keras_lr.line_search import Point, SameDecrease
+        >>> SameDecrease()(Point(0.0, 4.0, -4.0), alpha=0.25, slope=-8.0)  # 0.25 * 8 / 4
+        0.5
     """
 
     initial: float = 1.0
@@ -147,10 +197,15 @@ class EachStep(Rule):
         search: any search of this room, a callable `(line, start, alpha) -> Accepted`.
         first: how the first trial is chosen.
 
+    Raises:
+        ValueError: `search` is no search, or `first` does not choose a first trial.
+
     Example:
-        >>> from keras_lr.line_search import Backtracking, Growing, EachStep
-        >>> EachStep(Backtracking(), first=Growing(initial=0.1)).memory().alpha
-        0.1
+        >>> from keras_lr.line_search import Backtracking, EachStep, Growing, Line, Point
+        >>> rule, start = EachStep(Backtracking(adaptive=False), first=Growing(factor=1.5)), Point(0.0, 4.0, -4.0)
+        >>> accepted, memory = rule.step(Line(lambda a: (a - 2.0) ** 2, None), start, 8.0, rule.memory())
+        >>> accepted.alpha, rule.first_trial(start, memory)
+        (2.0, 3.0)
     """
 
     search: Search

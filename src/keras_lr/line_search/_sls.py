@@ -41,8 +41,10 @@ def SLS(
 
     Example:
         >>> from keras_lr.line_search import SLS
-        >>> SLS(100).first.factor == 2 ** (1 / 100)
-        True
+        >>> SLS(steps_per_epoch=100).search
+        Backtracking(decrease=0.1, shrink=0.9, adaptive=True, max_evaluations=20)
+        >>> round(SLS(steps_per_epoch=100).first.factor ** 100, 6)
+        2.0
     """
     if not within(steps_per_epoch, least=1.0):
         raise ValueError(f"SLS takes a number steps_per_epoch >= 1. Received: steps_per_epoch={steps_per_epoch!r}.")

@@ -62,6 +62,9 @@ class SaLSA(Rule):
         growth: factor on the first trial from step to step.
         max_evaluations: trials allowed.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         One forward pass a trial; with the cadence a tenth to one of it a step.
 
@@ -70,9 +73,11 @@ class SaLSA(Rule):
         keras.optimizers.Adam(1.0))`, or keep initial=1 and Adam at its usual rate.
 
     Example:
-        >>> from keras_lr.line_search import SaLSA
-        >>> SaLSA(initial=0.5).memory().fast
-        0.5
+        >>> from keras_lr.line_search import Line, Point, SaLSA
+        >>> rule, start = SaLSA(initial=3.0, shrink=0.5), Point(0.0, 2.0, -4.0)
+        >>> accepted, memory = rule.step(Line(lambda a: 2.0 * (a - 1.0) ** 2, None), start, 3.0, rule.memory())
+        >>> accepted.alpha, accepted.evaluations
+        (0.75, 3)
     """
 
     initial: float = 1.0

@@ -43,6 +43,9 @@ class StrongWolfe(Value):
         longest: no step is longer.
         max_evaluations: evaluations of loss and slope allowed.
 
+    Raises:
+        ValueError: an argument is out of its range.
+
     Costs:
         A forward and a backward pass a trial. Meant for one and the same function at every step, such as the loss of
         all data: on changing mini-batches the gradients that it pays for are better spent on steps.

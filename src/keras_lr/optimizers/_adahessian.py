@@ -45,9 +45,13 @@ class AdaHessian(CurvatureOptimizer):
         Yao et al. 2020, https://arxiv.org/abs/2006.00719
 
     Example:
-        >>> from keras_lr.optimizers import AdaHessian
-        >>> AdaHessian().power
-        1.0
+        >>> import keras, keras_lr, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        >>> model.compile(keras_lr.optimizers.AdaHessian(), loss="mse")
+        >>> x = np.linspace(-1, 1, 1600)[:, None]
+        >>> history = keras_lr.attach(model).fit(x, 3 * x, epochs=3, verbose=0)
+        >>> history.history["loss"][-1] < 0.2 * history.history["loss"][0]
+        True
     """
 
     def __init__(

@@ -37,9 +37,13 @@ class AdGD(GlobalOptimizer):
         Malitsky, Mishchenko 2020, https://arxiv.org/abs/1910.09529
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import AdGD
-        >>> AdGD().initial_rate
-        1e-07
+        >>> weight, optimizer = keras.Variable([1.0]), AdGD()
+        >>> for _ in range(20):  # the loss is (w - 3)^2 / 2: its gradient w - 3, its curvature 1
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 3), round(float(optimizer.learning_rate), 3)
+        (3.0, 0.5)
     """
 
     tuning_free = True

@@ -41,9 +41,14 @@ class BarzilaiBorwein(GlobalOptimizer):
         Barzilai, Borwein 1988, https://doi.org/10.1093/imanum/8.1.141
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import BarzilaiBorwein
-        >>> BarzilaiBorwein(short=True).short
-        True
+        >>> weight, optimizer = keras.Variable([1.0]), BarzilaiBorwein()
+        >>> for _ in range(2):  # the loss is 2 (w - 3)^2: its gradient 4 (w - 3), one over its curvature 0.25
+        ...     optimizer.apply([4.0 * (weight - 3.0)], [weight])
+        ...     print(round(float(weight.numpy()[0]), 3), round(float(optimizer.learning_rate), 3))
+        1.008 0.001
+        3.0 0.25
     """
 
     tuning_free = True

@@ -39,9 +39,13 @@ class COCOB(GlobalOptimizer):
         Orabona, Tommasi 2017, https://arxiv.org/abs/1705.07795
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import COCOB
-        >>> COCOB().alpha
-        100.0
+        >>> weight, optimizer = keras.Variable([1.0]), COCOB()
+        >>> for _ in range(100):  # the loss is (w - 3)^2 / 2, its gradient w - 3
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 2)
+        3.0
     """
 
     takes_learning_rate = False

@@ -42,9 +42,13 @@ class DAdaptAdaGrad(EstimatingOptimizer):
         Defazio, Mishchenko 2023, https://arxiv.org/abs/2301.07733
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import DAdaptAdaGrad
-        >>> DAdaptAdaGrad().epsilon
-        1e-06
+        >>> weight, optimizer = keras.Variable([1.0]), DAdaptAdaGrad()
+        >>> for _ in range(200):  # the loss is (w - 3)^2 / 2, its gradient w - 3; the way to go is 2
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 2), round(float(optimizer.learning_rate), 2)
+        (3.0, 1.97)
     """
 
     def __init__(

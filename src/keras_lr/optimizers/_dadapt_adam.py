@@ -17,10 +17,11 @@ from keras_lr.optimizers._moments import adam_correction
 
 @keras.saving.register_keras_serializable(package="keras_lr")
 class DAdaptAdam(EstimatingOptimizer):
-    """Adam at the rate ``d``, the largest lower bound of the distance ‖x₀ - x*‖ certified so far.
+    """Adam at the rate ``d``, the largest estimate so far of the distance ‖x₀ - x*‖.
 
     With λ = d · rate and q = √β₂: ``r ← q r + (1 - q) λ ⟨g, s / (√v + epsilon)⟩``, ``s ← q s + (1 - q) λ g``,
     ``d ← max(d, r / ((1 - q) ‖s‖₁))``; λ is inside the mean of gradients, and ``x ← x - m / (√v + epsilon)``.
+    What bounds the distance from below for gradient descent only estimates it along Adam's steps, and may end above it.
     ``Prodigy`` is its successor and finds d sooner.
 
     Args:
@@ -44,9 +45,13 @@ class DAdaptAdam(EstimatingOptimizer):
         Defazio, Mishchenko 2023, https://arxiv.org/abs/2301.07733
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import DAdaptAdam
-        >>> DAdaptAdam(growth_rate=1.02).growth_rate
-        1.02
+        >>> weight, optimizer = keras.Variable([1.0]), DAdaptAdam()
+        >>> for _ in range(200):  # the loss is (w - 3)^2 / 2, its gradient w - 3; the way to go is 2
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 2), round(float(optimizer.learning_rate), 2)
+        (3.0, 3.99)
     """
 
     def __init__(

@@ -40,9 +40,14 @@ class DAdaptLion(EstimatingOptimizer):
         Defazio, Mishchenko 2023, https://arxiv.org/abs/2301.07733
 
     Example:
+        >>> import keras
+        >>> from keras_lr import schedules
         >>> from keras_lr.optimizers import DAdaptLion
-        >>> DAdaptLion().beta_2
-        0.99
+        >>> weight, optimizer = keras.Variable([1.0]), DAdaptLion(schedules.Linear(1.0, 200))
+        >>> for _ in range(200):  # the loss is (w - 3)^2 / 2, its gradient w - 3; steps shrink by the schedule alone
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 1)
+        3.0
     """
 
     def __init__(

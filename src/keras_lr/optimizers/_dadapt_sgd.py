@@ -39,9 +39,13 @@ class DAdaptSGD(EstimatingOptimizer):
         Defazio, Mishchenko 2023, https://arxiv.org/abs/2301.07733
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import DAdaptSGD
-        >>> DAdaptSGD(momentum=0.9).momentum
-        0.9
+        >>> weight, optimizer = keras.Variable([1.0]), DAdaptSGD()
+        >>> for _ in range(100):  # the loss is (w - 3)^2 / 2, its gradient w - 3, which is -2 at first
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 2), round(2 * float(optimizer.learning_rate), 2)  # d, below the distance 2
+        (3.0, 1.74)
     """
 
     def __init__(

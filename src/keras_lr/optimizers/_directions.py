@@ -42,7 +42,20 @@ class Direction(Protocol):
 @keras.saving.register_keras_serializable(package="keras_lr")
 @dataclass(frozen=True)
 class SteepestDescent(Value):
-    """Search along -g."""
+    """Search along -g.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.line_search import SlopeTracking
+        >>> from keras_lr.optimizers import GradientOnly, SteepestDescent
+        >>> weights = keras.Variable([1.0, 1.0])
+        >>> optimizer = GradientOnly(SlopeTracking(1e-6), SteepestDescent(), max_update_norm=1.0, initial_step=0.1)
+        >>> for _ in range(2):
+        ...     optimizer.apply([keras.ops.convert_to_tensor([4.0, 0.5])], [weights])
+        ...     print(weights.numpy().round(3))
+        [0.6  0.95]
+        [0.2 0.9]
+    """
 
     slots: ClassVar[tuple[str, ...]] = ()
 
@@ -59,6 +72,22 @@ class AdagradDirection(Value):
 
     Args:
         epsilon: ε, keeps entries apart whose gradient was always 0. In units of the gradient.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.line_search import SlopeTracking
+        >>> from keras_lr.optimizers import AdagradDirection, GradientOnly
+        >>> weights = keras.Variable([1.0, 1.0])
+        >>> optimizer = GradientOnly(SlopeTracking(1e-6), AdagradDirection(), max_update_norm=1.0, initial_step=0.1)
+        >>> for _ in range(3):
+        ...     optimizer.apply([keras.ops.convert_to_tensor([4.0, 0.5])], [weights])
+        ...     print(weights.numpy().round(3))
+        [0.9 0.9]
+        [0.829 0.829]
+        [0.772 0.772]
     """
 
     epsilon: float = 1e-10
@@ -82,6 +111,22 @@ class RMSpropDirection(Value):
     Args:
         rho: Weight of the old mean, between 0 and 1; 0.9 as in Keras.
         epsilon: ε, in units of the gradient.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.line_search import SlopeTracking
+        >>> from keras_lr.optimizers import GradientOnly, RMSpropDirection
+        >>> weights = keras.Variable([1.0, 1.0])
+        >>> optimizer = GradientOnly(SlopeTracking(1e-6), RMSpropDirection(), max_update_norm=1.0, initial_step=0.1)
+        >>> for _ in range(3):
+        ...     optimizer.apply([keras.ops.convert_to_tensor([4.0, 0.5])], [weights])
+        ...     print(weights.numpy().round(3))
+        [0.684 0.684]
+        [0.454 0.454]
+        [0.262 0.262]
     """
 
     rho: float = 0.9
@@ -107,6 +152,22 @@ class AdamDirection(Value):
     Args:
         beta_2: Weight of the old mean, between 0 and 1.
         epsilon: ε, in units of the gradient.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> import keras
+        >>> from keras_lr.line_search import SlopeTracking
+        >>> from keras_lr.optimizers import AdamDirection, GradientOnly
+        >>> weights = keras.Variable([1.0, 1.0])
+        >>> optimizer = GradientOnly(SlopeTracking(1e-6), AdamDirection(), max_update_norm=1.0, initial_step=0.1)
+        >>> for _ in range(3):
+        ...     optimizer.apply([keras.ops.convert_to_tensor([4.0, 0.5])], [weights])
+        ...     print(weights.numpy().round(3))
+        [0.9 0.9]
+        [0.8 0.8]
+        [0.7 0.7]
     """
 
     beta_2: float = 0.999

@@ -42,9 +42,13 @@ class DoG(PolynomialAveraging):
         Ivgi, Hinder, Carmon 2023, https://arxiv.org/abs/2302.12022
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import DoG
-        >>> DoG(relative_start=1e-4).average
-        8.0
+        >>> weight, optimizer = keras.Variable([1.0]), DoG()
+        >>> for _ in range(200):  # the loss is (w - 3)^2 / 2, its gradient w - 3
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 2), round(float(optimizer.learning_rate), 2)
+        (3.0, 0.12)
     """
 
     tuning_free = True
@@ -124,9 +128,13 @@ class LDoG(DoG):
         Ivgi, Hinder, Carmon 2023, section 4.1, https://arxiv.org/abs/2302.12022
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import LDoG
-        >>> LDoG().relative_start
-        1e-06
+        >>> weights, optimizer = [keras.Variable([1.0]), keras.Variable([1.0])], LDoG()
+        >>> for _ in range(200):  # the curvature along the second weight is a thousand times that along the first
+        ...     optimizer.apply([weights[0] - 3.0, 1000.0 * (weights[1] - 3.0)], weights)
+        >>> [round(float(weight.numpy()[0]), 2) for weight in weights]
+        [3.0, 3.0]
     """
 
     packs = False

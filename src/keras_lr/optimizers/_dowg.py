@@ -37,9 +37,13 @@ class DoWG(PolynomialAveraging):
         Khaled, Mishchenko, Jin 2023, https://arxiv.org/abs/2305.16284
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import DoWG
-        >>> DoWG().epsilon
-        0.0001
+        >>> weight, optimizer = keras.Variable([1.0]), DoWG()
+        >>> for _ in range(100):  # the loss is (w - 3)^2 / 2, its gradient w - 3
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 2), round(float(optimizer.learning_rate), 2)
+        (3.0, 1.49)
     """
 
     tuning_free = True

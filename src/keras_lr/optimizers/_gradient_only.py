@@ -58,10 +58,15 @@ class GradientOnly(AcrossBatches):
         Kafka and Wilke, arXiv:1903.09383, arXiv:2001.05113, arXiv:2007.01054.
 
     Example:
+        >>> import keras, numpy as np
         >>> from keras_lr.optimizers import GradientOnly
-        >>> optimizer = GradientOnly(decay_steps=1000)
-        >>> optimizer.rule
-        Inexact(growth=2.0, overshoot=3.0, first_growth=10.0)
+        >>> layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+        >>> model = keras.Sequential([keras.Input((1,)), layer])
+        >>> model.compile(GradientOnly(decay_steps=100), loss="mse")
+        >>> x = np.linspace(-1, 1, 1600)[:, None]
+        >>> history = model.fit(x, 3 * x, epochs=2, verbose=0)
+        >>> round(float(model.get_weights()[0][0, 0]), 1)
+        3.0
     """
 
     def __init__(

@@ -86,9 +86,13 @@ class HypergradientSGD(Hypergradient):
         Baydin et al. 2018, https://arxiv.org/abs/1703.04782
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import HypergradientSGD
-        >>> HypergradientSGD(initial_rate=0.01).hyper_rate
-        0.0001
+        >>> weight, optimizer = keras.Variable([1.0]), HypergradientSGD(initial_rate=0.01, hyper_rate=1e-3)
+        >>> for _ in range(2):  # the loss is (w - 3)^2 / 2; the gradients are -2 and -1.98
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(optimizer.learning_rate), 5)  # 0.01 + 1e-3 * 2 * 1.98
+        0.01396
     """
 
     def direction(self, g: Tensors, state: State) -> Tensors:
@@ -118,9 +122,13 @@ class HypergradientAdam(Hypergradient):
         Baydin et al. 2018, https://arxiv.org/abs/1703.04782
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import HypergradientAdam
-        >>> HypergradientAdam().hyper_rate
-        1e-07
+        >>> weight, optimizer = keras.Variable([1.0]), HypergradientAdam(initial_rate=0.01, hyper_rate=1e-3)
+        >>> for _ in range(10):  # the loss is (w - 3)^2 / 2, its gradient w - 3; the steps agree, so the rate grows
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 2), round(float(optimizer.learning_rate), 3)
+        (1.19, 0.027)
     """
 
     def __init__(
@@ -176,9 +184,13 @@ class NormalizedHypergradient(Hypergradient):
         Gao et al. 2025, https://arxiv.org/abs/2505.23081
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import NormalizedHypergradient
-        >>> NormalizedHypergradient().hyper_rate
-        0.001
+        >>> weight, optimizer = keras.Variable([1.0]), NormalizedHypergradient(initial_rate=0.01, hyper_rate=0.1)
+        >>> for _ in range(20):  # the loss is (w - 3)^2 / 2, its gradient w - 3
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 2), round(float(optimizer.learning_rate), 2)
+        (3.0, 0.62)
     """
 
     def __init__(self, learning_rate: Any = 1.0, *, hyper_rate: float = 1e-3, **kwargs: Any) -> None:

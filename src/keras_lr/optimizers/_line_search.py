@@ -293,7 +293,6 @@ def _good(alpha: Any) -> Any:
 
 def _unless(go: Any, accepted: Accepted) -> Accepted:
     """Return the outcome, with a step of 0 and a reason where nobody went."""
-    why = go | (accepted.status >= int(Status.BUDGET_SPENT))
-    return accepted._replace(
-        alpha=where(go, accepted.alpha, 0.0), status=where(why, accepted.status, int(Status.NOT_A_DESCENT))
-    )
+    status = int(accepted.status) if isinstance(accepted.status, Status) else accepted.status
+    why = go | (status >= int(Status.BUDGET_SPENT))
+    return accepted._replace(alpha=where(go, accepted.alpha, 0.0), status=where(why, status, int(Status.NOT_A_DESCENT)))

@@ -57,8 +57,11 @@ class Mechanic(GlobalOptimizer):
     Example:
         >>> import keras
         >>> from keras_lr.optimizers import Mechanic
-        >>> Mechanic(keras.optimizers.SGD(1.0, momentum=0.9)).initial_scale
-        1e-06
+        >>> weight, optimizer = keras.Variable([1.0]), Mechanic(keras.optimizers.SGD(1.0, momentum=0.9))
+        >>> for _ in range(300):  # the loss is (w - 3)^2 / 2, its gradient w - 3
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 1), 0 < float(optimizer.learning_rate) < 0.1
+        (3.0, True)
     """
 
     tuning_free = True

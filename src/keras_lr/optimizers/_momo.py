@@ -43,9 +43,13 @@ class MoMo(NeedsBatch, GlobalOptimizer):
         Schaipp et al. 2023, https://arxiv.org/abs/2305.07583
 
     Example:
-        >>> from keras_lr.optimizers import MoMo
-        >>> MoMo(estimate_bound=True).beta
-        0.9
+        >>> import keras, keras_lr, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        >>> model.compile(keras_lr.optimizers.MoMo(100.0), loss="mse")  # far above what SGD can bear
+        >>> x = np.linspace(-1, 1, 1600)[:, None]
+        >>> history = keras_lr.attach(model).fit(x, 3 * x, epochs=3, verbose=0)
+        >>> history.history["loss"][-1] < 0.2 * history.history["loss"][0]
+        True
     """
 
     def __init__(
@@ -147,9 +151,13 @@ class MoMoAdam(MoMo):
         Schaipp et al. 2023, https://arxiv.org/abs/2305.07583
 
     Example:
-        >>> from keras_lr.optimizers import MoMoAdam
-        >>> MoMoAdam().beta_2
-        0.999
+        >>> import keras, keras_lr, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        >>> model.compile(keras_lr.optimizers.MoMoAdam(100.0), loss="mse")  # far above what Adam can bear
+        >>> x = np.linspace(-1, 1, 1600)[:, None]
+        >>> history = keras_lr.attach(model).fit(x, 3 * x, epochs=3, verbose=0)
+        >>> history.history["loss"][-1] < 0.2 * history.history["loss"][0]
+        True
     """
 
     def __init__(

@@ -37,7 +37,13 @@ from keras_lr.optimizers._global import State, Tensors
 
 
 class Noise(enum.StrEnum):
-    """Where the variances of loss and slope come from."""
+    """Where the variances of loss and slope come from.
+
+    Example:
+        >>> from keras_lr.optimizers import Noise, ProbabilisticLineSearch
+        >>> ProbabilisticLineSearch(noise=Noise.BETWEEN_BATCHES).noise
+        <Noise.BETWEEN_BATCHES: 'between batches'>
+    """
 
     PER_SAMPLE = "per sample"
     BETWEEN_BATCHES = "between batches"
@@ -78,9 +84,14 @@ class ProbabilisticLineSearch(AcrossBatches):
         Mahsereci and Hennig, arXiv:1703.10034.
 
     Example:
-        >>> from keras_lr.optimizers import ProbabilisticLineSearch
-        >>> ProbabilisticLineSearch(decay_steps=1000).conditions.probability
-        0.3
+        >>> import keras, keras_lr, numpy as np
+        >>> layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+        >>> model = keras.Sequential([keras.Input((1,)), layer])
+        >>> model.compile(keras_lr.optimizers.ProbabilisticLineSearch(decay_steps=100), loss="mse")
+        >>> x = np.linspace(-1, 1, 1600)[:, None]
+        >>> history = keras_lr.attach(model).fit(x, 3 * x, epochs=2, verbose=0)
+        >>> round(float(model.get_weights()[0][0, 0]), 1)
+        3.0
     """
 
     packs = False  # the noise along u is asked of the loss, variable by variable

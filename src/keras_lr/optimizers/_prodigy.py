@@ -50,9 +50,13 @@ class Prodigy(EstimatingOptimizer):
         Mishchenko, Defazio 2023, https://arxiv.org/abs/2306.06101
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import Prodigy
-        >>> Prodigy(weight_decay=0.01).initial_estimate
-        1e-06
+        >>> weight, optimizer = keras.Variable([1.0]), Prodigy()
+        >>> for _ in range(200):  # the loss is (w - 3)^2 / 2, its gradient w - 3
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> round(float(weight.numpy()[0]), 2), round(float(optimizer.learning_rate), 2)
+        (3.0, 0.43)
     """
 
     def __init__(

@@ -136,9 +136,15 @@ class ScheduleFreeSGD(ScheduleFree):
         Defazio et al. 2024, https://arxiv.org/abs/2405.15682
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import ScheduleFreeSGD
-        >>> ScheduleFreeSGD(0.5, warmup_steps=100).warmup_steps
-        100
+        >>> weight, optimizer = keras.Variable([1.0]), ScheduleFreeSGD(0.5)
+        >>> for _ in range(5):  # the loss is (w - 3)^2 / 2, its gradient w - 3
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> trained = round(float(weight.numpy()[0]), 2)
+        >>> optimizer.use_average()  # as at the end of `fit`
+        >>> trained, round(float(weight.numpy()[0]), 2)
+        (2.8, 2.75)
     """
 
     def __init__(self, learning_rate: Any = 1.0, **kwargs: Any) -> None:
@@ -169,9 +175,14 @@ class ScheduleFreeAdamW(ScheduleFree):
         Defazio et al. 2024, https://arxiv.org/abs/2405.15682
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import ScheduleFreeAdamW
-        >>> ScheduleFreeAdamW(weight_decay=0.1).beta_2
-        0.999
+        >>> weight, optimizer = keras.Variable([1.0]), ScheduleFreeAdamW(0.5)
+        >>> for _ in range(100):  # the loss is (w - 3)^2 / 2, its gradient w - 3
+        ...     optimizer.apply([weight - 3.0], [weight])
+        >>> optimizer.use_average()  # as at the end of `fit`
+        >>> round(float(weight.numpy()[0]), 2)
+        3.0
     """
 
     def __init__(
@@ -222,9 +233,13 @@ class ScheduleFreeRAdam(ScheduleFreeAdamW):
         Defazio et al. 2024, https://arxiv.org/abs/2405.15682; Liu et al. 2019, https://arxiv.org/abs/1908.03265
 
     Example:
+        >>> import keras
         >>> from keras_lr.optimizers import ScheduleFreeRAdam
-        >>> ScheduleFreeRAdam().warmup_steps
-        0
+        >>> weight, optimizer = keras.Variable([1.0]), ScheduleFreeRAdam(0.5)
+        >>> for _ in range(6):  # the loss is (w - 3)^2 / 2, its gradient w - 3
+        ...     optimizer.apply([weight - 3.0], [weight])
+        ...     print(round(float(weight.numpy()[0]), 3), end=" ")
+        1.0 1.0 1.0 1.0 1.009 1.018
     """
 
     def __init__(self, learning_rate: Any = 0.0025, **kwargs: Any) -> None:

@@ -49,9 +49,13 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
         ScheduleFree+ 2026, https://arxiv.org/abs/2605.19095
 
     Example:
-        >>> from keras_lr.optimizers import ScheduleFreePlus
-        >>> ScheduleFreePlus(weight_decay=20.0).beta_2
-        0.95
+        >>> import keras, keras_lr, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        >>> model.compile(keras_lr.optimizers.ScheduleFreePlus(), loss="mse")
+        >>> x = np.linspace(-1, 1, 1600)[:, None]
+        >>> history = keras_lr.attach(model).fit(x, 3 * x, epochs=3, verbose=0)
+        >>> history.history["loss"][-1] < 0.2 * history.history["loss"][0]
+        True
     """
 
     tuning_free = True

@@ -44,9 +44,13 @@ class Sophia(CurvatureOptimizer):
         Liu et al. 2023, https://arxiv.org/abs/2305.14342
 
     Example:
-        >>> from keras_lr.optimizers import Sophia
-        >>> Sophia(1e-3).interval
-        10
+        >>> import keras, keras_lr, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        >>> model.compile(keras_lr.optimizers.Sophia(keras_lr.schedules.Linear(0.2, 150)), loss="mse")
+        >>> x = np.linspace(-1, 1, 1600)[:, None]
+        >>> history = keras_lr.attach(model).fit(x, 3 * x, epochs=3, verbose=0)
+        >>> history.history["loss"][-1] < 0.2 * history.history["loss"][0]
+        True
     """
 
     def __init__(

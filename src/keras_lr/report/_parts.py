@@ -13,7 +13,19 @@ Numbers = np.ndarray | Sequence[float]
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph."""
+    """A paragraph.
+
+    Args:
+        text: its words; where lines break is up to what shows it.
+
+    Example:
+    >>> from keras_lr.report import Report, Text
+    >>> print(Report("Pick", [Text("Between 0.01 and 0.1 the losses are alike.")]))
+    Pick
+    ====
+    <BLANKLINE>
+    Between 0.01 and 0.1 the losses are alike.
+    """
 
     text: str
 
@@ -52,6 +64,20 @@ class Table:
 
     Raises:
         ValueError: a row has more or fewer cells than there are columns.
+
+    Example:
+    >>> from keras_lr.report import Report, Table
+    >>> rows = [(0.01, 0.5, "best"), (0.1, float("inf"), "diverged")]
+    >>> print(Report("Race", [Table("Lanes", ("rate", "mean loss", ""), rows, note="Of 20 batches.")]))
+    Race
+    ====
+    <BLANKLINE>
+    Lanes
+    rate  mean loss
+    -------------------------
+    0.01        0.5  best
+     0.1        inf  diverged
+    Of 20 batches.
     """
 
     title: str
@@ -81,16 +107,53 @@ class _Series:
 
 
 class Line(_Series):
-    """Values joined in their order, shapes `(n,)`; one that is not finite makes a gap, with a cross above it."""
+    """Values joined in their order, shapes `(n,)`; one that is not finite makes a gap, with a cross above it.
+
+    Args:
+        name: what the legend calls it.
+        x, y: the values on the two axes.
+
+    Raises:
+        ValueError: `x` and `y` are no sequences of numbers of one length.
+
+    Example:
+    >>> from keras_lr.report import Line
+    >>> Line("loss", [1, 2, 3], [0.9, float("inf"), 0.7]).y.tolist()
+    [0.9, inf, 0.7]
+    """
 
 
 class Points(_Series):
-    """Values each on its own, shapes `(n,)`; one that is not finite becomes a cross on the upper edge."""
+    """Values each on its own, shapes `(n,)`; one that is not finite becomes a cross on the upper edge.
+
+    Args:
+        name: what the legend calls them; those of a line of the same name have its colour.
+        x, y: the values on the two axes.
+
+    Raises:
+        ValueError: `x` and `y` are no sequences of numbers of one length.
+
+    Example:
+    >>> from keras_lr.report import Points
+    >>> Points("lanes", [0.01, 0.1], [0.5, float("inf")]).x.tolist()
+    [0.01, 0.1]
+    """
 
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """The area between `low` and `high`, shapes `(n,)`, in the colour of the line of the same name."""
+    """The area between `low` and `high`, shapes `(n,)`, in the colour of the line of the same name.
+
+    Raises:
+        ValueError: `x`, `low` and `high` are no sequences of numbers of one length.
+
+    Example:
+    >>> from keras_lr.report import Band, Chart, Line
+    >>> line, band = Line("loss", [1, 2], [0.9, 0.7]), Band("loss", [1, 2], [0.8, 0.6], [1.0, 0.9])
+    >>> chart = Chart("Loss of three seeds", "epoch", "loss", lines=[line], bands=[band])
+    >>> chart.bands[0].low.tolist(), chart.bands[0].high.tolist()
+    ([0.8, 0.6], [1.0, 0.9])
+    """
 
     name: str
     x: Numbers
@@ -103,7 +166,17 @@ class Band:
 
 @dataclass(frozen=True)
 class Mark:
-    """A place on the horizontal axis: the pick."""
+    """A place on the horizontal axis: the pick.
+
+    Args:
+        name: what the legend calls it.
+        x: where.
+
+    Example:
+    >>> from keras_lr.report import Mark
+    >>> Mark("best", 0.03)
+    Mark(name='best', x=0.03)
+    """
 
     name: str
     x: float
@@ -114,7 +187,17 @@ class Mark:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of the horizontal axis: the interval around a pick."""
+    """A stretch of the horizontal axis: the interval around a pick.
+
+    Args:
+        name: what the legend calls it.
+        low, high: its ends.
+
+    Example:
+    >>> from keras_lr.report import Span
+    >>> Span("as good as the best", 0.01, 0.1)
+    Span(name='as good as the best', low=0.01, high=0.1)
+    """
 
     name: str
     low: float
@@ -136,6 +219,14 @@ class Chart:
         log_x, log_y: whether the axes are logarithmic; what is not positive is then left out.
         ordered: the lines are a family in an order (rates from low to high), so their colours run along one scale.
         note: a sentence below the chart.
+
+    Example:
+    >>> from keras_lr.report import Chart, Line, Mark, Report
+    >>> losses = Line("loss", [1, 2, 3], [0.9, 0.7, 0.8])
+    >>> chart = Chart("Losses of a run", "epoch", "loss", lines=[losses], marks=[Mark("best", 2)])
+    >>> (axes,) = Report("Run", [chart]).plot()
+    >>> axes.get_xlabel(), axes.get_ylabel()
+    ('epoch', 'loss')
     """
 
     title: str

@@ -16,6 +16,11 @@ class Constant(Schedule):
 
     Args:
         learning_rate: the rate.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Constant(1.0).warmed_up(3).values(range(6)).tolist()
+    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
 
     learning_rate: Rate
@@ -80,6 +85,11 @@ class InverseTime(Schedule):
         power: above 0. Default 1; 0.5 gives the rate of the classical convergence proofs.
 
     Reference: Robbins, Monro, A stochastic approximation method (1951); Keras `InverseTimeDecay`.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.InverseTime(1.0, decay=0.5).values([0, 2, 6, 14]).tolist()
+    [1.0, 0.5, 0.25, 0.125]
     """
 
     source: ClassVar[str] = "Robbins & Monro (1951); Keras InverseTimeDecay"
@@ -105,6 +115,11 @@ class StepBased(Schedule):
         steps_per_drop: `r`, at least 1.
 
     Reference: Wikipedia, "Learning rate", section "Learning rate schedule" (step-based learning schedules).
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.StepBased(1.0, drop=0.5, steps_per_drop=2).values(range(6)).tolist()
+    [1.0, 0.5, 0.5, 0.25, 0.25, 0.125]
     """
 
     source: ClassVar[str] = "eta_0 d^floor((1 + n) / r), step-based learning schedule"
@@ -127,6 +142,11 @@ class Staircase(Schedule):
         initial_learning_rate: `eta_0`, the rate of the first r steps.
         drop: `d`, between 0 and 1; PyTorch's default is 0.1.
         steps_per_drop: `r`, at least 1.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Staircase(1.0, drop=0.5, steps_per_drop=2).values(range(6)).tolist()
+    [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     """
 
     source: ClassVar[str] = "PyTorch StepLR"
@@ -150,6 +170,11 @@ class Exponential(Schedule):
         decay: `d`, at least 0; the rate halves every ``0.693 / d`` steps.
 
     Reference: Wikipedia, "Learning rate", section "Learning rate schedule" (exponential learning schedules).
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Exponential(1.0, decay=0.0693).values([0, 10, 20, 30]).round(3).tolist()
+    [1.0, 0.5, 0.25, 0.125]
     """
 
     source: ClassVar[str] = "eta_0 e^{-d n}, exponential learning schedule"

@@ -89,6 +89,11 @@ class Sum(_Pointwise):
 
     Args:
         schedules: schedules, numbers or functions of the step.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> (schedules.Linear(1.0, 4) + 0.5).values(range(6)).tolist()
+    [1.5, 1.25, 1.0, 0.75, 0.5, 0.5]
     """
 
     def formula(self, step: Any, xp: Any) -> Any:
@@ -102,6 +107,11 @@ class Minimum(_Pointwise):
 
     Args:
         schedules: schedules, numbers or functions of the step.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Linear(1.0, 4).at_most(0.5).values(range(6)).tolist()
+    [0.5, 0.5, 0.5, 0.25, 0.0, 0.0]
     """
 
     def formula(self, step: Any, xp: Any) -> Any:
@@ -115,6 +125,11 @@ class Maximum(_Pointwise):
 
     Args:
         schedules: schedules, numbers or functions of the step.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Linear(1.0, 4).at_least(0.5).values(range(6)).tolist()
+    [1.0, 0.75, 0.5, 0.5, 0.5, 0.5]
     """
 
     def formula(self, step: Any, xp: Any) -> Any:
@@ -179,6 +194,11 @@ class Delayed(Schedule):
     Args:
         schedule: what begins later.
         delay_steps: how much later.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Linear(1.0, 4).delayed(2).values(range(7)).tolist()
+    [1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
     """
 
     schedule: ScheduleLike
@@ -208,6 +228,11 @@ class Repeated(Schedule):
     Args:
         schedule: what is repeated.
         every_steps: after how many steps it begins again.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Linear(1.0, 4).repeated(3).values(range(7)).tolist()
+    [1.0, 0.75, 0.5, 1.0, 0.75, 0.5, 1.0]
     """
 
     schedule: ScheduleLike

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from keras_lr.schedules import shapes
 from keras_lr.schedules._classics import Constant
 from keras_lr.schedules._composition import ScheduleLike
-from keras_lr.schedules._decay import ShapeLike, progress, shaped
 from keras_lr.schedules._schedule import Schedule
+from keras_lr.schedules._shaped import ShapeLike, progress, shaped
 from keras_lr.schedules._units import Epochs, Fraction, Length, LengthOrNone, LengthOrZero
 from keras_lr.schedules._value import Rate, value
 
@@ -147,17 +147,27 @@ class WSD(Schedule):
 class WSDS(Schedule):
     """Warm up, then again and again: stay, decay to the floor, and go back to the peak from the decayed weights.
 
-    Each period ends with usable weights, and training simply goes on.
+    ``eta (t + 1) / (W + 1)`` for t < W, then, u steps into a period of P, ``eta_e + (eta - eta_e) s(p)`` with
+    ``p = max(0, u - (P - D)) / D``. Each period ends, one decay step above the floor, with usable weights, and training
+    simply goes on.
 
     Args:
-        peak_learning_rate: the stable rate.
-        period_steps: one stable part and its decay.
-        decay_steps: the decay at the end of each period.
-        warmup_steps: before the first period. Default 0.
-        end_learning_rate: the floor. Default 0.
+        peak_learning_rate: `eta`, the stable rate.
+        period_steps: `P`, one stable part and its decay.
+        decay_steps: `D`, the decay at the end of each period.
+        warmup_steps: `W`, before the first period. Default 0.
+        end_learning_rate: `eta_e`, the floor. Default 0.
         shape: of the decay. Default 1-sqrt.
 
+    Raises:
+        ValueError: the decay is longer than the period.
+
     Reference: Wen et al., Understanding warmup-stable-decay learning rates, arXiv 2410.05192, section 5 (WSD-S).
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.WSDS(1.0, 6, decay_steps=4, shape=schedules.shapes.Linear()).values(range(9)).tolist()
+    [1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 1.0, 1.0, 1.0]
     """
 
     source: ClassVar[str] = "Wen et al. (2024), arXiv 2410.05192 (WSD-S)"
@@ -167,6 +177,14 @@ class WSDS(Schedule):
     warmup_steps: LengthOrZero = 0
     end_learning_rate: Rate = 0.0
     shape: ShapeLike = shapes.OneMinusPower()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.is_resolved() and self.decay_steps > self.period_steps:
+            raise ValueError(
+                f"WSDS: the argument `decay_steps` must be at most period_steps={self.period_steps!r}, of which it is "
+                f"the end. Received: {self.decay_steps!r}."
+            )
 
     @property
     def ramp_steps(self) -> float:
@@ -199,6 +217,14 @@ class Infinite(Schedule):
 
     Reference: Ibrahim et al., Simple and scalable strategies to continually pre-train large language models,
         arXiv 2403.08763, section 7.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> infinite = schedules.Infinite(1.0, 0.5, warmup_steps=1, decay_steps=2, shape=schedules.shapes.Linear())
+    >>> infinite.values([0, 1, 2, 3, 1000]).tolist()
+    [0.5, 1.0, 0.75, 0.5, 0.5]
+    >>> infinite.cooled_down(1000, 2, shape=schedules.shapes.Linear()).values([1000, 1001, 1002]).tolist()
+    [0.5, 0.25, 0.0]
     """
 
     source: ClassVar[str] = "Ibrahim et al. (2024), arXiv 2403.08763, section 7"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from keras_lr.schedules import shapes
-from keras_lr.schedules._decay import between
 from keras_lr.schedules._schedule import Schedule
+from keras_lr.schedules._shaped import between
 from keras_lr.schedules._units import Length, LengthOrNone
 from keras_lr.schedules._value import Positive, Rate, Share, value
 
@@ -37,7 +37,15 @@ class CosineRestarts(Schedule):
         amplitude_multiplier: `a`, between 0 and 1. Default 1.
         end_learning_rate: the rate that each cycle falls towards. Default 0.
 
+    Raises:
+        ValueError: `cycle_multiplier` is below 1.
+
     Reference: Loshchilov, Hutter, SGDR, arXiv 1608.03983, equation 5.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.CosineRestarts(1.0, 2, cycle_multiplier=2).values(range(8)).round(3).tolist()
+    [1.0, 0.5, 1.0, 0.854, 0.5, 0.146, 1.0, 0.962]
     """
 
     source: ClassVar[str] = "Loshchilov & Hutter, SGDR (2017), arXiv 1608.03983, eq. 5"
@@ -119,7 +127,9 @@ class _Cycle(Schedule):
 
 @value
 class Triangular(_Cycle):
-    """Climb and fall in straight lines between two rates.
+    """Climb and fall in straight lines between two rates: ``eta_min + (eta_max - eta_min) x``.
+
+    `x` climbs from 0 to 1 over `up_steps` and falls back over `down_steps`, again and again.
 
     Args:
         base_learning_rate: the lower rate, where it starts.
@@ -128,6 +138,11 @@ class Triangular(_Cycle):
         down_steps: the steps of the fall. Default `None`: as many.
 
     Reference: Smith, Cyclical learning rates, arXiv 1506.01186, section 3.1.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Triangular(0.0, 1.0, 2, down_steps=4).values(range(9)).tolist()
+    [0.0, 0.5, 1.0, 0.75, 0.5, 0.25, 0.0, 0.5, 1.0]
     """
 
     source: ClassVar[str] = "Smith (2017), arXiv 1506.01186, section 3.1"
@@ -135,7 +150,7 @@ class Triangular(_Cycle):
 
 @value
 class Triangular2(_Cycle):
-    """Triangles whose height halves with each cycle.
+    """Triangles whose height halves with each cycle: ``eta_min + (eta_max - eta_min) x / 2^i`` in cycle i, from 0.
 
     Args: those of `Triangular`; `max_learning_rate` is reached in the first cycle.
 
@@ -156,12 +171,17 @@ class Triangular2(_Cycle):
 
 @value
 class ExpRange(_Cycle):
-    """Triangles whose height shrinks by a factor with each step.
+    """Triangles whose height shrinks by a factor with each step: ``eta_min + (eta_max - eta_min) x gamma^t``.
 
     Args: those of `Triangular`, and
         gamma: the factor a step, between 0 and 1.
 
     Reference: Smith, Cyclical learning rates, arXiv 1506.01186, section 3.1.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.ExpRange(0.0, 1.0, 2, gamma=0.5).values([0, 2, 4, 6, 8]).tolist()
+    [0.0, 0.25, 0.0, 0.015625, 0.0]
     """
 
     source: ClassVar[str] = "Smith (2017), arXiv 1506.01186, section 3.1"
@@ -175,12 +195,17 @@ class ExpRange(_Cycle):
 
 @value
 class Cyclical(_Cycle):
-    """Triangles with a height of your own.
+    """Triangles with a height of your own: ``eta_min + (eta_max - eta_min) x g(i)`` in cycle i, from 0.
 
     Args: those of `Triangular`, and
-        height: a function of the cycle, counted from 0. To be saved it must be registered with Keras.
+        height: `g`, a function of the cycle. To be saved it must be registered with Keras.
 
     Reference: PyTorch `CyclicLR` with `scale_fn`, whose cycles count from 1.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Cyclical(0.0, 1.0, 2, height=lambda cycle: 1 / (1 + cycle)).values([2, 6, 14]).tolist()
+    [1.0, 0.5, 0.25]
     """
 
     source: ClassVar[str] = "PyTorch CyclicLR, scale_fn"
@@ -206,6 +231,11 @@ class Sine(_HalfWave, Triangular):
     Args: those of `Triangular`; `l` is `up_steps`.
 
     Reference: Wu et al., Demystifying learning rate policies (LRBench), arXiv 1908.06477, table 1 (SIN).
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Sine(0.0, 1.0, 2).values(range(7)).round(3).tolist()
+    [0.0, 0.707, 1.0, 0.707, 0.0, 0.707, 1.0]
     """
 
     source: ClassVar[str] = "Wu et al., LRBench (2019), arXiv 1908.06477, table 1"
@@ -218,6 +248,11 @@ class Sine2(_HalfWave, Triangular2):
     Args: those of `Triangular`.
 
     Reference: Wu et al., Demystifying learning rate policies (LRBench), arXiv 1908.06477, table 1 (SIN2).
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Sine2(0.0, 1.0, 2).values(range(9)).round(3).tolist()
+    [0.0, 0.707, 1.0, 0.707, 0.0, 0.354, 0.5, 0.354, 0.0]
     """
 
     source: ClassVar[str] = "Wu et al., LRBench (2019), arXiv 1908.06477, table 1"
@@ -230,6 +265,11 @@ class SineExp(_HalfWave, ExpRange):
     Args: those of `ExpRange`.
 
     Reference: Wu et al., Demystifying learning rate policies (LRBench), arXiv 1908.06477, table 1 (SINEXP).
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.SineExp(0.0, 1.0, 2, gamma=0.5).values(range(7)).round(3).tolist()
+    [0.0, 0.354, 0.25, 0.088, 0.0, 0.022, 0.016]
     """
 
     source: ClassVar[str] = "Wu et al., LRBench (2019), arXiv 1908.06477, table 1"

@@ -3,38 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from keras_lr.schedules import shapes
 from keras_lr.schedules._schedule import Schedule
+from keras_lr.schedules._shaped import ShapeLike, between, progress, shaped
 from keras_lr.schedules._units import Length
 from keras_lr.schedules._value import Positive, Rate, Real, Share, value
-
-
-def _shape(given: Any, called: str) -> Any:
-    if not callable(given) or isinstance(given, type):
-        raise TypeError(
-            f"{called} must be a shape, such as shapes.Cosine(), or a function of the progress. Received: {given!r}."
-        )
-    return given
-
-
-ShapeLike: TypeAlias = Annotated[Any, _shape]
-
-
-def progress(step: Any, length: Any, xp: Any) -> Any:
-    """Return how much of a length has passed, between 0 and 1."""
-    return xp.minimum(xp.maximum(step / length, 0.0), 1.0)
-
-
-def between(start: float, end: float, fraction: Any) -> Any:
-    """Return the value at a fraction of the way from the end (0) to the start (1); exact at both."""
-    return start * fraction + end * (1 - fraction)
-
-
-def shaped(shape: Any, p: Any, xp: Any) -> Any:
-    """Return a shape's value; a function of one argument is a shape too."""
-    return shape(p, xp) if isinstance(shape, shapes.Shape) else xp.asarray(shape(p))
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -94,6 +69,11 @@ class Linear(Descent):
         end_learning_rate: the rate from there on; above the initial one the line climbs. Default 0.
 
     Reference: Li, Yumer, Ramanan, Budgeted Training, arXiv 1905.04753.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Linear(1.0, 4).values(range(6)).tolist()
+    [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
 
     source: ClassVar[str] = "Li et al., Budgeted Training (2020), arXiv 1905.04753"
@@ -111,6 +91,11 @@ class Polynomial(Descent):
         power: above 0. Default 1, as in PyTorch and Keras.
 
     Reference: Chen et al., DeepLab, arXiv 1606.00915, section 4.1 (the "poly" policy).
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Polynomial(1.0, 4, power=2).values(range(6)).tolist()
+    [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
     """
 
     source: ClassVar[str] = "Chen et al., DeepLab (2016), arXiv 1606.00915"
@@ -136,6 +121,11 @@ class GrowingPolynomial(Schedule):
         power: above 0. Default 1.
 
     Reference: as documented for Keras' and TensorFlow's polynomial decay.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.GrowingPolynomial(1.0, 4).values([0, 2, 4, 5, 6, 8]).tolist()
+    [1.0, 0.5, 0.0, 0.375, 0.25, 0.0]
     """
 
     source: ClassVar[str] = "TensorFlow and Keras, polynomial decay with cycle=True"
@@ -185,6 +175,11 @@ class KDecay(Descent):
         k: above 0; above 1 the high plateau is longer. Default 1.5, the paper's choice for CIFAR.
 
     Reference: Zhang, Li, k-decay, arXiv 2004.05909.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.KDecay(1.0, 4, k=2).values(range(6)).round(3).tolist()
+    [1.0, 0.99, 0.854, 0.402, 0.0, 0.0]
     """
 
     source: ClassVar[str] = "Zhang & Li, k-decay (2020), arXiv 2004.05909"
@@ -210,6 +205,11 @@ class Tanh(Descent):
         high: `h`, where to end. Default 3.
 
     Reference: Hsueh, Li, Wu, Stochastic gradient descent with hyperbolic-tangent decay, arXiv 1806.01593.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Tanh(1.0, 4).values(range(6)).round(4).tolist()
+    [1.0, 0.9999, 0.982, 0.2689, 0.0025, 0.0025]
     """
 
     source: ClassVar[str] = "Hsueh, Li & Wu (2019), arXiv 1806.01593"
@@ -233,6 +233,11 @@ class REX(Descent):
         end_learning_rate: the rate from there on. Default 0.
 
     Reference: Chen, Wolfe, Kyrillidis, REX, arXiv 2107.04197.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.REX(1.0, 4).values(range(6)).round(3).tolist()
+    [1.0, 0.857, 0.667, 0.4, 0.0, 0.0]
     """
 
     source: ClassVar[str] = "Chen, Wolfe & Kyrillidis, REX (2021), arXiv 2107.04197"
@@ -243,13 +248,20 @@ class REX(Descent):
 class FlatCosine(Schedule):
     """Hold the rate for most of the run, then a cosine to the end.
 
+    `eta_0` for t < fT, then ``eta_e + (eta_0 - eta_e) (1 + cos(pi u)) / 2`` with ``u = min((t - fT) / (T - fT), 1)``.
+
     Args:
-        initial_learning_rate: the rate of the flat part.
-        total_steps: flat part and cosine together.
-        end_learning_rate: the rate from there on. Default 0; fastai ends at 1e-5 of the initial rate.
-        flat: the share of the flat part. Default 0.75, as in fastai.
+        initial_learning_rate: `eta_0`, the rate of the flat part.
+        total_steps: `T`, flat part and cosine together.
+        end_learning_rate: `eta_e`, the rate from there on. Default 0; fastai ends at 1e-5 of the initial rate.
+        flat: `f`, the share of the flat part. Default 0.75, as in fastai.
 
     Reference: fastai, `fit_flat_cos`.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.FlatCosine(1.0, 8).values([0, 6, 7, 8]).round(12).tolist()
+    [1.0, 1.0, 0.5, 0.0]
     """
 
     source: ClassVar[str] = "fastai, fit_flat_cos"

@@ -63,6 +63,17 @@ class Table(Schedule):
 
     Args:
         encoded: little-endian float64 numbers in base 64.
+
+    Raises:
+        ValueError: `encoded` is no such text, or a rate in it is negative or not finite.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> table = schedules.Table.from_values([0.5, 0.25])
+    >>> table
+    Table(encoded='AAAAAAAA4D8AAAAAAADQPw==')
+    >>> table.values([0, 1, 9]).tolist()
+    [0.5, 0.25, 0.25]
     """
 
     can_be_stretched: ClassVar[bool] = False
@@ -134,6 +145,15 @@ def from_torch(factory: Callable[[], Any], *, total_steps: int) -> Table:
         factory: takes no argument and returns a new ``torch.optim.lr_scheduler`` on an optimizer of its own, whose
             first parameter group counts.
         total_steps: for how many steps; 8 bytes each.
+
+    Example:
+    >>> import torch
+    >>> from keras_lr import schedules
+    >>> def factory():
+    ...     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    ...     return torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    >>> schedules.from_torch(factory, total_steps=5).values(range(6)).tolist()
+    [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     """
     _check_run(factory, "factory", total_steps, "from_torch")
     scheduler, rates = factory(), []
@@ -156,6 +176,12 @@ def _check_run(function: Any, called: str, total_steps: Any, name: str) -> None:
 
 def from_json(text: str) -> Schedule:
     """Make a schedule from the JSON of `Schedule.to_json`.
+
+    Args:
+        text: what `to_json` returned.
+
+    Raises:
+        ValueError: it is no schedule of keras_lr.
 
     Example:
     >>> from keras_lr import schedules

@@ -16,15 +16,41 @@ from keras_lr.schedules._value import value
 class Slowed(Schedule):
     """Follow a schedule up to a step, and from there more slowly, so that it ends later; the rate does not jump.
 
+    ``a(t)`` up to `t_0`, then ``a(t_0 + (t - t_0) (E - t_0) / (T - t_0))``, where E is the end of the schedule.
+
     Args:
-        schedule: the schedule, which has an end.
-        at_step: from where it is slowed.
-        total_steps: where it ends now.
+        schedule: `a`, which has an end.
+        at_step: `t_0`, from where it is slowed; before that end.
+        total_steps: `T`, where it ends now.
+
+    Raises:
+        ValueError: the schedule has no end, or has it before `at_step`, or `total_steps` is not after `at_step`.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Slowed(schedules.Linear(1.0, 4), at_step=2, total_steps=6).values(range(8)).tolist()
+    [1.0, 0.75, 0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
     """
 
     schedule: ScheduleLike
     at_step: Length
     total_steps: Length
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.is_resolved():
+            return
+        end = self.schedule.end_step
+        if end is None or end <= self.at_step:
+            raise ValueError(
+                f"Slowed: the argument `schedule` must end after at_step={self.at_step!r}; it ends at {end}. Received: "
+                f"{self.schedule!r}."
+            )
+        if self.total_steps <= self.at_step:
+            raise ValueError(
+                f"Slowed: the argument `total_steps` must be after at_step={self.at_step!r}. Received: "
+                f"{self.total_steps!r}."
+            )
 
     @property
     def end_step(self) -> float | None:
@@ -53,6 +79,12 @@ class Lengthening:
         at_step: the step of the change.
         rate_before: the rate of the old schedule there.
         rate_replanned: the rate of the replanned schedule there.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> longer = schedules.lengthened(schedules.Linear(1.0, 100), at_step=50, total_steps=200)
+    >>> longer.replanned.values([50, 125, 200]).tolist(), longer.continued.values([50, 125, 200]).tolist()
+    ([0.75, 0.375, 0.0], [0.5, 0.25, 0.0])
     """
 
     replanned: Schedule

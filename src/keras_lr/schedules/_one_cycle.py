@@ -7,9 +7,9 @@ import math
 from typing import Any, ClassVar
 
 from keras_lr.schedules import shapes
-from keras_lr.schedules._decay import ShapeLike
 from keras_lr.schedules._piecewise import Interpolated
 from keras_lr.schedules._schedule import Schedule
+from keras_lr.schedules._shaped import ShapeLike
 from keras_lr.schedules._units import Epochs, Fraction, Length
 from keras_lr.schedules._value import Positive, Rate, Share, value
 
@@ -29,6 +29,11 @@ class SlantedTriangular(Schedule):
         ratio: how much smaller the lowest rate is. Default 32, as published.
 
     Reference: Howard, Ruder, ULMFiT, arXiv 1801.06146, equation 3.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.SlantedTriangular(1.0, 10, cut=0.2, ratio=4).values([0, 1, 2, 6, 10]).tolist()
+    [0.25, 0.625, 1.0, 0.625, 0.25]
     """
 
     source: ClassVar[str] = "Howard & Ruder, ULMFiT (2018), arXiv 1801.06146, eq. 3"
@@ -121,6 +126,9 @@ class OneCycle(_OneCycle):
         end_divisor: the last rate is the *first* divided by this. Default 1e4.
         shape: of both phases. Default cosine.
 
+    Raises:
+        ValueError: `total_steps` is below 3.
+
     Reference: Smith, Topin, Super-convergence, arXiv 1708.07120.
 
     Example:
@@ -151,7 +159,15 @@ class OneCycleThreePhase(_OneCycle):
         end_divisor: the last rate is the *first* divided by this. Default 1e4.
         shape: of all phases. Default cosine.
 
+    Raises:
+        ValueError: `total_steps` is below 3, or `rise` not between 0 and 0.5.
+
     Reference: Smith, A disciplined approach, arXiv 1803.09820, section 4.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.OneCycleThreePhase(1.0, 20).values([0, 5, 10, 19]).round(7).tolist()
+    [0.04, 1.0, 0.04, 4e-06]
     """
 
     source: ClassVar[str] = "Smith (2018), arXiv 1803.09820, section 4"

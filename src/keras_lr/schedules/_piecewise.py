@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from keras_lr.schedules import shapes
-from keras_lr.schedules._decay import ShapeLike, between, progress, shaped
 from keras_lr.schedules._schedule import Schedule
+from keras_lr.schedules._shaped import ShapeLike, between, progress, shaped
 from keras_lr.schedules._units import Lengths
 from keras_lr.schedules._value import Rate, Rates, Share, value
 
@@ -63,6 +63,13 @@ class MultiStep(Schedule):
         initial_learning_rate: the rate before the first milestone.
         boundaries: the milestones, increasing.
         drop: `gamma`, between 0 and 1. Default 0.1, as in PyTorch.
+
+    Reference: He et al., Deep residual learning, arXiv 1512.03385, section 4; PyTorch `MultiStepLR`.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.MultiStep(1.0, (2, 4), drop=0.5).values(range(6)).tolist()
+    [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     """
 
     source: ClassVar[str] = "He et al. (2016), arXiv 1512.03385, section 4; PyTorch MultiStepLR"

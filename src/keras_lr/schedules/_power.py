@@ -21,6 +21,11 @@ class Power(Schedule):
         exponent: `a`, above 0. Default 0.5; 1 is `InverseTime`.
 
     Reference: Xu, arXiv 1107.2490; timm and TensorFlow Model Garden ship it.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Power(1.0, 10).values([0, 30, 150]).round(12).tolist()
+    [1.0, 0.5, 0.25]
     """
 
     source: ClassVar[str] = "Robbins & Monro (1951); Xu (2011), arXiv 1107.2490"
@@ -43,6 +48,11 @@ class InverseSquareRoot(Schedule):
         timescale_steps: `tau`. Default `None`: as long as the warm-up, so that the curve is ``eta sqrt(W / t)``.
 
     Reference: Zhai et al., Scaling Vision Transformers, arXiv 2106.04560, section 3.5; Vaswani et al. for tau = W.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.InverseSquareRoot(1.0, 4).values([0, 3, 4, 16, 64]).tolist()
+    [0.2, 0.8, 1.0, 0.5, 0.25]
     """
 
     source: ClassVar[str] = "Vaswani et al. (2017), arXiv 1706.03762; Zhai et al. (2022), arXiv 2106.04560"
@@ -74,6 +84,11 @@ class Noam(Schedule):
         scale: `s`. Default 1.
 
     Reference: Vaswani et al., Attention is all you need, arXiv 1706.03762, equation 3.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Noam(model_width=512, warmup_steps=4000).values([0, 1999, 3999, 15_999]).round(7).tolist()
+    [2e-07, 0.0003494, 0.0006988, 0.0003494]
     """
 
     source: ClassVar[str] = "Vaswani et al. (2017), arXiv 1706.03762, eq. 3"

@@ -34,7 +34,19 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
     ``gradient_accumulation_steps=4`` four batches are one step.
 
     Operators: ``a * b`` and ``a * 0.5`` (product), ``a + b`` (sum), and the methods below. Each gives a schedule
-    again, which prints, saves and compares like any other.
+    again, which prints, saves and compares like any other. A subclass is a frozen dataclass that defines `formula`; to
+    be saved it must be registered with Keras.
+
+    Example:
+    >>> import dataclasses
+    >>> from keras_lr import schedules
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Inverse(schedules.Schedule):
+    ...     initial_learning_rate: float
+    ...     def formula(self, step, xp):
+    ...         return self.initial_learning_rate / (1 + step)
+    >>> Inverse(1.0).at_most(0.5).values(range(4)).round(3).tolist()
+    [0.5, 0.5, 0.333, 0.25]
     """
 
     source: ClassVar[str] = ""

@@ -44,7 +44,7 @@ class _Hyperbola(Schedule):
 
 @value
 class Hyperbolic(_Hyperbola):
-    """Fall along a hyperbola whose start does not depend on the horizon, so that runs of different length compare.
+    """Fall along a hyperbola whose start depends little on the horizon, so that runs of different length compare.
 
     ``eta_0 - (eta_0 - eta_inf)(f(0) - f(t))`` with ``f(t) = sqrt((T - t)/U (2 - (T + t)/U))``.
 
@@ -58,6 +58,13 @@ class Hyperbolic(_Hyperbola):
         ValueError: `far_steps` is less than `decay_steps`.
 
     Reference: Kim, HyperbolicLR, arXiv 2407.15200.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> [float(schedules.Hyperbolic(1.0, steps, far_steps=1000).values(25).round(2)) for steps in (100, 400)]
+    [0.94, 0.97]
+    >>> [float(schedules.Linear(1.0, steps).values(25).round(2)) for steps in (100, 400)]
+    [0.75, 0.94]
     """
 
     source: ClassVar[str] = "Kim, HyperbolicLR (2024), arXiv 2407.15200"
@@ -85,6 +92,11 @@ class ExpHyperbolic(_Hyperbola):
         ValueError: `far_steps` is less than `decay_steps`.
 
     Reference: Kim, HyperbolicLR, arXiv 2407.15200.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.ExpHyperbolic(1.0, 1000, far_steps=1000, infimum=0.01).values([0, 250, 500, 1000]).round(3).tolist()
+    [1.0, 0.316, 0.1, 0.01]
     """
 
     source: ClassVar[str] = "Kim, HyperbolicLR (2024), arXiv 2407.15200"
@@ -109,6 +121,11 @@ class Logistic(Schedule):
         steepness: `gamma` a step, at least 0.
 
     Reference: Wu et al., LRBench, arXiv 1908.06477, table 1 (SIGMOID); Caffe's "sigmoid" policy.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Logistic(1.0, middle_steps=10, steepness=0.5).values([0, 5, 10, 15, 20]).round(3).tolist()
+    [0.993, 0.924, 0.5, 0.076, 0.007]
     """
 
     source: ClassVar[str] = "Wu et al., LRBench (2019), arXiv 1908.06477, table 1"
@@ -140,6 +157,11 @@ class Chebyshev(Schedule):
         ValueError: the period is no power of two, or the rates are not in order.
 
     Reference: Agarwal, Goel, Zhang, Acceleration via fractal learning rate schedules, arXiv 2103.01338, section 3.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Chebyshev(0.1, 1.0, period_steps=4).values(range(5)).round(3).tolist()
+    [0.745, 0.104, 0.265, 0.138, 0.745]
     """
 
     source: ClassVar[str] = "Agarwal, Goel & Zhang (2021), arXiv 2103.01338"
@@ -186,7 +208,15 @@ class Noise(Schedule):
         from_step: where the noise begins. Default 0.
         until_step: where it ends. Default `None`: never.
 
+    Raises:
+        ValueError: `amplitude` is 1 or more, so that a rate could be negative.
+
     Reference: timm, `Scheduler`, arguments `noise_range_t`, `noise_pct`, `noise_std`.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.Noise(schedules.Constant(1.0), amplitude=0.5, from_step=2).values(range(5)).round(3).tolist()
+    [1.0, 1.0, 1.398, 0.752, 0.993]
     """
 
     source: ClassVar[str] = "timm, Scheduler, noise_range_t"

@@ -18,6 +18,7 @@ import keras
 _T = TypeVar("_T")
 
 
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class Value:
     """Gives a frozen dataclass its checks, its short ``repr`` and its configuration."""
 
@@ -32,7 +33,7 @@ class Value:
     def _annotations(cls) -> dict[str, Any]:
         """Return the annotation of each field by name: ``Annotated[type, check]`` where there is a check."""
         found = get_type_hints(cls, include_extras=True)
-        return {field.name: found[field.name] for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        return {field.name: found[field.name] for field in dataclasses.fields(cls)}
 
     @classmethod
     def _called(cls, argument: str) -> str:
@@ -41,7 +42,7 @@ class Value:
     def __repr__(self) -> str:
         """Return the call that makes this value; arguments at their default are left out."""
         shown = []
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.default is dataclasses.MISSING or value != field.default:
                 shown.append(f"{field.name}={_printed(value)}")
@@ -51,7 +52,7 @@ class Value:
         """Return the arguments, as plain values that JSON can hold."""
         return {
             field.name: _plain(getattr(self, field.name), self._called(field.name))
-            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            for field in dataclasses.fields(self)
         }
 
     @classmethod

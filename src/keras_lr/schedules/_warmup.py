@@ -9,14 +9,24 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from keras_lr._arguments import check, chosen
 from keras_lr.schedules import shapes
 from keras_lr.schedules._composition import ScheduleLike
-from keras_lr.schedules._decay import ShapeLike, shaped
 from keras_lr.schedules._schedule import Schedule
+from keras_lr.schedules._shaped import ShapeLike, shaped
 from keras_lr.schedules._units import Length, LengthOrZero
 from keras_lr.schedules._value import Share, share, value
 
 
 class Join(enum.Enum):
-    """What the clock of the schedule behind a warm-up of W steps does."""
+    """What the clock of the schedule behind a warm-up of W steps does.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> for join in schedules.Join:
+    ...     print(join, schedules.Linear(1.0, 4).warmed_up(2, join=join).values(range(7)).round(2).tolist())
+    Join.PREFIX [0.33, 0.67, 1.0, 0.75, 0.5, 0.25, 0.0]
+    Join.INCLUDED [0.33, 0.67, 1.0, 0.5, 0.0, 0.0, 0.0]
+    Join.UNDERNEATH [0.17, 0.33, 0.5, 0.25, 0.0, 0.0, 0.0]
+    Join.DAMPING [0.33, 0.5, 0.5, 0.25, 0.0, 0.0, 0.0]
+    """
 
     PREFIX = "prefix"
     """It starts at W, so the two last W + T steps (Keras, timm's `warmup_prefix`, PyTorch's `SequentialLR`)."""
@@ -34,7 +44,16 @@ class Join(enum.Enum):
 
 
 class Ramp(enum.Enum):
-    """How a warm-up of W steps counts its progress."""
+    """How a warm-up of W steps counts its progress.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> for ramp in schedules.Ramp:
+    ...     print(ramp, schedules.Constant(1.0).warmed_up(4, ramp=ramp).values(range(6)).round(2).tolist())
+    Ramp.BETWEEN [0.2, 0.4, 0.6, 0.8, 1.0, 1.0]
+    Ramp.SHIFTED [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    Ramp.FROM_START [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    """
 
     BETWEEN = "between"
     """``(t + 1) / (W + 1)``: no step at 0, and the peak for the first time at t = W."""
@@ -145,6 +164,11 @@ class ExponentialRise(Schedule):
         timescale_steps: `tau`. For Adam without tuning ``1 / (1 - beta_2)``, which is 1000 for 0.999.
 
     Reference: Ma, Yarats, On the adequacy of untuned warmup, arXiv 1910.04209, section 4.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> (schedules.ExponentialRise(100) * 0.1).values([0, 99, 999]).round(3).tolist()
+    [0.001, 0.063, 0.1]
     """
 
     source: ClassVar[str] = "Ma & Yarats (2021), arXiv 1910.04209, section 4"
@@ -169,6 +193,11 @@ class Rectification(Schedule):
         ValueError: `beta_2` is out of its range.
 
     Reference: Liu et al., On the variance of the adaptive learning rate and beyond, arXiv 1908.03265, algorithm 2.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> (schedules.Rectification() * 0.1).values([0, 3, 4, 100, 1000, 10_000]).round(4).tolist()
+    [0.0, 0.0, 0.0017, 0.0216, 0.0646, 0.1]
     """
 
     source: ClassVar[str] = "Liu et al., RAdam (2020), arXiv 1908.03265, algorithm 2"
@@ -195,7 +224,15 @@ def untuned_warmup_steps(beta_2: float = 0.999) -> int:
     Args:
         beta_2: of Adam, below 1. Default 0.999, which gives 2000 steps.
 
+    Raises:
+        ValueError: `beta_2` is not in [0, 1).
+
     Reference: Ma, Yarats, On the adequacy of untuned warmup, arXiv 1910.04209, section 4.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> schedules.untuned_warmup_steps(beta_2=0.99)
+    200
     """
     decay = share(beta_2, "untuned_warmup_steps: the argument `beta_2`")
     if decay == 1:

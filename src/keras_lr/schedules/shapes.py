@@ -13,7 +13,16 @@ from keras_lr.schedules._value import Positive, Value, value
 
 
 class Shape(Value):
-    """A function from [0, 1] to [0, 1] that is 1 at 0 and 0 at 1."""
+    """A function from [0, 1] to [0, 1] that is 1 at 0 and 0 at 1.
+
+    Example:
+    >>> from keras_lr import schedules
+    >>> class Parabola(schedules.shapes.Shape):
+    ...     def __call__(self, p, xp):
+    ...         return 1 - p**2
+    >>> schedules.Decay(1.0, 4, shape=Parabola()).values(range(5)).tolist()
+    [1.0, 0.9375, 0.75, 0.4375, 0.0]
+    """
 
     def __call__(self, p: Any, xp: Any) -> Any:
         """Return the shape at progress `p`, with the functions of `xp`."""
@@ -22,7 +31,14 @@ class Shape(Value):
 
 @value
 class Linear(Shape):
-    """``1 - p``."""
+    """``1 - p``.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_lr.schedules import shapes
+    >>> shapes.Linear()(np.array([0.0, 0.25, 0.5, 0.75, 1.0]), np).tolist()
+    [1.0, 0.75, 0.5, 0.25, 0.0]
+    """
 
     def __call__(self, p: Any, xp: Any) -> Any:
         """Return the shape at progress `p`."""
@@ -35,6 +51,11 @@ class Power(Shape):
 
     Args:
         power: above 0; 1 is `Linear`. Default 2.
+
+    Example:
+    >>> from keras_lr.schedules import Decay, shapes
+    >>> Decay(1.0, 4, shape=shapes.Power(2)).values(range(5)).tolist()
+    [1.0, 0.5625, 0.25, 0.0625, 0.0]
     """
 
     power: Positive = 2.0
@@ -50,6 +71,11 @@ class OneMinusPower(Shape):
 
     Args:
         power: above 0. Default 0.5.
+
+    Example:
+    >>> from keras_lr.schedules import Decay, shapes
+    >>> Decay(1.0, 4, shape=shapes.OneMinusPower(2)).values(range(5)).tolist()
+    [1.0, 0.9375, 0.75, 0.4375, 0.0]
     """
 
     power: Positive = 0.5
@@ -65,6 +91,11 @@ class Cosine(Shape):
 
     Args:
         power: above 0. Default 1.
+
+    Example:
+    >>> from keras_lr.schedules import Decay, shapes
+    >>> Decay(1.0, 4, shape=shapes.Cosine()).values(range(5)).round(3).tolist()
+    [1.0, 0.854, 0.5, 0.146, 0.0]
     """
 
     power: Positive = 1.0
@@ -80,6 +111,14 @@ class Exponential(Shape):
 
     Args:
         ratio: `r`, above 0, not 1. Default 0.1.
+
+    Raises:
+        ValueError: `ratio` is 1.
+
+    Example:
+    >>> from keras_lr.schedules import Decay, shapes
+    >>> Decay(1.0, 4, 0.0625, shapes.Exponential(0.0625)).values(range(5)).round(12).tolist()
+    [1.0, 0.5, 0.25, 0.125, 0.0625]
     """
 
     ratio: Positive = 0.1
@@ -96,7 +135,13 @@ class Exponential(Shape):
 
 @value
 class REX(Shape):
-    """``(1 - p) / (1 - p / 2)``: above linear, steep at the end (arXiv 2107.04197)."""
+    """``(1 - p) / (1 - p / 2)``: above linear, steep at the end (arXiv 2107.04197).
+
+    Example:
+    >>> from keras_lr.schedules import Decay, shapes
+    >>> Decay(1.0, 4, shape=shapes.REX()).values(range(5)).round(3).tolist()
+    [1.0, 0.857, 0.667, 0.4, 0.0]
+    """
 
     def __call__(self, p: Any, xp: Any) -> Any:
         """Return the shape at progress `p`."""
@@ -109,6 +154,11 @@ class Sigmoid(Shape):
 
     Args:
         steepness: above 0. Default 10.
+
+    Example:
+    >>> from keras_lr.schedules import Decay, shapes
+    >>> Decay(1.0, 4, shape=shapes.Sigmoid()).values(range(5)).round(3).tolist()
+    [1.0, 0.93, 0.5, 0.07, 0.0]
     """
 
     steepness: Positive = 10.0
@@ -121,7 +171,13 @@ class Sigmoid(Shape):
 
 @value
 class Sine(Shape):
-    """``1 - sin(pi p / 2)``: falls at once and flattens towards its end."""
+    """``1 - sin(pi p / 2)``: falls at once and flattens towards its end.
+
+    Example:
+    >>> from keras_lr.schedules import Decay, shapes
+    >>> Decay(1.0, 4, shape=shapes.Sine()).values(range(5)).round(3).tolist()
+    [1.0, 0.617, 0.293, 0.076, 0.0]
+    """
 
     def __call__(self, p: Any, xp: Any) -> Any:
         """Return the shape at progress `p`."""

@@ -29,6 +29,18 @@ class CompareResult(Shown):
         given_targets: the targets that were asked for, shape `(tasks,)`; NaN where none was.
         monitors: what was monitored on each task.
         higher_is_better: whether a higher value is better.
+
+    Example:
+    >>> import keras, numpy as np, keras_lr
+    >>> def build():
+    ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    ...     model.compile(optimizer="sgd", loss="mse")
+    ...     return model
+    >>> x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    >>> task = keras_lr.Task(build, x, x.sum(1, keepdims=True), epochs=4)
+    >>> result = keras_lr.compare(task, {"slow": 0.001, "fast": 0.2}, seeds=1)
+    >>> result.values.shape, result.scores
+    ((1, 2, 1), {'slow': 0.0, 'fast': 1.0})
     """
 
     tasks: tuple[str, ...]

@@ -24,6 +24,18 @@ class SweepResult(Shown):
         optimizer: the name of the optimizer's class.
         steps: the training steps of one run.
         widened: how many rates (rungs of the ladder) were added to the grid.
+
+    Example:
+    >>> import keras, numpy as np, keras_lr
+    >>> def build():
+    ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    ...     model.compile(optimizer="sgd", loss="mse")
+    ...     return model
+    >>> x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    >>> task = keras_lr.Task(build, x, x.sum(1, keepdims=True), epochs=2)
+    >>> result = keras_lr.sweep(task, [0.003, 0.03, 0.3, 3.0], seeds=2)
+    >>> result.values.shape, result.low <= result.learning_rate <= result.high, result.at_border
+    ((4, 2), True, False)
     """
 
     rates: np.ndarray
