@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_lr._arguments import check_flags
-from keras_lr._backends.wrapped_optimizers import innermost, optimizers_in, wrappers_and_core
+from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost, optimizers_in, wrappers_and_core
 from keras_lr.callbacks._plan import rates_at
 from keras_lr.optimizers import Scheduled
 from keras_lr.training._set_learning_rate import is_number
@@ -136,7 +136,7 @@ class _Watched:
         self._optimizer = optimizer
         self._scheduled = scheduled
         self._suffix = suffix
-        self._accumulation = int(optimizer.gradient_accumulation_steps or 1)
+        self._accumulation = accumulated_batches(optimizer)
         self.begin_epoch()
 
     def begin_epoch(self) -> None:
