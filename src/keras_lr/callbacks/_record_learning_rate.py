@@ -10,7 +10,6 @@ from keras_lr._arguments import check_flags
 from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost, optimizers_in, wrappers_and_core
 from keras_lr.callbacks._plan import rates_at
 from keras_lr.optimizers import Scheduled
-from keras_lr.training._set_learning_rate import is_number
 
 _AHEAD = 128
 _MOMENTA = ("momentum", "beta_1")
@@ -154,7 +153,7 @@ class _Watched:
     def at_batch(self, batch: int, readable: bool) -> dict[str, float]:
         """Return the values that a batch of this epoch is trained with; cheap."""
         rate, step = self._optimizer._learning_rate, self.update_of(batch)
-        if is_number(rate):
+        if isinstance(rate, keras.Variable):
             if readable or self._number is None:
                 self._number = float(keras.ops.convert_to_numpy(rate))
             learning_rate = self._number

@@ -81,16 +81,11 @@ def scale_learning_rate(model: keras.Model, factor: float) -> None:
         raise ValueError(f"scale_learning_rate: the argument `factor` must be above 0. Received: {factor!r}.")
     for optimizer in _parts(model):
         rate = optimizer._learning_rate
-        if is_number(rate):
+        if isinstance(rate, keras.Variable):
             rate.assign(np.float64(keras.ops.convert_to_numpy(rate)) * factor)
         else:
             steerable = steering_of(model, optimizer)
             steerable.steer(multiplier=steerable.multiplier * float(factor))
-
-
-def is_number(rate: Any) -> bool:
-    """Return whether an optimizer's `_learning_rate` is the variable of a plain number."""
-    return isinstance(rate, keras.Variable)
 
 
 def steering_of(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Steerable:
@@ -98,7 +93,7 @@ def steering_of(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> St
     rate = optimizer._learning_rate
     if isinstance(rate, Steerable):
         return rate
-    if is_number(rate):
+    if isinstance(rate, keras.Variable):
         return _put(model, optimizer, Steerable(Constant(float(keras.ops.convert_to_numpy(rate)))))
     if callable(rate) and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         asked = rate  # Keras calls a function without an argument
@@ -124,7 +119,7 @@ def _parts(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
 
 def _set_number(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning_rate: float) -> None:
     rate = optimizer._learning_rate
-    if is_number(rate):
+    if isinstance(rate, keras.Variable):
         rate.assign(np.float64(learning_rate))
     else:
         steering_of(model, optimizer).fix(learning_rate)
