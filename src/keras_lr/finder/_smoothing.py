@@ -29,19 +29,16 @@ def _exponential(losses: np.ndarray, keep: float, start: float) -> np.ndarray:
     return averages
 
 
-def moving_quantiles(
-    logs: np.ndarray, sweeps: np.ndarray, quantiles: tuple[float, ...], decades: float = WINDOW
-) -> np.ndarray:
-    """Return quantiles of the losses of all sweeps in a window of log rates around each rate.
+def moving_quantiles(logs: np.ndarray, sweeps: np.ndarray, quantiles: tuple[float, ...]) -> np.ndarray:
+    """Return quantiles of the losses of all sweeps in a window of log rates, `WINDOW` wide, around each rate.
 
     Args:
         logs: decimal logarithms of the rates, shape `(n,)`.
         sweeps: losses, shape `(sweeps, n)`; infinite where a sweep has diverged.
         quantiles: which ones, from 0 to 1.
-        decades: width of the window. Default 0.4.
 
     Returns:
         Shape `(quantiles, n)`.
     """
-    near = np.abs(logs[:, None] - logs) <= decades / 2
+    near = np.abs(logs[:, None] - logs) <= WINDOW / 2
     return np.array([np.quantile(sweeps[:, row], quantiles, method="inverted_cdf") for row in near]).T
