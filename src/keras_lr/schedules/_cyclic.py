@@ -61,8 +61,7 @@ class CosineRestarts(Schedule):
         peak = self.end_learning_rate + (
             (self.initial_learning_rate - self.end_learning_rate) * self.amplitude_multiplier**cycle
         )
-        fraction = shapes.Cosine()(p, xp)
-        return peak * fraction + self.end_learning_rate * (1 - fraction)
+        return between(peak, self.end_learning_rate, shapes.Cosine()(p, xp))
 
     def _cycle(self, t: Any, xp: Any) -> tuple[Any, Any]:
         """Return which cycle the time t (in first cycles) is in, and how far into it."""

@@ -27,7 +27,7 @@ def progress(step: Any, length: Any, xp: Any) -> Any:
     return xp.minimum(xp.maximum(step / length, 0.0), 1.0)
 
 
-def between(start: float, end: float, fraction: Any) -> Any:
+def between(start: Any, end: float, fraction: Any) -> Any:
     """Return the value at a fraction of the way from the end (0) to the start (1); exact at both."""
     return start * fraction + end * (1 - fraction)
 
