@@ -1,7 +1,6 @@
 """Methods side by side: whole trainings of the same tasks from the same seeds, and how soon each reaches a target."""
 
 import math
-import numbers
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr._arguments import within
 from keras_lr.task import Task
 from keras_lr.training._borrow import prepare
 from keras_lr.training._described import described
@@ -198,8 +198,8 @@ def _checked_targets(target: float | Mapping[str, float] | None, tasks: Mapping[
             f"target={target!r} must be a number for a single task, and for several a target for each by name: "
             f"{', '.join(map(repr, tasks))}."
         )
-    if not all(isinstance(value, numbers.Real) and math.isfinite(value) for value in targets.values()):
-        raise ValueError(f"target={target!r} must be finite; None is 95 % of the way to the best run.")
+    if not all(within(value) for value in targets.values()):
+        raise ValueError(f"target={target!r} must be a finite number; None is 95 % of the way to the best run.")
     return {name: float(value) for name, value in targets.items()}
 
 
