@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check, within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import check_betas, quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
@@ -33,14 +33,11 @@ class Hypergradient(GlobalOptimizer):
     def __init__(
         self, learning_rate: Any = 1.0, *, initial_rate: float = 1e-3, hyper_rate: float = 1e-4, **kwargs: Any
     ) -> None:
-        if not (within(initial_rate, above=0.0) and within(hyper_rate, above=0.0)):
-            raise ValueError(
-                "initial_rate and hyper_rate are positive; received "
-                f"initial_rate={initial_rate!r}, hyper_rate={hyper_rate!r}"
-            )
         super().__init__(learning_rate, **kwargs)
         self.initial_rate = initial_rate
         self.hyper_rate = hyper_rate
+        check(self, "initial_rate", above=0.0)
+        check(self, "hyper_rate", above=0.0)
 
     def direction(self, g: Tensors, state: State) -> Tensors:
         """Return what is to be multiplied by the rate and subtracted, as a new list."""
