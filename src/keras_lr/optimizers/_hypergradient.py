@@ -40,8 +40,8 @@ class Hypergradient(GlobalOptimizer):
         check(self, "hyper_rate", above=0.0)
 
     def direction(self, g: Tensors, state: State) -> Tensors:
-        """Return what is to be multiplied by the rate and subtracted, as a new list."""
-        raise NotImplementedError
+        """Return what is to be multiplied by the rate and subtracted, as a new list: the gradient."""
+        return lists.copy(g)
 
     def build_state(self) -> None:
         self.add_scalar("rate", self.initial_rate)
@@ -87,9 +87,6 @@ class HypergradientSGD(Hypergradient):
         >>> HypergradientSGD(initial_rate=0.01).hyper_rate
         0.0001
     """
-
-    def direction(self, g: Tensors, state: State) -> Tensors:
-        return lists.copy(g)
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -184,9 +181,6 @@ class NormalizedHypergradient(Hypergradient):
     def build_state(self) -> None:
         super().build_state()
         self.add_scalar("seen")
-
-    def direction(self, g: Tensors, state: State) -> Tensors:
-        return lists.copy(g)
 
     def change(self, g: Tensors, state: State) -> Any:
         agreement = quotient(ops.sum(lists.dots(g, state.previous)), ops.sum(lists.squares(state.previous)))
