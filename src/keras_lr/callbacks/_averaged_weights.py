@@ -1,6 +1,7 @@
 """Evaluate, predict and save at the averaged weights of optimizers that average."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import keras
@@ -129,7 +130,7 @@ class AveragedWeights(keras.callbacks.Callback):
         before = [(v, ops.copy(v.value)) for v in others]  # seeds of dropout: the same masks afterwards
         try:
             with undrawn():
-                for count, inputs in enumerate(self._batches()):
+                for count, inputs in enumerate(islice(_inputs(self.data, self.batch_size), self.batches)):
                     for layer in layers:
                         layer.momentum = count / (count + 1)
                     self.model(inputs, training=True)
@@ -138,10 +139,6 @@ class AveragedWeights(keras.callbacks.Callback):
                 layer.momentum = momentum
             for variable, value in before:
                 variable.assign(value)
-
-    def _batches(self) -> Iterator[Any]:
-        for _, batch in zip(range(self.batches), _inputs(self.data, self.batch_size), strict=False):
-            yield batch
 
 
 def _inputs(data: Any, batch_size: int) -> Iterator[Any]:
