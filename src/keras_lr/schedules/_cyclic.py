@@ -11,16 +11,10 @@ from keras_lr.schedules import shapes
 from keras_lr.schedules._decay import between
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone
-from keras_lr.schedules._value import Positive, Rate, Share, value
+from keras_lr.schedules._value import Positive, Rate, Share, a_function, value
 
 
-def _height(given: Any, called: str) -> Any:
-    if not callable(given) or isinstance(given, type):
-        raise TypeError(f"{called} must be a function of the cycle that returns its height. Received: {given!r}.")
-    return given
-
-
-Height: TypeAlias = Annotated[Callable[[Any], Any], _height]
+Height: TypeAlias = Annotated[Callable[[Any], Any], a_function("a function of the cycle that returns its height")]
 
 
 @value

@@ -8,18 +8,10 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from keras_lr.schedules import shapes
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length
-from keras_lr.schedules._value import Positive, Rate, Real, Share, value
+from keras_lr.schedules._value import Positive, Rate, Real, Share, a_function, value
 
 
-def _shape(given: Any, called: str) -> Any:
-    if not callable(given) or isinstance(given, type):
-        raise TypeError(
-            f"{called} must be a shape, such as shapes.Cosine(), or a function of the progress. Received: {given!r}."
-        )
-    return given
-
-
-ShapeLike: TypeAlias = Annotated[Any, _shape]
+ShapeLike: TypeAlias = Annotated[Any, a_function("a shape, such as shapes.Cosine(), or a function of the progress")]
 
 
 def progress(step: Any, length: Any, xp: Any) -> Any:
