@@ -25,10 +25,11 @@ from range_test_fit import GROUPS, HALF
 from range_test_measure import GRID
 from range_test_study import USES, Case, load, one_sweep
 
-from keras_lr._diagnose import LANES_TO_EITHER_SIDE, MOST_LANES, RUNG
+from keras_lr._diagnose import LANES_TO_EITHER_SIDE, MOST_LANES
 from keras_lr.diagnosis import Judgement, Verdict
 from keras_lr.diagnosis._judgement import ABOVE, BELOW, NEAR, STEP_BACK, judge, rung_to_try
 from keras_lr.diagnosis._run import LONG, SHORT, judge_run
+from keras_lr.finder._ladder import RUNG
 
 FILE = Path(__file__).with_name("diagnose_on_tasks.npz")
 
