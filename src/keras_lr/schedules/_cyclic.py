@@ -13,7 +13,6 @@ from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone
 from keras_lr.schedules._value import Positive, Rate, Share, a_function, value
 
-
 Height: TypeAlias = Annotated[Callable[[Any], Any], a_function("a function of the cycle that returns its height")]
 
 

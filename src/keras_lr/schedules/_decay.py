@@ -10,7 +10,6 @@ from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length
 from keras_lr.schedules._value import Positive, Rate, Real, Share, a_function, value
 
-
 ShapeLike: TypeAlias = Annotated[Any, a_function("a shape, such as shapes.Cosine(), or a function of the progress")]
 
 

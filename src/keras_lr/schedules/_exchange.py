@@ -15,7 +15,6 @@ from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._value import a_function, value
 
-
 Function: TypeAlias = Annotated[Callable[[Any], Any], a_function("a function of the step that returns the rate")]
 
 
