@@ -30,7 +30,7 @@ from keras_lr.trials._carry_out import carry_out
 from keras_lr.trials._compare_result import CompareResult
 from keras_lr.trials._counted import StepCounter
 from keras_lr.trials._course import Course
-from keras_lr.trials._methods import Method, checked_methods, described_method, ends_at_divergence, train
+from keras_lr.trials._methods import Method, checked_methods, described_method, is_function, train
 from keras_lr.trials._monitor import Monitor, monitor_of
 from keras_lr.trials._open_storage import Storage, check_storage
 from keras_lr.trials._outcome import Outcome, filled
@@ -71,7 +71,8 @@ class Comparing:
         if trial.method == UNTRAINED:
             return _untrained(model, task, monitor)
         method = self._methods[trial.method]
-        course = Course(monitor.name, StepCounter(model), began, ends=ends_at_divergence(method))
+        # A function may still bring a training back that has lost its loss.
+        course = Course(monitor.name, StepCounter(model), began, ends=not is_function(method))
         train(method, model, _fit_arguments(task, model) | {"verbose": 0, "callbacks": [course]})
         if not course.epochs:
             raise ValueError(
