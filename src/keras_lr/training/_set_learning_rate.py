@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_lr._arguments import within
 from keras_lr._backends.wrapped_optimizers import optimizers_in
-from keras_lr.schedules import Constant, Schedule, Steerable
+from keras_lr.schedules import Constant, Steerable
 
 
 def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
@@ -128,7 +128,7 @@ def _set_number(model: keras.Model, optimizer: keras.optimizers.Optimizer, learn
 def _set_schedule(model: keras.Model, optimizer: keras.optimizers.Optimizer, schedule: Any) -> None:
     wanted = Steerable(schedule)
     held = optimizer._learning_rate
-    if isinstance(held, Steerable) and _same(held.schedule, wanted.schedule):
+    if isinstance(held, Steerable) and held.schedule == wanted.schedule:
         held.fix(None)
     elif isinstance(held, Steerable):
         held.schedule = wanted.schedule
@@ -136,10 +136,6 @@ def _set_schedule(model: keras.Model, optimizer: keras.optimizers.Optimizer, sch
         _compile_again(model)
     else:
         _put(model, optimizer, wanted)
-
-
-def _same(one: Schedule, other: Schedule) -> bool:
-    return type(one) is type(other) and one == other
 
 
 def _put(model: keras.Model, optimizer: keras.optimizers.Optimizer, steerable: Steerable) -> Steerable:
