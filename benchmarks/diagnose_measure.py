@@ -20,10 +20,11 @@ from unseen_workloads import UNSEEN_WORKLOADS
 from workload import batch_order
 from workloads import WORKLOADS
 
-from keras_lr._diagnose import LANE_STEPS, RUNG, Look
+from keras_lr._diagnose import LANE_STEPS, Look
 from keras_lr.diagnosis import Steps
 from keras_lr.diagnosis._signals import reach
 from keras_lr.finder import range_test
+from keras_lr.finder._ladder import RUNG
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._race import run_race
 from keras_lr.training._along_step import AlongStep

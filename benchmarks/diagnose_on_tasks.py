@@ -23,12 +23,13 @@ import numpy as np
 from diagnose_measure import ASKED, BEFORE, RUN_RUNGS, cases, key_of
 from range_test_fit import GROUPS, HALF
 from range_test_measure import GRID
-from range_test_study import USES, Case, load, one_sweep
+from range_test_study import USES, Case, load, measure, one_sweep
 
-from keras_lr._diagnose import LANES_TO_EITHER_SIDE, MOST_LANES, RUNG
+from keras_lr._diagnose import LANES_TO_EITHER_SIDE, MOST_LANES
 from keras_lr.diagnosis import Judgement, Verdict
 from keras_lr.diagnosis._judgement import ABOVE, BELOW, NEAR, STEP_BACK, judge, rung_to_try
 from keras_lr.diagnosis._run import LONG, SHORT, judge_run
+from keras_lr.finder._ladder import RUNG
 
 FILE = Path(__file__).with_name("diagnose_on_tasks.npz")
 
@@ -282,20 +283,9 @@ def run_table(found: dict[str, np.ndarray], every: list[Case]) -> None:
             print(f"\nOf {len(true)} runs said to be {said.value}, {np.mean(true):.0%} were.")
 
 
-def measure(path: Path, prefixes: list[str]) -> None:
-    """Measure what the file lacks, one unit after the other; it is saved after each."""
-    found = load(path) if path.exists() else {}
-    for name, unit in diagnose_measure.units():
-        wanted = not prefixes or any(name.startswith(prefix) for prefix in prefixes)
-        if wanted and not any(key.startswith(name) for key in found):
-            found |= {key: np.float32(value) for key, value in unit()}
-            np.savez_compressed(path, **found)
-            print(f"{name} measured", flush=True)
-
-
 def main() -> None:
     if sys.argv[1:2] == ["measure"]:
-        return measure(Path(sys.argv[2]), sys.argv[3:])
+        return measure(diagnose_measure.units(), Path(sys.argv[2]), sys.argv[3:])
     found = load(Path(sys.argv[1]) if sys.argv[1:] else FILE)
     every = list(cases())
     asked = list(asked_new(found, every))

@@ -102,7 +102,7 @@ def task_sweeps(train: Callable, weights: list, rows: int, key: str, seed: int) 
 def measure_workload(workload: Workload, name: str) -> Found:
     data = workload.load()
     yield f"{workload.name}/untrained", np.asarray(trivial_loss(workload, data))
-    yield from workload_sweeps(workload, data, name)
+    yield from workload_sweeps(workload, data, name, WORKLOAD_OPTIMIZERS[name]())
     for use in USES:
         rates = rates_between(workload.name, name, use)
         losses = [np.mean([train(workload, data, name, use, rate, seed) for seed in (0, 1)]) for rate in rates]
@@ -110,10 +110,10 @@ def measure_workload(workload: Workload, name: str) -> Found:
         yield f"{workload.name}/{name}/{use}/losses", np.array(losses)
 
 
-def workload_sweeps(workload: Workload, data: Data, name: str) -> Found:
+def workload_sweeps(workload: Workload, data: Data, name: str, optimizer: keras.optimizers.Optimizer) -> Found:
     x = list(data.x) if isinstance(data.x, tuple) else data.x
     model = workload.build()
-    model.compile(WORKLOAD_OPTIMIZERS[name](), loss=workload.loss())
+    model.compile(optimizer, loss=workload.loss())
     for seed in (0, 1):
         keras.utils.set_random_seed(seed)
         model.set_weights(workload.build().get_weights())

@@ -12,13 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 from other_workloads import OTHER_WORKLOADS
-from range_test_measure import SWEEP, USES, Found, Unit, shape
+from range_test_measure import USES, Found, Unit, shape, workload_sweeps
 from score import trivial_loss
 from small_tasks import OPTIMIZERS
 from unseen_workloads import UNSEEN_WORKLOADS
 from workload import Data, Workload, batch_order
-
-from keras_lr.finder import range_test
 
 LADDER = 10.0 ** np.arange(-5, 2, 0.5)
 SEEDS = (0, 1)
@@ -101,26 +99,10 @@ def truth(workload: Workload, data: Data, name: str) -> Found:
         yield f"{workload.name}/{name}/{use}/losses", np.concatenate([ladder, losses(between, use)])
 
 
-def sweeps(workload: Workload, data: Data, name: str) -> Found:
-    model = workload.build()
-    model.compile(OPTIMIZERS[name](), loss=workload.loss())
-    for seed in SEEDS:
-        keras.utils.set_random_seed(seed)
-        model.set_weights(workload.build().get_weights())
-        arguments = {"batch_size": workload.batch_size, "sweeps": 2, "seed": 10 * seed}
-        own = range_test(model, data.x, data.y, **arguments)
-        others = range_test(model, data.x, data.y, low=SWEEP[0], high=SWEEP[-1], **arguments)
-        key = f"{workload.name}/{name}/{seed}"
-        yield f"{key}/moving_rate", np.asarray(own.moving_rate)
-        yield f"{key}/rates", own.rates
-        yield f"{key}/sweeps", own.sweeps
-        yield f"{key}/wide", others.sweeps
-
-
 def measure_other(workload: Workload, name: str) -> Found:
     data = workload.load()
     yield f"{workload.name}/untrained", np.asarray(trivial_loss(workload, data))
-    yield from sweeps(workload, data, name)
+    yield from workload_sweeps(workload, data, name, OPTIMIZERS[name]())
     yield from truth(workload, data, name)
 
 

@@ -18,7 +18,7 @@ rest had been meant to replace those of gradient descent, and did worse. `range_
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ import numpy as np
 import range_test_measure
 import range_test_others
 from other_workloads import OTHER_WORKLOADS
-from range_test_measure import GRID, SEEDS, SWEEP, WORKLOAD_OPTIMIZERS
+from range_test_measure import GRID, SEEDS, SWEEP, WORKLOAD_OPTIMIZERS, Unit
 from score import load_runs
 from small_tasks import OPTIMIZERS, TASKS
 from unseen_workloads import UNSEEN_WORKLOADS
@@ -178,10 +178,10 @@ def load(path: Path) -> dict[str, np.ndarray]:
         return {key: file[key] for key in file.files}
 
 
-def measure(path: Path, prefixes: list[str]) -> None:
-    """Measure what the file lacks, one task and optimizer after the other; it is saved after each."""
+def measure(units: Iterable[Unit], path: Path, prefixes: list[str]) -> None:
+    """Measure what the file lacks, one unit after the other; it is saved after each."""
     found = load(path) if path.exists() else {}
-    for name, unit in [*range_test_measure.units(), *range_test_others.units()]:
+    for name, unit in units:
         wanted = not prefixes or any(name.startswith(prefix) for prefix in prefixes)
         if wanted and not any(key.startswith(name) for key in found):
             found |= {key: np.float32(value) for key, value in unit()}
@@ -206,7 +206,8 @@ def compare(path: Path) -> None:
 
 def main() -> None:
     if sys.argv[1:2] == ["measure"]:
-        return measure(Path(sys.argv[2]), sys.argv[3:])
+        units = [*range_test_measure.units(), *range_test_others.units()]
+        return measure(units, Path(sys.argv[2]), sys.argv[3:])
     if sys.argv[1:2] == ["compare"]:
         return compare(Path(sys.argv[2]))
     found = load(FILE)

@@ -4,8 +4,7 @@ gap(loss) = (loss - target) / (trivial - target): 0 is the tuned target, 1 a con
 frequencies, the mean), negative is better than the grid. Where the target leaves no room on that scale
 (co2_deep_linear: the trivial loss is 700 times the target) the score is loss / target - 1.
 
-Profile (Dolan and More 2002, as AlgoPerf uses it): the share of workloads that a method solves within tau
-times the steps of the fastest method, and its mean over tau in [1, 4].
+The profile and its score are those of `keras_lr.compare`.
 """
 
 import csv
@@ -16,6 +15,8 @@ from pathlib import Path
 import keras
 import numpy as np
 from workload import Data, Workload
+
+from keras_lr.trials import _profile
 
 BASELINE = Path(__file__).with_name("baseline.csv")
 BY_RATIO = frozenset({"co2_deep_linear"})
@@ -114,21 +115,10 @@ def steps_to(curve: tuple[tuple[float, float], ...], level: float) -> float:
     return math.inf
 
 
-def profile_scores(steps: dict[str, dict[str, float]], largest_ratio: float = 4.0) -> dict[str, float]:
-    """Mean over tau in [1, `largest_ratio`] of the share of workloads solved within tau times the fastest.
-
-    Args:
-        steps: method -> workload -> steps to the target (infinite when missed).
-        largest_ratio: beyond it there is no credit.
-    """
+def profile_scores(steps: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Return the score of each method, from the steps to the target of each workload, infinite where it was missed."""
+    if not steps:
+        return {}
     names = sorted({name for by_workload in steps.values() for name in by_workload})
-    fastest = {name: min(by.get(name, math.inf) for by in steps.values()) for name in names}
-
-    def credit(taken: float, best: float) -> float:
-        ratio = taken / best if math.isfinite(best) and best > 0 else math.inf
-        return max(0.0, largest_ratio - ratio) / (largest_ratio - 1) if math.isfinite(ratio) else 0.0
-
-    return {
-        method: float(np.mean([credit(by.get(name, math.inf), fastest[name]) for name in names]))
-        for method, by in steps.items()
-    }
+    times = np.array([[by.get(name, math.inf) for by in steps.values()] for name in names])
+    return dict(zip(steps, _profile.scores(_profile.ratios(times)).tolist(), strict=True))

@@ -19,20 +19,16 @@ ON_WORKLOADS = {
     "line_searches_on_workloads": "--workloads co2_deep_linear --searches PAL --starts 1 --output {folder}/runs.csv",
     "gradient_only_on_workloads": "starts --workloads co2_deep_linear",
 }
-OF_BUNDLED_DATA = {
+WITHOUT_A_FILE = {
     "breast_cancer_line_searches": "--batches 50 --seeds 1 --evaluations 20",
     "gradient_only_first_tries": "--tasks digits_from_zero --epochs 1 --seeds 1",
     "sweep_digits": "1",
     "dead_networks": "--smoke --tasks sine_and_product",
     "small_batches": "--tasks wine --dropout 0.5 --epochs 1 --seeds 1",
     "short_runs": "--tasks digits_mlp --optimizers momentum --steps 20 --seeds 1 --output {folder}/runs.csv",
-}
-OF_THE_FILE = {
     "range_test_fit": "",
     "range_test_study": "",
     "diagnose_on_tasks": "",
-}
-OF_COST = {
     "schedule_cost": "--width 8 --steps 2 --rounds 1",
     "optimizer_cost": "--models deep --rounds 1 --only Prodigy",
     "line_search_cost": "--models small --rounds 1 --steps 2",
@@ -72,11 +68,11 @@ PRINTED = {
 
 
 @pytest.mark.numpy_only
-@pytest.mark.parametrize("name", [*ON_WORKLOADS, *OF_BUNDLED_DATA, *OF_THE_FILE, *OF_COST])
+@pytest.mark.parametrize("name", [*ON_WORKLOADS, *WITHOUT_A_FILE])
 def test_runs_and_prints_a_table(name, tmp_path):
     if name in ON_WORKLOADS and not (DATA / "co2_weekly.npz").exists():
         pytest.skip("the benchmark data is not here: benchmarks/_data.py says where to get it")
-    arguments = (ON_WORKLOADS | OF_BUNDLED_DATA | OF_THE_FILE | OF_COST)[name].format(folder=tmp_path).split()
+    arguments = (ON_WORKLOADS | WITHOUT_A_FILE)[name].format(folder=tmp_path).split()
     done = subprocess.run(
         [sys.executable, f"benchmarks/{name}.py", *arguments], cwd=REPOSITORY, capture_output=True, text=True
     )

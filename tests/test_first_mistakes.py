@@ -65,6 +65,8 @@ MISTAKES = {
     "a task to test": (lambda: keras_lr.range_test(keras_lr.Task(build, X, Y)), AS_A_TASK),
     "a task to diagnose": (lambda: keras_lr.diagnose(keras_lr.Task(build, X, Y)), AS_A_TASK),
     "no data to race on": (lambda: keras_lr.race(build()), "x=None: give the training data as x"),
+    "no rows": (lambda: keras_lr.fit(build(), X[:0], Y[:0]), "x has no rows"),
+    "a name of an optimizer": (lambda: keras_lr.fit("adam", X, Y), "model='adam' of type str is not a keras.Model"),
     "not compiled": (lambda: keras_lr.diagnose(not_compiled(), X, Y), r"is not compiled\. Call model\.compile\("),
     "rows that do not match": (lambda: keras_lr.fit(build(), X, Y[:9]), "x has 64 rows, y has 9 rows"),
     "weights that do not match": (

@@ -218,19 +218,6 @@ def test_several_optimizers_are_refused_with_the_remedy():
             train()
 
 
-@pytest.mark.parametrize(
-    ("make", "x", "y", "message"),
-    [
-        (lambda: "adam", IMAGES, LABELS, "model='adam' of type str is not a keras.Model"),
-        (a_model, None, LABELS, "x=None: give the training data as x"),
-        (a_model, IMAGES[:0], LABELS[:0], "x has no rows"),
-    ],
-)
-def test_what_is_not_there_is_named(make, x, y, message):
-    with pytest.raises((TypeError, ValueError), match=message):
-        fit(make(), x, y)
-
-
 def test_a_schedule_in_the_optimizer_is_set_aside_and_said():
     schedule = keras.optimizers.schedules.CosineDecay(1e-8, 100)
     model = a_model(keras.optimizers.Adam(schedule))
@@ -313,11 +300,6 @@ def test_an_error_inside_the_run_leaves_a_whole_model():
     with pytest.raises(RuntimeError, match="the user's own"):
         fit(model, callbacks=[Fail()])
     assert all(np.all(np.isfinite(w)) for w in model.get_weights())
-
-
-def test_an_uncompiled_model_is_refused_with_the_remedy():
-    with pytest.raises(ValueError, match=r"model\.compile"):
-        keras_lr.fit(keras.Sequential([keras.Input((64,)), layers.Dense(1)]), IMAGES, LABELS)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from keras_lr.callbacks._plan import rates_at
 from keras_lr.diagnosis import Diagnosis, Signal, Steps
 from keras_lr.diagnosis._judgement import judge, rung_to_try
 from keras_lr.diagnosis._signals import Step, signals_of, stability
+from keras_lr.finder._ladder import RUNG
 from keras_lr.finder._lanes import Lanes
 from keras_lr.schedules import Constant, Schedule, Steerable
 from keras_lr.training._along_step import AlongStep
@@ -23,7 +24,6 @@ from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._training_data import TrainingData
 
 LANE_STEPS = 30
-RUNG = 10**0.5
 LANES_TO_EITHER_SIDE = 2
 MOST_LANES = 13
 FIRST_LOOK, LOOK_EVERY = 4, 2  # updates: a moment for momentum to build up, then every other one

@@ -1,5 +1,7 @@
 """What a lane reports where the loss says less than the weights."""
 
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 import pytest
@@ -10,16 +12,21 @@ from keras_lr.training._borrow import borrowed, prepare
 from keras_lr.training._training_data import TrainingData
 
 
-def test_a_lane_whose_weights_die_behind_a_finite_loss_has_diverged():
-    keras.utils.set_random_seed(0)
-    hides = layers.Lambda(lambda x: ops.where(ops.isfinite(x), x, ops.zeros_like(x)))
-    model = keras.Sequential([keras.Input((3,)), layers.Dense(1, use_bias=False), hides])
-    model.compile(keras.optimizers.SGD(), loss="mse")
+@contextmanager
+def lanes_of(model, optimizer):
+    model.compile(optimizer, loss="mse")
     x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
     data = TrainingData(x, x[:, :1], batch_size=8)
     prepare(model, data.example())
     with borrowed(model) as steps:
-        lanes = Lanes(steps, data.batches(steps, 4, seed=0), accumulation=1)
+        yield Lanes(steps, data.batches(steps, 4, seed=0), accumulation=1)
+
+
+def test_a_lane_whose_weights_die_behind_a_finite_loss_has_diverged():
+    keras.utils.set_random_seed(0)
+    hides = layers.Lambda(lambda x: ops.where(ops.isfinite(x), x, ops.zeros_like(x)))
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1, use_bias=False), hides])
+    with lanes_of(model, keras.optimizers.SGD()) as lanes:
         assert np.all(np.isfinite(lanes.train(np.full(4, 0.01))))
         losses = lanes.train(np.full(4, 3e38))
         assert np.isnan(losses[-1])
@@ -27,13 +34,10 @@ def test_a_lane_whose_weights_die_behind_a_finite_loss_has_diverged():
 
 def test_all_steps_are_counted_those_of_a_look_included(monkeypatch):
     model = keras.Sequential([keras.Input((3,)), layers.Dense(1, kernel_initializer="zeros")])
-    model.compile(keras.optimizers.SGD(), loss="mse")
-    x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
-    data = TrainingData(x, x[:, :1], batch_size=8)
-    prepare(model, data.example())
-    with borrowed(model) as steps:
-        lanes, made, step = Lanes(steps, data.batches(steps, 4, seed=0), accumulation=1), [], steps.step
-        monkeypatch.setattr(steps, "step", lambda *given: made.append(given) or step(*given))
+    made = []
+    with lanes_of(model, keras.optimizers.SGD()) as lanes:
+        step = lanes._steps.step
+        monkeypatch.setattr(lanes._steps, "step", lambda *given: made.append(given) or step(*given))
         lanes.train(np.zeros(4))
         assert not lanes.died()  # it began so
         assert lanes.steps_run == len(made) == 8
@@ -44,12 +48,7 @@ def test_all_steps_are_counted_those_of_a_look_included(monkeypatch):
 
 def test_untouched_weights_are_asked_on_the_last_batches_of_a_lane():
     model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(), loss="mse")
-    x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
-    data = TrainingData(x, x[:, :1], batch_size=8)
-    prepare(model, data.example())
-    with borrowed(model) as steps:
-        lanes = Lanes(steps, data.batches(steps, 4, seed=0), accumulation=1)
+    with lanes_of(model, keras.optimizers.Adam()) as lanes:
         of_all = lanes.train(np.zeros(6))  # the fifth batch is the first again
         lanes.train(np.full(6, 0.1))
         np.testing.assert_array_equal(lanes.untouched(6, 4), of_all[2:])

@@ -46,10 +46,10 @@ def batch(curvatures, spread, x):
     gradient, signs = curvatures * x, tensor([1.0, -1.0, 1.0, -1.0])
     loss = 0.5 * ops.sum(gradient * x)
 
-    def losses_and_slopes_at(values, direction):
+    def losses_and_slopes(direction):
         return loss + spread * signs, ops.sum(gradient * direction[0]) + spread * signs
 
-    return gradient, SimpleNamespace(loss=loss, losses_and_slopes_at=losses_and_slopes_at)
+    return gradient, SimpleNamespace(loss=loss, losses_and_slopes=losses_and_slopes)
 
 
 programs = {}

@@ -84,8 +84,8 @@ QUESTIONS = {
     "gradient_error": lambda b, v, g: (
         norm([x - y for x, y in zip(b.loss_and_gradient_at(v)[1], g, strict=True)]) / norm(g)
     ),
-    "mean_of_losses": lambda b, v, g: ops.mean(b.losses_at()),
-    "mean_of_slopes": lambda b, v, g: ops.mean(b.losses_and_slopes_at(None, g)[1]) / norm(g) ** 2,
+    "mean_of_losses": lambda b, v, g: ops.mean(b.losses_and_slopes(g)[0]),
+    "mean_of_slopes": lambda b, v, g: ops.mean(b.losses_and_slopes(g)[1]) / norm(g) ** 2,
     "curvature": lambda b, v, g: sum(ops.sum(h * x) for h, x in zip(b.hessian_vector_product(g), g, strict=True)),
     "curvature_by_differences": lambda b, v, g: (
         sum(

@@ -207,7 +207,11 @@ def test_a_function_that_keeps_the_callbacks_to_itself_is_refused():
             "for several a target for each by name",
         ),
         ({"target": {"a": 0.5}}, "must be a number for a single task"),
-        ({"target": {"a": 0.5, "b": np.nan}, "task": {"a": a_linear_task(), "b": a_linear_task()}}, "must be finite"),
+        (
+            {"target": {"a": 0.5, "b": np.nan}, "task": {"a": a_linear_task(), "b": a_linear_task()}},
+            "must be a finite number",
+        ),
+        ({"target": True}, "target=True must be a finite number"),
         ({"seeds": 0}, "seeds=0 must be at least one"),
         ({"n_jobs": 0}, "n_jobs=0 must be a number of processes"),
     ],

@@ -1,8 +1,6 @@
 """Time to target over several tasks: beside an independent computation."""
 
-import importlib.util
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,20 +35,6 @@ def test_the_score_is_the_area_under_the_profile(taken):
         area = sum(share((a + b) / 2) * (b - a) for a, b in itertools.pairwise(ends))
         assert score == pytest.approx(area / 3, abs=1e-6)
         assert 0 <= score <= 1
-
-
-def test_the_score_is_that_of_the_benchmarks():
-    path = Path(__file__).parents[2] / "benchmarks" / "score.py"
-    if importlib.util.find_spec("workload") is None:
-        import sys
-
-        sys.path.append(str(path.parent))
-    spec = importlib.util.spec_from_file_location("score", path)
-    score = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(score)
-    by_method = {str(m): {str(t): TIMES[t, m] for t in range(4)} for m in range(3)}
-    expected = score.profile_scores(by_method)
-    np.testing.assert_allclose(_profile.scores(_profile.ratios(TIMES)), [expected[str(m)] for m in range(3)])
 
 
 @given(times, st.floats(1e-3, 1e3))

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import keras
+
 from keras_lr._backends.wrapped_optimizers import innermost
 
 Tensor = Any
@@ -18,6 +20,11 @@ class Handed(NamedTuple):
     non_trainable: list[Tensor]  # values before the forward pass: seeds, statistics of normalisation
     metrics: list[Tensor]  # values of the metrics' variables, which some losses update
     draws: Any = None  # state of the backend's own random generator before the forward pass, where layers draw from it
+
+
+def first_of(x: Any) -> Tensor:
+    """Return the first of the inputs, of which all have as many rows."""
+    return next(leaf for leaf in keras.tree.flatten(x) if leaf is not None)
 
 
 def reports_of(optimizer: Any) -> dict[str, Any]:

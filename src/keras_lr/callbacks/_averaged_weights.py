@@ -1,12 +1,13 @@
 """Evaluate, predict and save at the averaged weights of optimizers that average."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_lr._arguments import within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr._backends.draws import undrawn
 from keras_lr._backends.wrapped_optimizers import innermost
@@ -49,10 +50,6 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def __init__(self, data: Any = None, *, batches: int = 50, batch_size: int = 32) -> None:
         super().__init__()
-        if not (within(batches, least=1, whole=True) and within(batch_size, least=1, whole=True)):
-            raise ValueError(
-                f"batches and batch_size count from 1; received batches={batches!r}, batch_size={batch_size!r}"
-            )
         if isinstance(data, Iterator):
             raise ValueError(
                 f"data={data!r} can be read only once, and every evaluation reads it from the beginning. Give an "
@@ -61,6 +58,8 @@ class AveragedWeights(keras.callbacks.Callback):
         self.data = data
         self.batches = batches
         self.batch_size = batch_size
+        check(self, "batches", least=1, whole=True)
+        check(self, "batch_size", least=1, whole=True)
         self._kept: list[Any] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -131,7 +130,7 @@ class AveragedWeights(keras.callbacks.Callback):
         before = [(v, ops.copy(v.value)) for v in others]  # seeds of dropout: the same masks afterwards
         try:
             with undrawn():
-                for count, inputs in enumerate(self._batches()):
+                for count, inputs in enumerate(islice(_inputs(self.data, self.batch_size), self.batches)):
                     for layer in layers:
                         layer.momentum = count / (count + 1)
                     self.model(inputs, training=True)
@@ -140,10 +139,6 @@ class AveragedWeights(keras.callbacks.Callback):
                 layer.momentum = momentum
             for variable, value in before:
                 variable.assign(value)
-
-    def _batches(self) -> Iterator[Any]:
-        for _, batch in zip(range(self.batches), _inputs(self.data, self.batch_size), strict=False):
-            yield batch
 
 
 def _inputs(data: Any, batch_size: int) -> Iterator[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr._backends.steps_interface import loss_of
-from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
 from keras_lr.callbacks._event import Event
@@ -71,7 +71,7 @@ class GuardedRun:
         """Take the compiled step of a model in hand; `params` are those that Keras gives to callbacks."""
         self._model = model
         given, optimizer = self._learning_rate, innermost(model.optimizer)
-        self._plan = own_plan(optimizer) if given is None else plan(given, optimizer.gradient_accumulation_steps or 1)
+        self._plan = own_plan(optimizer) if given is None else plan(given, accumulated_batches(optimizer))
         self._stack = ExitStack()
         self._stack.enter_context(told_of_another_fit(model, self.close))
         self._stack.enter_context(told_of_reset_metrics(model, self._metrics_were_reset))

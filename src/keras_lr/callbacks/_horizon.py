@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_lr._backends.wrapped_optimizers import optimizers_in
+from keras_lr._backends.wrapped_optimizers import accumulated_batches, optimizers_in
 from keras_lr.callbacks._plan import resolve, resolve_hyperparameters
 from keras_lr.schedules import Schedule, Steerable
 
@@ -54,7 +54,7 @@ class Horizon(keras.callbacks.Callback):
         batches, epochs = params.get("steps"), params.get("epochs") or 1
         changed = False
         for part in optimizers_in(optimizer):
-            accumulation = int(part.gradient_accumulation_steps or 1)
+            accumulation = accumulated_batches(part)
             numbers: dict[str, Any] = {}
             if batches is not None:
                 made = int(keras.ops.convert_to_numpy(part._iterations))

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr._arguments import within
+from keras_lr._arguments import check
 from keras_lr._backends.attached_step import refuse
 from keras_lr._backends.steps_interface import Steered, unsteered
 from keras_lr._backends.watched import watched
@@ -52,9 +52,8 @@ class Monitor(keras.callbacks.Callback):
 
     def __init__(self, *, every: int = 50) -> None:
         super().__init__()
-        if not within(every, least=1, whole=True):
-            raise ValueError(f"every={every!r}: give the number of updates between two looks, at least 1.")
         self.every = every
+        check(self, "every", least=1, whole=True)
         self._ours: Any = None
         self._forget()
 

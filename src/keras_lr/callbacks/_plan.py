@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from keras_lr._backends.wrapped_optimizers import wrappers_and_core
+from keras_lr._backends.wrapped_optimizers import accumulated_batches, wrappers_and_core
 from keras_lr.optimizers import Scheduled
 from keras_lr.schedules import Constant, Schedule, Steerable
 
@@ -22,7 +22,7 @@ def own_plan(optimizer: keras.optimizers.Optimizer) -> Callable[[int], float]:
         return lambda step: number
     if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         begun = int(keras.ops.convert_to_numpy(optimizer._iterations))
-        follow = plan(rate, optimizer.gradient_accumulation_steps or 1)
+        follow = plan(rate, accumulated_batches(optimizer))
         return lambda step: follow(begun + step)
     return lambda step: float(rate())
 
@@ -70,7 +70,7 @@ def rates_at(optimizer: keras.optimizers.Optimizer, updates: npt.NDArray[np.int6
         return np.full(len(updates), float(keras.ops.convert_to_numpy(rate)))
     if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         # Keras counts batches, and the last of those that make an update is the one at which it asks.
-        accumulation = int(optimizer.gradient_accumulation_steps or 1)
+        accumulation = accumulated_batches(optimizer)
         asked = [rate(keras.ops.convert_to_tensor(int(batch))) for batch in (updates + 1) * accumulation - 1]
         return np.array([float(keras.ops.convert_to_numpy(one)) for one in asked])
     return np.full(len(updates), float(rate()))

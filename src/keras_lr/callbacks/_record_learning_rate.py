@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_lr._arguments import check_flags
-from keras_lr._backends.wrapped_optimizers import innermost, optimizers_in, wrappers_and_core
+from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost, optimizers_in, wrappers_and_core
 from keras_lr.callbacks._plan import rate_used, rates_at
 from keras_lr.optimizers import Scheduled
-from keras_lr.training._set_learning_rate import is_number
 
 _AHEAD = 128
 _MOMENTA = ("momentum", "beta_1")
@@ -145,7 +144,7 @@ class _Watched:
         self._optimizer = optimizer
         self._scheduled = scheduled
         self._suffix = suffix
-        self._accumulation = int(optimizer.gradient_accumulation_steps or 1)
+        self._accumulation = accumulated_batches(optimizer)
         self.name, self.finds_its_rate = type(optimizer).__name__, hasattr(optimizer, "effective_rate")
         self.begin_epoch()
 
@@ -164,7 +163,7 @@ class _Watched:
     def at_batch(self, batch: int, readable: bool) -> dict[str, float]:
         """Return the values that a batch of this epoch is trained with; cheap."""
         rate, step = self._optimizer._learning_rate, self.update_of(batch)
-        if is_number(rate):
+        if isinstance(rate, keras.Variable):
             if readable or self._number is None:
                 self._number = float(keras.ops.convert_to_numpy(rate))
             learning_rate = self._number

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr._arguments import check_flags, within
+from keras_lr._arguments import check, check_flags, check_kind
 from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.schedules import Steerable
@@ -96,26 +96,20 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         verbose: bool = False,
     ) -> None:
         super().__init__()
-        if not isinstance(monitor, str):
-            _refuse("monitor", monitor, "a name in the logs, such as 'val_loss'")
-        if not within(factor, above=0, below=1):
-            _refuse("factor", factor, "between 0 and 1")
-        if not within(max_multiplier, above=0, below=None):
-            _refuse("max_multiplier", max_multiplier, "above 0")
-        if not within(min_multiplier, above=0, most=max_multiplier):
-            _refuse("min_multiplier", min_multiplier, "in (0, max_multiplier]")
-        if not within(min_delta, least=0):
-            _refuse("min_delta", min_delta, "at least 0")
-        for name, count, least in (("patience", patience, 1), ("cooldown", cooldown, 0)):
-            if not within(count, least=least, whole=True):
-                _refuse(name, count, f"a whole number of at least {least}")
-        for name, wanted in (("raise_after", raise_after), ("every_steps", every_steps)):
-            if wanted is not None and not within(wanted, least=1, whole=True):
-                _refuse(name, wanted, "a whole number of at least 1, or None")
         self.monitor, self.maximize, self.min_delta = monitor, maximize, min_delta
         self.factor, self.patience, self.cooldown = factor, patience, cooldown
         self.min_multiplier, self.max_multiplier, self.raise_after = min_multiplier, max_multiplier, raise_after
         self.every_steps, self.verbose = every_steps, verbose
+        check_kind(self, "monitor", str, "'val_loss'")
+        check(self, "factor", above=0, below=1)
+        check(self, "max_multiplier", above=0, below=None)
+        check(self, "min_multiplier", above=0, most=max_multiplier)
+        check(self, "min_delta", least=0)
+        check(self, "patience", least=1, whole=True)
+        check(self, "cooldown", least=0, whole=True)
+        for name, optional in (("raise_after", raise_after), ("every_steps", every_steps)):
+            if optional is not None:
+                check(self, name, least=1, whole=True)
         check_flags(self, maximize=maximize, verbose=verbose)
         self.changes: list[tuple[int, float]] = []
         self._epoch, self._losses = 0, BatchLosses()
@@ -217,17 +211,14 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         before = steerables[0].multiplier
         for steerable in steerables:
             steerable.rule_state = [*vars(state).values()]
-            self._turn(steerable, change)
+            if change != 1:
+                bounded = min(max(steerable.multiplier * change, self.min_multiplier), self.max_multiplier)
+                steerable.steer(multiplier=bounded)
         if steerables[0].multiplier != before:
             multiplier = round(steerables[0].multiplier, 7)
             self.changes.append((self._epoch, multiplier))
             if self.verbose:
                 print(f"Epoch {self._epoch + 1}: the rate is multiplied by {multiplier:g} from here on.")
-
-    def _turn(self, steerable: Steerable, change: float) -> None:
-        if change != 1:
-            bounded = min(max(steerable.multiplier * change, self.min_multiplier), self.max_multiplier)
-            steerable.steer(multiplier=bounded)
 
     def _judged(self, state: _State, value: float) -> float:
         """Take a measurement in, and return by what to multiply the rate."""
@@ -248,7 +239,3 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             state.wait, state.cooldown = 0, self.cooldown
             return self.factor
         return 1.0
-
-
-def _refuse(name: str, given: Any, range_: str) -> None:
-    raise ValueError(f"ReduceOnPlateau: the argument `{name}` must be {range_}. Received: {given!r}.")

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_lr.finder._ladder import RUNG
 from keras_lr.finder._parabola import parabola
 
 # Beyond this horizon the best peak falls with the length of the run, for the noise of the gradients adds up.
 SHORT_HORIZON_STEPS = 250
 HORIZON_EXPONENT = 0.6
 LEAST_FACTOR = 0.4
-
-# One rung of the ladder.
-RUNG_FACTOR = 10**-0.5
 
 CERTAIN = 2.0  # standard errors
 LITTLE = 0.2  # of a loss: what the first steps may win by finding the mean of the targets
@@ -79,7 +77,7 @@ def choose(
         harmless = rates[[not _is_behind(lane, untouched) for lane in losses]]
         if len(harmless) and min(lost_for_certain(lane, untouched) for lane in losses) > -CERTAIN:
             rate = float(harmless[-1])
-            interval = rate * RUNG_FACTOR, rate / RUNG_FACTOR
+            interval = rate / RUNG, rate * RUNG
             return Choice(rate, *interval, scores, best, False, 0.0, undecided=True, level=level)
     logs = np.log10(rates)
     vertex, curvature = parabola(logs, scores, best)
@@ -144,7 +142,7 @@ def speeds_up(losses: np.ndarray) -> float:
 
 def unraced(centre: float) -> Choice:
     """Return the choice for a run with no room for lanes: the centre of the ladder that was not raced."""
-    return Choice(centre, centre / 10**0.5, centre * 10**0.5, np.empty(0), -1, near_edge=True, speeds_up=0.0)
+    return Choice(centre, centre / RUNG, centre * RUNG, np.empty(0), -1, near_edge=True, speeds_up=0.0)
 
 
 def run_factor(choice: Choice, momentum: float, lane_steps: int, horizon_steps: int) -> tuple[float, str]:
@@ -182,7 +180,7 @@ def run_factor(choice: Choice, momentum: float, lane_steps: int, horizon_steps: 
     if lane_steps <= 1 / (1 - momentum):
         rungs.append((1.0, "Momentum builds up too slowly for lanes this short to show where training is undone"))
     most, why = max(rungs, key=lambda pair: pair[0])
-    factor = RUNG_FACTOR**most
+    factor = RUNG**-most
     return (factor, why) if factor < far else (far, "")
 
 

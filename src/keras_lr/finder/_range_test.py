@@ -6,8 +6,8 @@ lies around a rate that moves the weights, and several sweeps from the same weig
 
 import enum
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -117,7 +117,7 @@ def range_test(
         steps_per_epoch=steps_per_epoch,
         validation_split=validation_split,
     )
-    watch = _ValidationLoss(model, validation_data) if validation_data else None
+    watch = partial(_validation_loss, model, validation_data) if validation_data else None
     with first_fit_unspent(model):
         prepare(model, data.example())
         checked_validation_data(model, validation_data)
@@ -128,13 +128,12 @@ def range_test(
             batches = data.batches(training, steps * accumulation, seed)
             moving_rate = _moving_rate(training, batches, accumulation)
             rates = _rates(low, high, moving_rate, steps, spacing)
-            sweep = _Sweep(training, rates, accumulation, watch)
             losses = np.full((sweeps, steps), np.nan)
             for i in range(sweeps):
                 training.put(start)
                 if i:
                     batches = data.batches(training, steps * accumulation, seed + i)
-                taken = sweep.run(_endless(batches, seed + i))
+                taken = _swept(training, _endless(batches, seed + i), rates, accumulation, watch)
                 losses[i, : len(taken)] = taken
                 if progress:
                     text = f"sweep {i + 1} of {sweeps} ended at the rate {rates[len(taken) - 1]:.2g}"
@@ -149,42 +148,34 @@ def range_test(
     )
 
 
-class _ValidationLoss:
-    """The loss of held-out data under the weights that the steps have in hand."""
+def _swept(
+    training: TrainingSteps,
+    batches: Iterator[Any],
+    rates: np.ndarray,
+    accumulation: int,
+    watch: Callable[[TrainingSteps], float] | None,
+) -> list[float]:
+    """Train on a borrowed model while the rate rises; return the loss at each rate, up to the divergence."""
+    losses: list[float] = []
+    waiting: list[list[Any]] = []
+    for step, rate in enumerate(rates):
+        parts = [training.step(next(batches), float(rate)) for _ in range(accumulation)]
+        waiting.append([watch(training)] if watch else parts)
+        if len(waiting) == READ_EVERY or step == len(rates) - 1:
+            losses += [float(np.mean([keras.ops.convert_to_numpy(part) for part in parts])) for parts in waiting]
+            waiting = []
+            if has_diverged(np.array(losses), len(rates)):
+                break
+    return losses
 
-    def __init__(self, model: keras.Model, data: tuple[Any, ...]) -> None:
-        self._model, self._data = model, data
 
-    def __call__(self, training: TrainingSteps) -> float:
-        training.finish()
-        loss = self._model.test_on_batch(*self._data, return_dict=True)["loss"]
-        self._model.reset_metrics()
-        training.start()
-        return float(loss)
-
-
-@dataclass(frozen=True, eq=False)
-class _Sweep:
-    """A few updates while the rate rises, on a borrowed model."""
-
-    training: TrainingSteps
-    rates: np.ndarray
-    accumulation: int
-    watch: _ValidationLoss | None
-
-    def run(self, batches: Iterator[Any]) -> list[float]:
-        """Return the loss at each rate, up to the divergence."""
-        losses: list[float] = []
-        waiting: list[list[Any]] = []
-        for step, rate in enumerate(self.rates):
-            parts = [self.training.step(next(batches), float(rate)) for _ in range(self.accumulation)]
-            waiting.append([self.watch(self.training)] if self.watch else parts)
-            if len(waiting) == READ_EVERY or step == len(self.rates) - 1:
-                losses += [float(np.mean([keras.ops.convert_to_numpy(part) for part in parts])) for parts in waiting]
-                waiting = []
-                if has_diverged(np.array(losses), len(self.rates)):
-                    break
-        return losses
+def _validation_loss(model: keras.Model, data: tuple[Any, ...], training: TrainingSteps) -> float:
+    """Return the loss of held-out data under the weights that the steps have in hand."""
+    training.finish()
+    loss = model.test_on_batch(*data, return_dict=True)["loss"]
+    model.reset_metrics()
+    training.start()
+    return float(loss)
 
 
 def has_diverged(losses: np.ndarray, planned_steps: int) -> bool:

@@ -1,7 +1,7 @@
 """What a range test found: the losses of its sweeps over the rate, and what every rule makes of them."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class RangeTestResult(Shown):
 
     rates: np.ndarray
     sweeps: np.ndarray
-    kind: Kind = field(default=_own_rule.ADAPTIVE)
+    kind: Kind = _own_rule.ADAPTIVE
     moving_rate: float | None = None
     optimizer: str = "Adam"
     is_validation: bool = False

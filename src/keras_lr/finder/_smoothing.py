@@ -2,22 +2,23 @@
 
 import numpy as np
 
+KEEP = 0.98  # of fastai and Lightning
 WINDOW = 0.4  # decades: five steps of a sweep of 100 steps over 8 decades
 
 
-def debiased_average(losses: np.ndarray, keep: float = 0.98) -> np.ndarray:
+def debiased_average(losses: np.ndarray) -> np.ndarray:
     """Exponential average `a <- keep * a + (1 - keep) * loss`, divided by `1 - keep^(k+1)` at step `k`."""
-    return _exponential(losses, keep, 0.0) / (1 - keep ** np.arange(1, len(losses) + 1))
+    return _exponential(losses, KEEP, 0.0) / (1 - KEEP ** np.arange(1, len(losses) + 1))
 
 
-def lightning_average(losses: np.ndarray, keep: float = 0.98) -> np.ndarray:
+def lightning_average(losses: np.ndarray) -> np.ndarray:
     """Lightning's average: as `debiased_average`, but divided by `1 - keep^(k+2)`: the first is half of the loss."""
-    return _exponential(losses, keep, 0.0) / (1 - keep ** np.arange(2, len(losses) + 2))
+    return _exponential(losses, KEEP, 0.0) / (1 - KEEP ** np.arange(2, len(losses) + 2))
 
 
-def anchored_average(losses: np.ndarray, weight: float = 0.05) -> np.ndarray:
+def anchored_average(losses: np.ndarray) -> np.ndarray:
     """Exponential average that starts at the first loss."""
-    return _exponential(losses, 1 - weight, losses[0])
+    return _exponential(losses, 0.95, losses[0])
 
 
 def _exponential(losses: np.ndarray, keep: float, start: float) -> np.ndarray:
@@ -29,19 +30,16 @@ def _exponential(losses: np.ndarray, keep: float, start: float) -> np.ndarray:
     return averages
 
 
-def moving_quantiles(
-    logs: np.ndarray, sweeps: np.ndarray, quantiles: tuple[float, ...], decades: float = WINDOW
-) -> np.ndarray:
-    """Return quantiles of the losses of all sweeps in a window of log rates around each rate.
+def moving_quantiles(logs: np.ndarray, sweeps: np.ndarray, quantiles: tuple[float, ...]) -> np.ndarray:
+    """Return quantiles of the losses of all sweeps in a window of log rates, `WINDOW` wide, around each rate.
 
     Args:
         logs: decimal logarithms of the rates, shape `(n,)`.
         sweeps: losses, shape `(sweeps, n)`; infinite where a sweep has diverged.
         quantiles: which ones, from 0 to 1.
-        decades: width of the window. Default 0.4.
 
     Returns:
         Shape `(quantiles, n)`.
     """
-    near = np.abs(logs[:, None] - logs) <= decades / 2
+    near = np.abs(logs[:, None] - logs) <= WINDOW / 2
     return np.array([np.quantile(sweeps[:, row], quantiles, method="inverted_cdf") for row in near]).T

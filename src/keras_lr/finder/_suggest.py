@@ -91,14 +91,15 @@ def valley(rates: np.ndarray, averages: np.ndarray) -> float:
     return rates[end - length + length // 3 + length // 6]
 
 
-def slide(rates: np.ndarray, averages: np.ndarray, width: int = 15, threshold: float = 0.005) -> float:
-    """Move a window left from the end while the slopes per step at its two ends differ by more than `threshold`."""
+def slide(rates: np.ndarray, averages: np.ndarray) -> float:
+    """Move a window of 15 steps left from the end while the slopes per step at its ends differ by more than 0.005."""
+    width = 15
     if len(averages) <= width:
         raise NoAnswer(f"The window of {width} steps does not fit into a curve of {len(averages)}.")
     slope = np.gradient(averages)
     left = len(averages) - 1 - width
     found = rates[left]
-    while left >= 0 and abs(slope[left + width] - slope[left]) > threshold:
+    while left >= 0 and abs(slope[left + width] - slope[left]) > 0.005:
         found = rates[left]
         left -= 1
     return found
@@ -132,11 +133,11 @@ def steepest_before_minimum(rates: np.ndarray, averages: np.ndarray) -> float:
     return rates[1 + int(np.argmin(falling[2:] - falling[:-2]))]
 
 
-def steepest_with_lost_offset(rates: np.ndarray, averages: np.ndarray, skipped: int = 32) -> float:
+def steepest_with_lost_offset(rates: np.ndarray, averages: np.ndarray) -> float:
     """Pick by the smallest slope from step 32 to the minimum, but count its index from step 0, as ktrain does."""
-    falling = averages[skipped : int(np.argmin(averages))]
+    falling = averages[32 : int(np.argmin(averages))]
     if len(falling) < 2:
-        raise NoAnswer(f"ktrain looks between step {skipped} and the smallest average, and there is nothing there.")
+        raise NoAnswer("ktrain looks between step 32 and the smallest average, and there is nothing there.")
     return rates[np.argmin(np.gradient(falling))]
 
 

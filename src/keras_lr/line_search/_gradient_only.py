@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import keras
 
-from keras_lr._arguments import within
+from keras_lr._arguments import check
 from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, SHRINKING, Decision, SearchState, Seen, narrow
 from keras_lr.line_search._scalars import Scalar, exp, like, maximum, minimum, where
 from keras_lr.line_search._value import Value
@@ -58,9 +58,10 @@ class Inexact(Value):
     needs_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _check(self.growth, self.overshoot)
+        check(self, "growth", above=1.0)
+        check(self, "overshoot", above=0.0)
         if self.first_growth is not None:
-            _check(self.first_growth, self.overshoot, "first_growth")
+            check(self, "first_growth", above=1.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         small_overshoot = (seen.slope > 0.0) & (seen.slope < self.overshoot * abs(search.start_slope))
@@ -107,7 +108,8 @@ class Maximum(Value):
     needs_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _check(self.growth, self.overshoot)
+        check(self, "growth", above=1.0)
+        check(self, "overshoot", above=0.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         tolerated = self.overshoot * abs(search.start_slope)
@@ -145,7 +147,8 @@ class Back(Value):
     needs_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _check(self.growth, self.overshoot)
+        check(self, "growth", above=1.0)
+        check(self, "overshoot", above=0.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         first = search.phase == FIRST
@@ -189,9 +192,8 @@ class Bisection(Value):
     needs_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _check(self.growth, 1.0)
-        if not within(self.precision, above=0.0, below=1.0):
-            raise ValueError(f"precision is a fraction of the step, between 0 and 1; received {self.precision!r}.")
+        check(self, "growth", above=1.0)
+        check(self, "precision", above=0.0, below=1.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         search = narrow(search, seen.slope)
@@ -242,8 +244,7 @@ class SlopeTracking(Value):
     needs_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not within(self.gain, above=0.0, most=1.0):
-            raise ValueError(f"gain must lie in (0, 1]; received {self.gain!r}. The default 0.02 is a good start.")
+        check(self, "gain", above=0.0, most=1.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         lengths = seen.gradient_norm * search.length
@@ -270,13 +271,3 @@ def _grow_or_shrink(
             step_size=where(grow, larger, where(shrink, smaller, step_size)),
         ),
     )
-
-
-def _check(growth: float, overshoot: float, name: str = "growth") -> None:
-    if not within(growth, above=1.0):
-        raise ValueError(f"{name} must be above 1, as it multiplies the step; received {growth!r}. The papers have 2.")
-    if not within(overshoot, above=0.0):
-        raise ValueError(
-            "overshoot is the tolerated slope as a fraction of the first and must be positive; received "
-            f"{overshoot!r}. The papers have 0.9; 3 trains better where gradients are noisy."
-        )

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lr._arguments import check, within
+from keras_lr._arguments import check
 from keras_lr.line_search._gaussian_process import Posterior
 from keras_lr.line_search._value import Value
 
@@ -58,14 +58,9 @@ class Wolfe(Value):
     reset: float = 100.0
 
     def __post_init__(self) -> None:
-        curved = within(self.curvature, above=0.0, below=1.0)
-        if not (curved and within(self.decrease, least=0.0, below=self.curvature)):
-            raise ValueError(
-                "The Wolfe conditions need 0 <= decrease < curvature < 1; received "
-                f"decrease={self.decrease!r}, curvature={self.curvature!r}. The paper has 0.05 and 0.5."
-            )
-        if not within(self.probability, above=0.0, below=1.0):
-            raise ValueError(f"probability must lie between 0 and 1; received {self.probability!r}. The paper has 0.3.")
+        check(self, "curvature", above=0.0, below=1.0)
+        check(self, "decrease", least=0.0, below=self.curvature)
+        check(self, "probability", above=0.0, below=1.0)
         check(self, "max_evaluations", least=2, most=15, whole=True)
         check(self, "expansion", above=0.0)
         check(self, "memory", least=0.0, below=1.0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_lr._arguments import chosen, within
+from keras_lr._arguments import check, chosen
 from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, Decision, SearchState, Seen
 from keras_lr.line_search._scalars import Scalar, clip, maximum, minimum, where
 from keras_lr.line_search._value import Value
@@ -69,8 +69,7 @@ class Quadratic(Value):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "enforced", chosen(Enforced, self.enforced, "enforced"))
-        if not within(self.growth, above=1.0):
-            raise ValueError(f"growth bounds the change of a step and must be above 1; received {self.growth!r}.")
+        check(self, "growth", above=1.0)
 
     @property
     def needs_value(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check, within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import check_betas
 from keras_lr.optimizers._global import State, Tensors
@@ -65,14 +65,13 @@ class AdaHessian(CurvatureOptimizer):
         **kwargs: Any,
     ) -> None:
         check_betas(beta_1=beta_1, beta_2=beta_2)
-        if not within(power, least=0.0, most=1.0):
-            raise ValueError(f"power is between 0 (gradient descent) and 1 (Newton); received power={power!r}")
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.power = power
         check(self, "epsilon", least=0.0)
+        check(self, "power", least=0.0, most=1.0)
 
     def build_state(self) -> None:
         super().build_state()

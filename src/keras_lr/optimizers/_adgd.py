@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
@@ -49,10 +49,9 @@ class AdGD(GlobalOptimizer):
     tuning_free = True
 
     def __init__(self, learning_rate: Any = 1.0, *, initial_rate: float = 1e-7, **kwargs: Any) -> None:
-        if not within(initial_rate, above=0.0):
-            raise ValueError(f"initial_rate is a small positive rate; received initial_rate={initial_rate!r}")
         super().__init__(learning_rate, **kwargs)
         self.initial_rate = initial_rate
+        check(self, "initial_rate", above=0.0)
 
     def build_state(self) -> None:
         self.add_scalar("rate", self.initial_rate)

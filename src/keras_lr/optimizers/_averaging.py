@@ -10,7 +10,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_lr._arguments import within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._failed_step import lost
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
@@ -107,10 +107,10 @@ class PolynomialAveraging(AveragingOptimizer):
     """
 
     def __init__(self, learning_rate: Any = 1.0, *, average: float | None = 8.0, **kwargs: Any) -> None:
-        if average is not None and not within(average, least=0.0):
-            raise ValueError(f"average is not negative, or None for no average; received average={average!r}")
         super().__init__(learning_rate, **kwargs)
         self.average = average
+        if average is not None:
+            check(self, "average", least=0.0)
 
     def descend(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         """Return the next point: ``step`` of a method whose points are averaged."""

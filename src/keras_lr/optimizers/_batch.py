@@ -42,15 +42,12 @@ class Batch(ABC):
         """Return the Hessian at the current weights times `vectors`. Costs about two gradients."""
 
     @abstractmethod
-    def losses_at(self, values: Tensors | None = None) -> Tensor:
-        """Return the loss of each sample, shape (batch,), at `values` or the current weights. Costs a forward pass.
+    def losses_and_slopes(self, direction: Tensors) -> tuple[Tensor, Tensor]:
+        """Return the loss of each sample at the current weights and its slope along `direction`, of shape (batch,).
 
-        Their mean is the loss; what does not belong to a sample (regularisation) is part of each.
+        The mean of the losses is the loss; what does not belong to a sample (regularisation) is part of each. Costs a
+        forward derivative.
         """
-
-    @abstractmethod
-    def losses_and_slopes_at(self, values: Tensors | None, direction: Tensors) -> tuple[Tensor, Tensor]:
-        """Return the loss of each sample and its slope along `direction`, both of shape (batch,)."""
 
     @abstractmethod
     def walk(

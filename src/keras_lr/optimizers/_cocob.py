@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_lr._arguments import within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._refusals import refuse_weight_decay
@@ -57,11 +57,11 @@ class COCOB(GlobalOptimizer):
                 "COCOB finds how far from the start a weight is to be and takes no learning_rate, which would pull it "
                 f"back there. Received: learning_rate={kwargs['learning_rate']!r}. Leave it out."
             )
-        if not (within(alpha, above=0.0) and within(epsilon, above=0.0)):
-            raise ValueError(f"alpha and epsilon are positive; received alpha={alpha!r}, epsilon={epsilon!r}")
         super().__init__(**kwargs)
         self.alpha = alpha
         self.epsilon = epsilon
+        check(self, "alpha", above=0.0)
+        check(self, "epsilon", above=0.0)
 
     def build_state(self) -> None:
         self.add_slot("largest", self.epsilon)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._averaging import PolynomialAveraging
 from keras_lr.optimizers._global import State, Tensors
@@ -61,14 +61,11 @@ class DoG(PolynomialAveraging):
         epsilon: float = 1e-8,
         **kwargs: Any,
     ) -> None:
-        if not (within(relative_start, above=0.0) and within(epsilon, above=0.0)):
-            raise ValueError(
-                "relative_start and epsilon have to be positive; received "
-                f"relative_start={relative_start!r}, epsilon={epsilon!r}. The first step is made of relative_start."
-            )
         super().__init__(learning_rate, **kwargs)
         self.relative_start = relative_start
         self.epsilon = epsilon
+        check(self, "relative_start", above=0.0)
+        check(self, "epsilon", above=0.0)
 
     def build_state(self) -> None:
         super().build_state()

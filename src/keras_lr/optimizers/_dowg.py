@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._averaging import PolynomialAveraging
 from keras_lr.optimizers._global import State, Tensors
@@ -49,10 +49,9 @@ class DoWG(PolynomialAveraging):
     tuning_free = True
 
     def __init__(self, learning_rate: Any = 1.0, *, epsilon: float = 1e-4, **kwargs: Any) -> None:
-        if not within(epsilon, above=0.0):
-            raise ValueError(f"epsilon is the first squared distance, above 0; received epsilon={epsilon!r}")
         super().__init__(learning_rate, **kwargs)
         self.epsilon = epsilon
+        check(self, "epsilon", above=0.0)
 
     def build_state(self) -> None:
         super().build_state()

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_lr._arguments import within
+from keras_lr._arguments import check, within
 from keras_lr._backends import lists
 from keras_lr.optimizers._global import GlobalOptimizer, State
 
@@ -33,19 +33,11 @@ class EstimatingOptimizer(GlobalOptimizer):
         growth_rate: float = math.inf,
         **kwargs: Any,
     ) -> None:
-        if not within(initial_estimate, above=0.0):
-            raise ValueError(
-                "initial_estimate is a small positive distance that the method grows from, 1e-6 by default; "
-                f"received initial_estimate={initial_estimate!r}"
-            )
-        if not within(growth_rate, above=1.0, below=None):
-            raise ValueError(
-                "growth_rate is the factor by which the estimate may grow in one step, above 1 (math.inf for no "
-                f"limit); received growth_rate={growth_rate!r}"
-            )
         super().__init__(learning_rate, **kwargs)
         self.initial_estimate = initial_estimate
         self.growth_rate = growth_rate
+        check(self, "initial_estimate", above=0.0)
+        check(self, "growth_rate", above=1.0, below=None)
 
     def build_state(self) -> None:
         self.add_scalar("estimate", self.initial_estimate)

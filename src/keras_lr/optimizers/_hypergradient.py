@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check, within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import check_betas, quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
@@ -33,18 +33,15 @@ class Hypergradient(GlobalOptimizer):
     def __init__(
         self, learning_rate: Any = 1.0, *, initial_rate: float = 1e-3, hyper_rate: float = 1e-4, **kwargs: Any
     ) -> None:
-        if not (within(initial_rate, above=0.0) and within(hyper_rate, above=0.0)):
-            raise ValueError(
-                "initial_rate and hyper_rate are positive; received "
-                f"initial_rate={initial_rate!r}, hyper_rate={hyper_rate!r}"
-            )
         super().__init__(learning_rate, **kwargs)
         self.initial_rate = initial_rate
         self.hyper_rate = hyper_rate
+        check(self, "initial_rate", above=0.0)
+        check(self, "hyper_rate", above=0.0)
 
     def direction(self, g: Tensors, state: State) -> Tensors:
-        """Return what is to be multiplied by the rate and subtracted, as a new list."""
-        raise NotImplementedError
+        """Return what is to be multiplied by the rate and subtracted, as a new list: the gradient."""
+        return lists.copy(g)
 
     def build_state(self) -> None:
         self.add_scalar("rate", self.initial_rate)
@@ -94,9 +91,6 @@ class HypergradientSGD(Hypergradient):
         >>> round(float(optimizer.learning_rate), 5)  # 0.01 + 1e-3 * 2 * 1.98
         0.01396
     """
-
-    def direction(self, g: Tensors, state: State) -> Tensors:
-        return lists.copy(g)
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -199,9 +193,6 @@ class NormalizedHypergradient(Hypergradient):
     def build_state(self) -> None:
         super().build_state()
         self.add_scalar("seen")
-
-    def direction(self, g: Tensors, state: State) -> Tensors:
-        return lists.copy(g)
 
     def change(self, g: Tensors, state: State) -> Any:
         agreement = quotient(ops.sum(lists.dots(g, state.previous)), ops.sum(lists.squares(state.previous)))

@@ -86,11 +86,6 @@ class Mechanic(GlobalOptimizer):
             raise TypeError(f"Mechanic takes an optimizer, such as SGD(1.0, momentum=0.9). Received: {optimizer!r}.")
         if not within(decay, least=0.0):
             raise ValueError(f"decay pulls back to the start, at least 0; received decay={decay!r}")
-        if not (within(initial_scale, above=0.0) and within(discounts, least=1, whole=True)):
-            raise ValueError(
-                "initial_scale is positive and discounts counts from 1; received "
-                f"initial_scale={initial_scale!r}, discounts={discounts!r}"
-            )
         refuse_other_than_proposals("Mechanic", optimizer)
         refuse_several(optimizer)
         refuse_own_handling("Mechanic", optimizer, CHANGES_THE_GRADIENT)
@@ -100,6 +95,8 @@ class Mechanic(GlobalOptimizer):
         self.initial_scale = initial_scale
         self.discounts = discounts
         self.epsilon = epsilon
+        check(self, "initial_scale", above=0.0)
+        check(self, "discounts", least=1, whole=True)
         check(self, "epsilon", least=0.0)
 
     def build(self, variables: list[Any]) -> None:

@@ -16,7 +16,7 @@ from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._across_batches import AcrossBatches
 from keras_lr.optimizers._global import GlobalOptimizer
 from keras_lr.optimizers._lending import LendingOptimizer
-from keras_lr.optimizers._proposals import checked_optimizer
+from keras_lr.optimizers._proposals import checked_optimizer, refuse_loss_scaling
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -67,9 +67,8 @@ class PerLayer(LendingOptimizer):
             except re.error as error:
                 raise ValueError(f"factors={{{pattern!r}: ...}} holds no regular expression: {error}.") from error
         self.inner_optimizer = checked_optimizer("PerLayer", "optimizer", optimizer)
+        refuse_loss_scaling("PerLayer", self.inner_optimizer)
         core = innermost(self.inner_optimizer)
-        if isinstance(self.inner_optimizer, keras.optimizers.LossScaleOptimizer):
-            raise TypeError("PerLayer goes inside a LossScaleOptimizer: LossScaleOptimizer(PerLayer(...)).")
         if hasattr(core, "optimizers"):
             raise TypeError(
                 f"{type(core).__name__} holds several optimizers, each for layers of its own: give each the rate that "

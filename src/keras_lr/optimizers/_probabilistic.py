@@ -179,7 +179,7 @@ class ProbabilisticLineSearch(AcrossBatches):
         """Return the variances of the mean loss and of the mean slope of the batch at hand."""
         if self.noise is Noise.BETWEEN_BATCHES:
             return notes.value_misfit, notes.slope_misfit * steepness**2
-        losses, slopes = batch_at_hand(self).losses_and_slopes_at(None, u)
+        losses, slopes = batch_at_hand(self).losses_and_slopes(u)
         variances = _variance_of_mean(losses), _variance_of_mean(slopes)
         return ops.cast(variances[0], self.compute_dtype), ops.cast(variances[1], self.compute_dtype)
 

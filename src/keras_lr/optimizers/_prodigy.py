@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check, check_flags, within
+from keras_lr._arguments import check, check_flags
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
 from keras_lr.optimizers._global import State, Tensors
@@ -74,10 +74,6 @@ class Prodigy(EstimatingOptimizer):
         **kwargs: Any,
     ) -> None:
         check_betas(beta_1=beta_1, beta_2=beta_2)
-        if beta_3 is not None and not within(beta_3, least=0.0, most=1.0):
-            raise ValueError(f"beta_3 is the decay of sums, from 0 to 1 (none); received beta_3={beta_3!r}")
-        if not within(every, least=1, whole=True):
-            raise ValueError(f"every counts entries, 1 for all of them; received every={every!r}")
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -88,8 +84,11 @@ class Prodigy(EstimatingOptimizer):
         self.safeguard_warmup = safeguard_warmup
         self.every = every
         self.packs = every == 1  # the authors count entries variable by variable
+        if beta_3 is not None:
+            check(self, "beta_3", least=0.0, most=1.0)
         check(self, "epsilon", least=0.0)
         check(self, "estimate_factor", above=0.0)
+        check(self, "every", least=1, whole=True)
         check_flags(self, bias_correction=bias_correction, safeguard_warmup=safeguard_warmup)
 
     def build_state(self) -> None:

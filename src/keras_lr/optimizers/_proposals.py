@@ -12,8 +12,7 @@ from keras_lr.optimizers._global import GlobalOptimizer
 
 def refuse_other_than_proposals(name: str, optimizer: keras.optimizers.Optimizer) -> None:
     """Refuse an optimizer that is more than a step proposed from a gradient, for a method that goes a part of it."""
-    if any(isinstance(part, keras.optimizers.LossScaleOptimizer) for part in wrappers_and_core(optimizer)):
-        raise TypeError(f"{name} goes inside a LossScaleOptimizer: LossScaleOptimizer({name}(...)).")
+    refuse_loss_scaling(name, optimizer)
     for part in optimizers_in(optimizer):
         if isinstance(part, GlobalOptimizer) or getattr(part, "needs_batch", False):
             own = type(part).__name__
@@ -21,6 +20,12 @@ def refuse_other_than_proposals(name: str, optimizer: keras.optimizers.Optimizer
                 f"{name} goes a part of the step that an optimizer proposes, and {own} has to find the weights where "
                 f"it put them. Received: {own} inside {name}. Use {own} alone, or an optimizer of Keras inside {name}."
             )
+
+
+def refuse_loss_scaling(name: str, optimizer: keras.optimizers.Optimizer) -> None:
+    """Refuse an optimizer that scales the loss, which has to go around the method."""
+    if any(isinstance(part, keras.optimizers.LossScaleOptimizer) for part in wrappers_and_core(optimizer)):
+        raise TypeError(f"{name} goes inside a LossScaleOptimizer: LossScaleOptimizer({name}(...)).")
 
 
 def refuse_own_handling(name: str, optimizer: keras.optimizers.Optimizer, settings: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check, within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._averaging import AveragingOptimizer
 from keras_lr.optimizers._estimate import check_betas, quotient
@@ -52,23 +52,18 @@ class ScheduleFree(AveragingOptimizer):
         decoupling: float | None = None,
         **kwargs: Any,
     ) -> None:
-        if not within(interpolation, above=0.0, below=1.0):
-            raise ValueError(
-                "interpolation is the share of the average in the training point, between 0 and 1 and neither; "
-                f"received interpolation={interpolation!r}"
-            )
-        if not within(warmup_steps, least=0):
-            raise ValueError(f"warmup_steps counts steps, 0 for none; received warmup_steps={warmup_steps!r}")
-        if decoupling is not None and not within(decoupling, above=0.0):
-            raise ValueError(f"decoupling is positive, or None; received decoupling={decoupling!r}")
         super().__init__(learning_rate, **kwargs)
         self.interpolation = interpolation
         self.warmup_steps = warmup_steps
         self.weight_power = weight_power
         self.rate_power = rate_power
         self.decoupling = decoupling
+        check(self, "interpolation", above=0.0, below=1.0)
+        check(self, "warmup_steps", least=0)
         check(self, "weight_power", least=0.0)
         check(self, "rate_power", least=0.0)
+        if decoupling is not None:
+            check(self, "decoupling", above=0.0)
 
     def direction(self, g: Tensors, state: State) -> Tensors:
         """Return u but for the weight decay, as a new list."""

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check, within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
 from keras_lr.optimizers._estimate import check_betas, quotient
@@ -72,14 +72,13 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
     ) -> None:
         check_betas(beta_1=beta_1, beta_2=beta_2)
         refuse_clipping("ScheduleFreePlus", kwargs)
-        if not within(following_steps, least=0):
-            raise ValueError(f"following_steps counts steps, 0 for none; received following_steps={following_steps!r}")
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.following_steps = following_steps
         check(self, "epsilon", least=0.0)
+        check(self, "following_steps", least=0)
 
     def build_state(self) -> None:
         super().build_state()

@@ -12,8 +12,9 @@ from typing import Any
 import keras
 
 from keras_lr._arguments import within
-from keras_lr._backends.wrapped_optimizers import innermost, wrappers_and_core
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._lending import LendingOptimizer
+from keras_lr.optimizers._proposals import refuse_loss_scaling
 from keras_lr.schedules import OneCycle, OneCycleThreePhase, Schedule
 from keras_lr.schedules._composition import as_schedule
 
@@ -75,8 +76,7 @@ class Scheduled(LendingOptimizer):
         super().__init__(learning_rate=0.0, name=name)
         if not isinstance(optimizer, keras.optimizers.Optimizer):
             raise TypeError(f"Scheduled takes an optimizer, such as SGD(momentum=0.9). Received: {optimizer!r}.")
-        if any(isinstance(part, keras.optimizers.LossScaleOptimizer) for part in wrappers_and_core(optimizer)):
-            raise TypeError("Scheduled goes inside a LossScaleOptimizer: LossScaleOptimizer(Scheduled(...)).")
+        refuse_loss_scaling("Scheduled", optimizer)
         self.inner_optimizer = optimizer
         _check(innermost(optimizer), hyperparameters)
         self._plans = _Plans({key: as_schedule(given, f"Scheduled: `{key}`") for key, given in hyperparameters.items()})

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import check_betas
 from keras_lr.optimizers._global import State, Tensors
@@ -65,17 +65,15 @@ class Sophia(CurvatureOptimizer):
         **kwargs: Any,
     ) -> None:
         check_betas(beta_1=beta_1, beta_2=beta_2)
-        if not (within(gamma, above=0.0) and within(epsilon, above=0.0) and within(interval, least=1, whole=True)):
-            raise ValueError(
-                "gamma and epsilon are positive and interval counts from 1; received "
-                f"gamma={gamma!r}, epsilon={epsilon!r}, interval={interval!r}"
-            )
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.gamma = gamma
         self.epsilon = epsilon
         self.interval = interval
+        check(self, "gamma", above=0.0)
+        check(self, "epsilon", above=0.0)
+        check(self, "interval", least=1, whole=True)
 
     def build_state(self) -> None:
         super().build_state()

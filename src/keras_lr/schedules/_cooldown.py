@@ -8,13 +8,13 @@ from keras_lr.schedules import shapes
 from keras_lr.schedules._classics import Constant
 from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._schedule import Schedule
-from keras_lr.schedules._shaped import ShapeLike, progress, shaped
+from keras_lr.schedules._shaped import ShapeLike, between, progress, shaped
 from keras_lr.schedules._units import Epochs, Fraction, Length, LengthOrNone, LengthOrZero
 from keras_lr.schedules._value import Rate, value
 
 
-def _ramp(step: Any, warmup: Any, xp: Any) -> Any:
-    return xp.minimum((step + 1) / (warmup + 1), 1.0)
+def _warmed_up(step: Any, warmup: Any, peak: float, rate: Any, xp: Any) -> Any:
+    return xp.where(step < warmup, (step + 1) / (warmup + 1) * peak, rate)
 
 
 @value
@@ -63,8 +63,7 @@ class Cooldown(Schedule):
         """Return the rate at a step."""
         rate = self.schedule.formula(xp.minimum(step, float(self.at_step)), xp)
         fraction = shaped(self.shape, progress(step - self.at_step, self.cooldown_steps, xp), xp)
-        cooled = rate * fraction + self.end_learning_rate * (1 - fraction)
-        return xp.where(step < self.at_step, rate, cooled)
+        return xp.where(step < self.at_step, rate, between(rate, self.end_learning_rate, fraction))
 
 
 @value
@@ -138,9 +137,8 @@ class WSD(Schedule):
         since = xp.maximum(step - self.warmup_steps, 0.0)
         rate = self.peak_learning_rate * self.stable.formula(since, xp)
         fraction = shaped(self.shape, progress(step - start, total - start, xp), xp)
-        decayed = rate * fraction + self.end_learning_rate * (1 - fraction)
-        rate = xp.where(step < start, rate, decayed)
-        return xp.where(step < self.warmup_steps, _ramp(step, self.warmup_steps, xp) * self.peak_learning_rate, rate)
+        rate = xp.where(step < start, rate, between(rate, self.end_learning_rate, fraction))
+        return _warmed_up(step, self.warmup_steps, self.peak_learning_rate, rate, xp)
 
 
 @value
@@ -197,8 +195,8 @@ class WSDS(Schedule):
         since = xp.maximum(step - self.warmup_steps, 0.0)
         into = since - period * xp.floor(since / period)
         fraction = shaped(self.shape, progress(into - (period - self.decay_steps), self.decay_steps, xp), xp)
-        rate = self.peak_learning_rate * fraction + self.end_learning_rate * (1 - fraction)
-        return xp.where(step < self.warmup_steps, _ramp(step, self.warmup_steps, xp) * self.peak_learning_rate, rate)
+        rate = between(self.peak_learning_rate, self.end_learning_rate, fraction)
+        return _warmed_up(step, self.warmup_steps, self.peak_learning_rate, rate, xp)
 
 
 @value
@@ -242,5 +240,5 @@ class Infinite(Schedule):
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         fraction = shaped(self.shape, progress(step - self.warmup_steps, self.decay_steps, xp), xp)
-        rate = self.peak_learning_rate * fraction + self.constant_learning_rate * (1 - fraction)
-        return xp.where(step < self.warmup_steps, _ramp(step, self.warmup_steps, xp) * self.peak_learning_rate, rate)
+        rate = between(self.peak_learning_rate, self.constant_learning_rate, fraction)
+        return _warmed_up(step, self.warmup_steps, self.peak_learning_rate, rate, xp)

@@ -11,16 +11,9 @@ from keras_lr.schedules import shapes
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import between
 from keras_lr.schedules._units import Length, LengthOrNone
-from keras_lr.schedules._value import Positive, Rate, Share, value
+from keras_lr.schedules._value import Positive, Rate, Share, a_function, value
 
-
-def _height(given: Any, called: str) -> Any:
-    if not callable(given) or isinstance(given, type):
-        raise TypeError(f"{called} must be a function of the cycle that returns its height. Received: {given!r}.")
-    return given
-
-
-Height: TypeAlias = Annotated[Callable[[Any], Any], _height]
+Height: TypeAlias = Annotated[Callable[[Any], Any], a_function("a function of the cycle that returns its height")]
 
 
 @value
@@ -69,8 +62,7 @@ class CosineRestarts(Schedule):
         peak = self.end_learning_rate + (
             (self.initial_learning_rate - self.end_learning_rate) * self.amplitude_multiplier**cycle
         )
-        fraction = shapes.Cosine()(p, xp)
-        return peak * fraction + self.end_learning_rate * (1 - fraction)
+        return between(peak, self.end_learning_rate, shapes.Cosine()(p, xp))
 
     def _cycle(self, t: Any, xp: Any) -> tuple[Any, Any]:
         """Return which cycle the time t (in first cycles) is in, and how far into it."""

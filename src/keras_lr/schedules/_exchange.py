@@ -13,16 +13,9 @@ import numpy as np
 from keras_lr._arguments import within
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
-from keras_lr.schedules._value import value
+from keras_lr.schedules._value import a_function, value
 
-
-def _function(given: Any, called: str) -> Any:
-    if not callable(given) or isinstance(given, type):
-        raise TypeError(f"{called} must be a function of the step that returns the rate. Received: {given!r}.")
-    return given
-
-
-Function: TypeAlias = Annotated[Callable[[Any], Any], _function]
+Function: TypeAlias = Annotated[Callable[[Any], Any], a_function("a function of the step that returns the rate")]
 
 
 @value

@@ -70,7 +70,7 @@ class InverseSquareRoot(Schedule):
         warmup = self.warmup_steps
         tau = warmup if self.timescale_steps is None else self.timescale_steps
         since = xp.maximum(step - warmup, 0.0)
-        ramp = xp.minimum((step + 1) / (warmup + 1), 1.0)
+        ramp = (step + 1) / (warmup + 1)
         return self.peak_learning_rate * xp.where(step < warmup, ramp, xp.sqrt(tau / (since + tau)))
 
 

@@ -5,17 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeAlias
 
 from keras_lr.schedules import shapes
+from keras_lr.schedules._value import a_function
 
-
-def _shape(given: Any, called: str) -> Any:
-    if not callable(given) or isinstance(given, type):
-        raise TypeError(
-            f"{called} must be a shape, such as shapes.Cosine(), or a function of the progress. Received: {given!r}."
-        )
-    return given
-
-
-ShapeLike: TypeAlias = Annotated[Any, _shape]
+ShapeLike: TypeAlias = Annotated[Any, a_function("a shape, such as shapes.Cosine(), or a function of the progress")]
 
 
 def progress(step: Any, length: Any, xp: Any) -> Any:
@@ -23,7 +15,7 @@ def progress(step: Any, length: Any, xp: Any) -> Any:
     return xp.minimum(xp.maximum(step / length, 0.0), 1.0)
 
 
-def between(start: float, end: float, fraction: Any) -> Any:
+def between(start: Any, end: float, fraction: Any) -> Any:
     """Return the value at a fraction of the way from the end (0) to the start (1); exact at both."""
     return start * fraction + end * (1 - fraction)
 

@@ -10,7 +10,7 @@ import enum
 import functools
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Self, TypeAlias, TypeVar, dataclass_transform, get_origin, get_type_hints
 
 import keras
@@ -114,6 +114,17 @@ def count(given: Any, called: str) -> int:
     if number < 0 or number != int(number):
         raise ValueError(f"{called} must be a whole number, at least 0. Received: {given!r}.")
     return int(number)
+
+
+def a_function(what: str) -> Callable[[Any, str], Any]:
+    """Return what checks a function and says `what` function it must be."""
+
+    def checked(given: Any, called: str) -> Any:
+        if not callable(given) or isinstance(given, type):
+            raise TypeError(f"{called} must be {what}. Received: {given!r}.")
+        return given
+
+    return checked
 
 
 def several(given: Any, called: str) -> tuple[Any, ...]:

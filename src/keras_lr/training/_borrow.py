@@ -69,8 +69,15 @@ def steerable(model: keras.Model) -> Iterator[None]:
 
 def refuse_no_model(model: Any) -> None:
     """Raise `TypeError` if something else is given in the place of a model."""
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"{_named(model)} is not a keras.Model. {_HOW_TO_PASS}")
+    if isinstance(model, keras.Model):
+        return
+    shape = getattr(model, "shape", None)
+    kind = type(model).__name__
+    given = f"{model!r} of type {kind}" if shape is None else f"{kind} of shape {shape}"
+    raise TypeError(
+        f"model={given} is not a keras.Model. The compiled model comes first, then the data: (model, x, y); of a "
+        "function that builds one, what it returns; of a keras_lr.Task, (task.model(), task.x, task.y)."
+    )
 
 
 def prepare(model: keras.Model, batch: Any) -> None:
@@ -144,18 +151,6 @@ def check_targets(model: keras.Model, batch: Any, step: Any) -> None:
             f"y=None, and the loss {losses[0]!r} compares predictions with targets. Pass them as y beside x "
             "for arrays, in batches (inputs, targets) for a data set; y=x for an autoencoder."
         )
-
-
-def _named(given: Any) -> str:
-    shape = getattr(given, "shape", None)
-    value = f"{given!r} of type {type(given).__name__}" if shape is None else f"{type(given).__name__} of shape {shape}"
-    return f"model={value}"
-
-
-_HOW_TO_PASS = (
-    "The compiled model comes first, then the data: (model, x, y); of a function that builds one, what it returns; "
-    "of a keras_lr.Task, (task.model(), task.x, task.y)."
-)
 
 
 def put_rate_variable(optimizer: keras.optimizers.Optimizer) -> keras.Variable:

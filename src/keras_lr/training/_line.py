@@ -37,21 +37,8 @@ class ModelBatch(Batch):
     def hessian_vector_product(self, vectors: Tensors) -> list[Tensor]:
         return gradients.hessian_vector(self.loss_at, self._current(), list(vectors))
 
-    def losses_at(self, values: Tensors | None = None) -> Tensor:
-        values = self._current() if values is None else values
-        forward = self._forward(values)
-        weight = self._handed.sample_weight
-        samples = (self._handed.y, forward[0]) if weight is None else (self._handed.y, forward[0], weight)
-
-        def loss_of_one(sample: Any) -> Tensor:
-            y, y_pred, *weights = keras.tree.map_structure(lambda leaf: leaf[None], sample)
-            return self._loss(values, forward, y, y_pred, weights[0] if weights else None)
-
-        return ops.vectorized_map(loss_of_one, samples)
-
-    def losses_and_slopes_at(self, values: Tensors | None, direction: Tensors) -> tuple[Tensor, Tensor]:
-        values = self._current() if values is None else values
-        return gradients.forward_derivative(self.losses_at, list(values), list(direction))
+    def losses_and_slopes(self, direction: Tensors) -> tuple[Tensor, Tensor]:
+        return gradients.forward_derivative(self._losses_at, self._current(), list(direction))
 
     def walk(
         self, variables: Sequence[keras.Variable], direction: Tensors, scale: Tensor, first: Tensor, go: Tensor
@@ -94,6 +81,18 @@ class ModelBatch(Batch):
             return self._model.stateless_call(
                 list(values), handed.non_trainable, handed.x, return_losses=True, **self._training()
             )
+
+    def _losses_at(self, values: Tensors) -> Tensor:
+        """Return the loss of each sample."""
+        forward = self._forward(values)
+        weight = self._handed.sample_weight
+        samples = (self._handed.y, forward[0]) if weight is None else (self._handed.y, forward[0], weight)
+
+        def loss_of_one(sample: Any) -> Tensor:
+            y, y_pred, *weights = keras.tree.map_structure(lambda leaf: leaf[None], sample)
+            return self._loss(values, forward, y, y_pred, weights[0] if weights else None)
+
+        return ops.vectorized_map(loss_of_one, samples)
 
     def _loss(
         self, values: Tensors, forward: tuple[Any, list[Tensor], Any], y: Any, y_pred: Any, weight: Any

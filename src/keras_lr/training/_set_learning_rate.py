@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_lr._arguments import within
 from keras_lr._backends.wrapped_optimizers import optimizers_in
-from keras_lr.schedules import Constant, Schedule, Steerable
+from keras_lr.schedules import Constant, Steerable
 
 
 def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
@@ -81,16 +81,11 @@ def scale_learning_rate(model: keras.Model, factor: float) -> None:
         raise ValueError(f"scale_learning_rate: the argument `factor` must be above 0. Received: {factor!r}.")
     for optimizer in _parts(model):
         rate = optimizer._learning_rate
-        if is_number(rate):
+        if isinstance(rate, keras.Variable):
             rate.assign(np.float64(keras.ops.convert_to_numpy(rate)) * factor)
         else:
             steerable = steering_of(model, optimizer)
             steerable.steer(multiplier=steerable.multiplier * float(factor))
-
-
-def is_number(rate: Any) -> bool:
-    """Return whether an optimizer's `_learning_rate` is the variable of a plain number."""
-    return isinstance(rate, keras.Variable)
 
 
 def steering_of(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Steerable:
@@ -98,7 +93,7 @@ def steering_of(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> St
     rate = optimizer._learning_rate
     if isinstance(rate, Steerable):
         return rate
-    if is_number(rate):
+    if isinstance(rate, keras.Variable):
         return _put(model, optimizer, Steerable(Constant(float(keras.ops.convert_to_numpy(rate)))))
     if callable(rate) and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         asked = rate  # Keras calls a function without an argument
@@ -124,7 +119,7 @@ def _parts(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
 
 def _set_number(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning_rate: float) -> None:
     rate = optimizer._learning_rate
-    if is_number(rate):
+    if isinstance(rate, keras.Variable):
         rate.assign(np.float64(learning_rate))
     else:
         steering_of(model, optimizer).fix(learning_rate)
@@ -133,7 +128,7 @@ def _set_number(model: keras.Model, optimizer: keras.optimizers.Optimizer, learn
 def _set_schedule(model: keras.Model, optimizer: keras.optimizers.Optimizer, schedule: Any) -> None:
     wanted = Steerable(schedule)
     held = optimizer._learning_rate
-    if isinstance(held, Steerable) and _same(held.schedule, wanted.schedule):
+    if isinstance(held, Steerable) and held.schedule == wanted.schedule:
         held.fix(None)
     elif isinstance(held, Steerable):
         held.schedule = wanted.schedule
@@ -141,10 +136,6 @@ def _set_schedule(model: keras.Model, optimizer: keras.optimizers.Optimizer, sch
         _compile_again(model)
     else:
         _put(model, optimizer, wanted)
-
-
-def _same(one: Schedule, other: Schedule) -> bool:
-    return type(one) is type(other) and one == other
 
 
 def _put(model: keras.Model, optimizer: keras.optimizers.Optimizer, steerable: Steerable) -> Steerable:

@@ -5,7 +5,7 @@ Nothing that is drawn here changes what the coming `fit` will see.
 
 import itertools
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
@@ -127,7 +127,7 @@ class TrainingData:
         x, y, sample_weight = self._training
         given = {"x": x, "y": y, "sample_weight": sample_weight, "class_weight": self._class_weight}
         if self.is_generator:
-            given["x"] = _from(self.x, first_step)  # with what a race has read in front
+            given["x"] = _generator(itertools.islice(self.x, first_step, None))  # with what a race has read in front
         elif self._are_arrays and self.shuffle is True:
             weight = self._class_weight
             adapter = shuffled_arrays(x, y, sample_weight, class_weight=weight, batch_size=self._batch_size)
@@ -216,8 +216,8 @@ class TrainingData:
     def _peeked(self, count: int) -> Iterator[Any]:
         """Read the generator's beginning, and put it back in front of the rest."""
         beginning = list(itertools.islice(self.x, count))
-        self.x = _chained(beginning, self.x)
-        return (batch for batch in beginning)
+        self.x = _generator(itertools.chain(beginning, self.x))
+        return _generator(beginning)
 
 
 def check_counts(**counts: Any) -> None:
@@ -259,13 +259,8 @@ def _check_rows(**arrays: Any) -> None:
         raise ValueError(f"{found}. All need the same number: look at how they were cut or split.")
 
 
-def _chained(beginning: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
-    yield from beginning
-    yield from rest
-
-
-def _from(batches: Iterator[Any], first: int) -> Iterator[Any]:
-    yield from itertools.islice(batches, first, None)
+def _generator(batches: Iterable[Any]) -> Iterator[Any]:
+    yield from batches  # Keras tells a generator by its type
 
 
 def _is_endless(x: Any) -> bool:

@@ -1,7 +1,6 @@
 """Methods side by side: whole trainings of the same tasks from the same seeds, and how soon each reaches a target."""
 
 import math
-import numbers
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr._arguments import within
 from keras_lr.task import Task
 from keras_lr.training._borrow import prepare
 from keras_lr.training._described import described
@@ -30,7 +30,7 @@ from keras_lr.trials._carry_out import carry_out
 from keras_lr.trials._compare_result import CompareResult
 from keras_lr.trials._counted import StepCounter
 from keras_lr.trials._course import Course
-from keras_lr.trials._methods import Method, checked_methods, described_method, ends_at_divergence, train
+from keras_lr.trials._methods import Method, checked_methods, described_method, is_function, train
 from keras_lr.trials._monitor import Monitor, monitor_of
 from keras_lr.trials._open_storage import Storage, check_storage
 from keras_lr.trials._outcome import Outcome, filled
@@ -71,7 +71,8 @@ class Comparing:
         if trial.method == UNTRAINED:
             return _untrained(model, task, monitor)
         method = self._methods[trial.method]
-        course = Course(monitor.name, StepCounter(model), began, ends=ends_at_divergence(method))
+        # A function may still bring a training back that has lost its loss.
+        course = Course(monitor.name, StepCounter(model), began, ends=not is_function(method))
         train(method, model, _fit_arguments(task, model) | {"verbose": 0, "callbacks": [course]})
         if not course.epochs:
             raise ValueError(
@@ -198,8 +199,8 @@ def _checked_targets(target: float | Mapping[str, float] | None, tasks: Mapping[
             f"target={target!r} must be a number for a single task, and for several a target for each by name: "
             f"{', '.join(map(repr, tasks))}."
         )
-    if not all(isinstance(value, numbers.Real) and math.isfinite(value) for value in targets.values()):
-        raise ValueError(f"target={target!r} must be finite; None is 95 % of the way to the best run.")
+    if not all(within(value) for value in targets.values()):
+        raise ValueError(f"target={target!r} must be a finite number; None is 95 % of the way to the best run.")
     return {name: float(value) for name, value in targets.items()}
 
 

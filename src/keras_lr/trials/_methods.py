@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import keras
 
+from keras_lr._arguments import within
 from keras_lr.callbacks import Horizon
 from keras_lr.optimizers._batch import needs_batch
 from keras_lr.training import attach, set_learning_rate
@@ -30,9 +31,8 @@ def checked_methods(methods: Mapping[str, Method], taken: str) -> dict[str, Meth
     if taken in methods:
         raise ValueError(f"methods[{taken!r}] has a name that is taken by the model before training; give it another.")
     for name, method in methods.items():
-        is_rate = isinstance(method, numbers.Real) and not isinstance(method, bool) and 0 < float(method) < float("inf")
         is_optimizer = isinstance(method, keras.optimizers.Optimizer)
-        if not isinstance(name, str) or not (is_rate or is_optimizer or _is_function(method)):
+        if not isinstance(name, str) or not (within(method, above=0.0) or is_optimizer or is_function(method)):
             raise ValueError(
                 f"methods[{name!r}]={method!r} must be a rate above 0 (of the model's own optimizer), a Keras "
                 "optimizer, or a function train(model, **fit_arguments) such as keras_lr.fit; its name must be a text."
@@ -65,11 +65,7 @@ def train(method: Method, model: keras.Model, arguments: dict[str, Any]) -> None
         model.fit(**arguments)
 
 
-def ends_at_divergence(method: Method) -> bool:
-    """Return whether a training that has lost its loss can be ended: a function may still bring it back."""
-    return not _is_function(method)
-
-
-def _is_function(method: Method) -> bool:
+def is_function(method: Method) -> bool:
+    """Return whether a method trains by itself."""
     is_value = isinstance(method, keras.optimizers.Optimizer | numbers.Real | type)
     return callable(method) and not is_value

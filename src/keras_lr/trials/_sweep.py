@@ -10,6 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_lr._arguments import check_flags
 from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr.finder._ladder import RUNG
 from keras_lr.task import Task
 from keras_lr.training._described import described
 from keras_lr.training._progress import Progress, check_progress
@@ -198,7 +199,7 @@ def _rungs_around(rate: float) -> list[float]:
 
 def _next_rung(rates: list[float], losses: np.ndarray) -> float | None:
     """Return the rate beyond the border at which the best one is; None where it is between others."""
-    ratio_below, ratio_above = (rates[1] / rates[0], rates[-1] / rates[-2]) if len(rates) > 1 else (10**0.5, 10**0.5)
+    ratio_below, ratio_above = (rates[1] / rates[0], rates[-1] / rates[-2]) if len(rates) > 1 else (RUNG, RUNG)
     if not np.any(np.isfinite(losses)):
         return rates[0] / ratio_below
     index = u_curve(np.array(rates), losses).index

@@ -123,8 +123,7 @@ class SweepResult(Shown):
 
     @cached_property
     def _curve(self) -> UCurve:
-        losses = -self.values if self.higher_is_better else self.values
-        return u_curve(self.rates, np.where(np.isfinite(losses), losses, np.inf))
+        return u_curve(self.rates, -self.values if self.higher_is_better else self.values)
 
     def _table(self) -> Table:
         rows = []

@@ -47,7 +47,7 @@ def u_curve(rates: np.ndarray, losses: np.ndarray) -> UCurve:
 
     Args:
         rates: ascending, shape `(rates,)`.
-        losses: lower is better, infinite after a divergence, shape `(rates, seeds)`.
+        losses: lower is better, not finite after a divergence, shape `(rates, seeds)`.
 
     Raises:
         ValueError: every run diverged.

@@ -5,9 +5,8 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import tree
 
-from keras_lr._backends.attached_step_interface import Handed, reports_of
+from keras_lr._backends.attached_step_interface import Handed, first_of, reports_of
 from keras_lr._backends.tensorflow.gradients import dense
 
 Tensor = Any
@@ -34,7 +33,7 @@ def train_step(model: keras.Model, give: Callable[[Handed], Any], data: Any) -> 
         y_pred = model(x, training=True) if model._call_has_training_arg else model(x)
         loss = model._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
         scaled = model.optimizer.scale_loss(loss)
-    model._loss_tracker.update_state(loss, sample_weight=tf.shape(_first(x))[0])
+    model._loss_tracker.update_state(loss, sample_weight=tf.shape(first_of(x))[0])
     weights = model.trainable_weights
     if not model.optimizer.built:
         with tf.init_scope():  # variables must not be made under the control dependencies below
@@ -55,7 +54,3 @@ def _numbers(reported: dict[str, Any]) -> dict[str, Tensor]:
     pairs = {name: report if isinstance(report, tuple) else (report, None) for name, report in reported.items()}
     apart = {id(v): tf.unstack(v.value) for v, index in pairs.values() if index is not None}
     return {name: tf.identity(v.value) if i is None else apart[id(v)][i] for name, (v, i) in pairs.items()}
-
-
-def _first(x: Any) -> Tensor:
-    return next(leaf for leaf in tree.flatten(x) if leaf is not None)

@@ -5,13 +5,10 @@ from typing import Any
 
 import keras
 import torch
-from keras import tree
 
-from keras_lr._backends.attached_step_interface import Handed, reports_of
+from keras_lr._backends.attached_step_interface import Handed, first_of, reports_of
 from keras_lr._backends.torch.draws import draws_now
 from keras_lr._backends.torch.gradients import dense
-
-Tensor = Any
 
 
 def refuse(model: keras.Model) -> None:
@@ -36,7 +33,7 @@ def train_step(model: keras.Model, give: Callable[[Handed], Any], data: Any) -> 
     # to the system, which hands it out anew page by page.
     model.zero_grad()
     loss = model._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
-    model._loss_tracker.update_state(loss, sample_weight=_first(x).shape[0])
+    model._loss_tracker.update_state(loss, sample_weight=first_of(x).shape[0])
     weights = model.trainable_weights
     parameters = [v.value for v in weights]
     model.optimizer.scale_loss(loss).backward()
@@ -52,7 +49,3 @@ def _numbers(reported: dict[str, Any]) -> dict[str, float]:
     pairs = {name: v if isinstance(v, tuple) else (v, None) for name, v in reported.items()}
     read = {id(v): v.value.tolist() for v in {id(v): v for v, _ in pairs.values()}.values()}
     return {name: read[id(v)] if i is None else read[id(v)][i] for name, (v, i) in pairs.items()}
-
-
-def _first(x: Any) -> Tensor:
-    return next(leaf for leaf in tree.flatten(x) if leaf is not None)
