@@ -260,11 +260,23 @@ def test_batches_that_make_one_update_are_counted_inside_a_wrapper():
 
 @pytest.mark.parametrize(("name", "rungs"), [("Adam", 1), ("momentum", 0)])
 def test_the_ladder_of_adam_that_remembers_a_run_before_begins_a_rung_lower(name, rungs, monkeypatch):
-    monkeypatch.setattr(Lanes, "centre", lambda self, usual_length: 1.0)
+    monkeypatch.setattr(Lanes, "centre", lambda self, usual_length: 1e-3)
     model = a_model(OPTIMIZERS[name](0.01))
-    assert keras_lr.race(model, X, Y).best_rate == 1.0  # 16 steps have no room for a race
+    assert keras_lr.race(model, X, Y).best_rate == 1e-3  # 16 steps have no room for a race
     model.fit(X, Y, verbose=0)
-    assert keras_lr.race(model, X, Y).best_rate == pytest.approx(_ladder.RUNG**-rungs)
+    assert keras_lr.race(model, X, Y).best_rate == pytest.approx(1e-3 * _ladder.RUNG**-rungs)
+
+
+@pytest.mark.parametrize("name", ["Adam", "Adagrad", "momentum"])
+def test_unraced_a_mean_of_squares_that_forgets_has_no_rate_whose_full_steps_go_too_far(name, monkeypatch):
+    monkeypatch.setattr(Lanes, "centre", lambda self, usual_length: 1.0)
+    model = a_model({**OPTIMIZERS, "Adagrad": keras.optimizers.Adagrad}[name](0.01))
+    assert keras_lr.race(model, X, Y).best_rate == 1.0
+    model.fit(X, Y, verbose=0)
+    weights = np.concatenate([w.ravel() for w in model.get_weights()])
+    full_steps = _ladder.TYPICAL_MOVEMENT * np.sqrt(np.mean(weights**2)) / _ladder.PROBE_STEPS
+    expected = {"Adam": full_steps, "Adagrad": 1 / _ladder.RUNG, "momentum": 1.0}[name]
+    assert keras_lr.race(model, X, Y).best_rate == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("seed", range(3))

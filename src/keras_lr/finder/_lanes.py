@@ -1,5 +1,6 @@
 """Lanes: short trainings from the same weights over the same batches, on a borrowed model."""
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -54,6 +55,12 @@ class Lanes:
             self.train(np.zeros(_ladder.PROBE_STEPS * self.accumulation))
             self._unmoved = self._steps.copy()
             return _ladder.centre(lambda rate: self.movement(rate, usual_length))
+
+    def full_step_centre(self, weights: int) -> float:
+        """Return the rate at which a few steps, each of so many weights going as far as the rate, do the same."""
+        _, length = self._steps.moved(self._start)
+        length = length or _ladder.USUAL_LENGTH
+        return _ladder.TYPICAL_MOVEMENT * length / (_ladder.PROBE_STEPS * math.sqrt(weights))
 
     def movement(self, rate: float, usual_length: float = 0.0) -> float:
         """Return `|w - w_0| / |w_0|` after `PROBE_STEPS` updates at a constant rate; infinite if they diverge.

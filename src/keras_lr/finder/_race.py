@@ -1,5 +1,6 @@
 """A race of learning rates: short complete schedules from the same weights on the same batches."""
 
+import math
 from typing import Any
 
 import keras
@@ -17,6 +18,10 @@ from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._training_data import TrainingData
+
+
+# With these a step grows to the length of the rate, when the larger gradients that they remember are forgotten.
+_FORGETTING = (keras.optimizers.Adam, keras.optimizers.Adamax, keras.optimizers.Nadam, keras.optimizers.RMSprop)
 
 
 def run_race(
@@ -44,6 +49,8 @@ def run_race(
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
         lanes = Lanes(steps, batches, accumulation, _uncorrected_decay(optimizer) if length else 0.0)
         centre = lanes.centre(_ladder.USUAL_LENGTH) / (_ladder.RUNG if adaptive and remembers else 1.0)
+        if not length and remembers and isinstance(optimizer, _FORGETTING):
+            centre = min(centre, lanes.full_step_centre(sum(math.prod(v.shape) for v in model.trainable_weights)))
         most = _ladder.most_steps(updates) * accumulation
         trusted = 0 if bounded else 1
         raced, untouched = _raced(lanes, centre, length, most, trusted, progress) if length else ({}, None)
