@@ -19,7 +19,6 @@ from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._training_data import TrainingData
 
-
 # With these a step grows to the length of the rate, when the larger gradients that they remember are forgotten.
 _FORGETTING = (keras.optimizers.Adam, keras.optimizers.Adamax, keras.optimizers.Nadam, keras.optimizers.RMSprop)
 
