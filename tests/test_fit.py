@@ -460,6 +460,18 @@ def test_averages_of_batch_normalization_that_are_too_slow_for_the_run_are_named
     assert any("running averages of 'batch_normalization" in event.text for event in result.events) is says
 
 
+def test_averages_that_a_run_before_has_filled_are_not_called_too_slow():
+    x = np.random.default_rng(0).normal(size=(256, 4)).astype("float32")
+    base = keras.Sequential([keras.Input((4,)), layers.Dense(4), layers.BatchNormalization()])
+    first = keras.Sequential([base, layers.Dense(1)])
+    first.compile("adam", loss="mse")
+    first.fit(x, x[:, :1], epochs=2, verbose=0)
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(1)(base(inputs, training=False)))  # as in fine-tuning
+    model.compile("adam", loss="mse")
+    assert not fit(model, x, x[:, :1], epochs=2).events
+
+
 @pytest.mark.parametrize(
     ("loss", "scale", "mean", "says"),
     [
@@ -487,12 +499,13 @@ def test_targets_that_a_new_network_is_far_from_are_named(loss, scale, mean, say
         assert f"mean is {np.mean(y[:32]):.3g}, their standard deviation {np.std(y[:32]):.3g}" in told[0]
 
 
-def test_of_targets_with_a_nan_no_scale_is_named():
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_of_targets_that_are_not_finite_no_scale_is_named(bad):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
     model.compile("adam", loss="mse")
     x, y = np.zeros((8, 4)), np.linspace(500.0, 600.0, 8)
     assert unscaled_targets(model, (x, y))
-    y[3] = np.nan
+    y[3] = bad
     assert not unscaled_targets(model, (x, y))
 
 
