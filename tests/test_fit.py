@@ -185,6 +185,7 @@ def test_callbacks_that_would_steer_the_rate_as_well_are_said_or_refused():
     for callback, message in [
         (keras_lr.callbacks.Guard(), "callbacks holds a Guard, and keras_lr.fit brings one of its own"),
         (keras_lr.callbacks.ReduceOnPlateau("loss"), "ReduceOnPlateau cannot lower a rate that a Guard"),
+        (keras.callbacks.BackupAndRestore("kept"), r"holds a BackupAndRestore.*pass backup_dir='kept' to keras_lr"),
     ]:
         with pytest.raises(ValueError, match=message):
             fit(model, epochs=1, callbacks=[callback])

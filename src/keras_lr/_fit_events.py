@@ -34,6 +34,12 @@ def set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.c
             raise TypeError(f"callbacks holds {callback!r}, which is no keras.callbacks.Callback. Leave it out.")
         if isinstance(callback, Guard):
             raise ValueError("callbacks holds a Guard, and keras_lr.fit brings one of its own. Leave it out.")
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            raise ValueError(
+                "callbacks holds a BackupAndRestore, which keeps the weights but not the plan of the rate: a run that "
+                "goes on from it would begin the plan anew and end before its decay. Leave it out, and pass "
+                f"backup_dir={str(callback.backup_dir)!r} to keras_lr.fit, which keeps both."
+            )
         if isinstance(callback, keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau):
             events.append(Event(0, f"the {type(callback).__name__} among the callbacks has no effect in this fit", 1.0))
     return events
