@@ -96,7 +96,9 @@ def test_a_loss_is_shown_at_the_epoch_that_it_is_of(often, evaluated):
     model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
     model.compile("adam", "sparse_categorical_crossentropy")
     arguments = {"initial_epoch": 2, "epochs": 7, "validation_split": 0.2, "validation_freq": often}
-    report = keras_lr.fit(model, IMAGES[:96], LABELS[:96], verbose=0, **arguments).report()
+    result = keras_lr.fit(model, IMAGES[:96], LABELS[:96], verbose=0, **arguments)
+    assert result.epoch == model.history.epoch == [2, 3, 4, 5, 6]
+    report = result.report()
     loss, val_loss = next(part for part in report.parts if isinstance(part, Chart)).lines
     assert (loss.x.tolist(), val_loss.x.tolist()) == ([3, 4, 5, 6, 7], evaluated)
     last = "last epoch" if evaluated[-1] == 7 else f"epoch {evaluated[-1]}"
