@@ -113,7 +113,7 @@ def end_of_run(
     if dead:
         texts.append(
             "the network answers every input alike, as one does whose units a rate too high has put out of action, or "
-            "whose outputs a loss that does not fit the targets has saturated; look at the data and the loss, or train "
-            "new weights at a lower rate"
+            "whose outputs are saturated, by inputs that are not scaled or a loss that does not fit the targets; look "
+            "at the data and the loss, or train new weights at a lower rate"
         )
     return [Event(step, text, factor) for text in texts]

@@ -50,4 +50,4 @@ def test_fit_says_that_the_network_has_died(bias, dead):
     result = keras_lr.fit(a_model(bias), X, Y, batch_size=32, epochs=8, verbose=0)
     told = [event.text for event in result.events if "answers every input alike" in event.text]
     assert len(told) == dead
-    assert all("look at the data and the loss" in text for text in told)  # for the rate need not be the cause
+    assert all("inputs that are not scaled" in text for text in told)  # for the rate need not be the cause
