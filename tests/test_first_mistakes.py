@@ -21,6 +21,12 @@ def not_compiled():
     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
 
 
+def saturated():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", kernel_initializer="ones")])
+    model.compile("adam", "mse")
+    return model
+
+
 class Batches(keras.utils.PyDataset):
     def __len__(self):
         return 8
@@ -79,6 +85,10 @@ MISTAKES = {
     ),
     "no targets": (lambda: keras_lr.fit(build(), X), "y=None, and the loss 'mse' compares predictions with targets"),
     "a pair": (lambda: keras_lr.fit(build(), (X, Y)), "y=None, and the loss 'mse'.*Pass them as y"),
+    "inputs that are not scaled": (
+        lambda: keras_lr.fit(saturated(), 1e6 * np.abs(X), Y > 0, epochs=9),
+        "that the inputs are scaled",
+    ),
     "no epochs": (lambda: keras_lr.fit(build(), X, Y, epochs=0), "epochs=0 leaves nothing to train; give 1 or more"),
     "no epochs left": (
         lambda: keras_lr.fit(build(), X, Y, epochs=2, initial_epoch=3),

@@ -96,7 +96,9 @@ def test_a_loss_is_shown_at_the_epoch_that_it_is_of(often, evaluated):
     model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
     model.compile("adam", "sparse_categorical_crossentropy")
     arguments = {"initial_epoch": 2, "epochs": 7, "validation_split": 0.2, "validation_freq": often}
-    report = keras_lr.fit(model, IMAGES[:96], LABELS[:96], verbose=0, **arguments).report()
+    result = keras_lr.fit(model, IMAGES[:96], LABELS[:96], verbose=0, **arguments)
+    assert result.epoch == model.history.epoch == [2, 3, 4, 5, 6]
+    report = result.report()
     loss, val_loss = next(part for part in report.parts if isinstance(part, Chart)).lines
     assert (loss.x.tolist(), val_loss.x.tolist()) == ([3, 4, 5, 6, 7], evaluated)
     last = "last epoch" if evaluated[-1] == 7 else f"epoch {evaluated[-1]}"
@@ -185,6 +187,7 @@ def test_callbacks_that_would_steer_the_rate_as_well_are_said_or_refused():
     for callback, message in [
         (keras_lr.callbacks.Guard(), "callbacks holds a Guard, and keras_lr.fit brings one of its own"),
         (keras_lr.callbacks.ReduceOnPlateau("loss"), "ReduceOnPlateau cannot lower a rate that a Guard"),
+        (keras.callbacks.BackupAndRestore("kept"), r"holds a BackupAndRestore.*pass backup_dir='kept' to keras_lr"),
     ]:
         with pytest.raises(ValueError, match=message):
             fit(model, epochs=1, callbacks=[callback])
@@ -448,6 +451,18 @@ def test_averages_of_batch_normalization_that_are_too_slow_for_the_run_are_named
     assert any("running averages of 'batch_normalization" in event.text for event in result.events) is says
 
 
+def test_averages_that_a_run_before_has_filled_are_not_called_too_slow():
+    x = np.random.default_rng(0).normal(size=(256, 4)).astype("float32")
+    base = keras.Sequential([keras.Input((4,)), layers.Dense(4), layers.BatchNormalization()])
+    first = keras.Sequential([base, layers.Dense(1)])
+    first.compile("adam", loss="mse")
+    first.fit(x, x[:, :1], epochs=2, verbose=0)
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(1)(base(inputs, training=False)))  # as in fine-tuning
+    model.compile("adam", loss="mse")
+    assert not fit(model, x, x[:, :1], epochs=2).events
+
+
 @pytest.mark.parametrize(
     ("loss", "scale", "mean", "says"),
     [
@@ -475,12 +490,13 @@ def test_targets_that_a_new_network_is_far_from_are_named(loss, scale, mean, say
         assert f"mean is {np.mean(y[:32]):.3g}, their standard deviation {np.std(y[:32]):.3g}" in told[0]
 
 
-def test_of_targets_with_a_nan_no_scale_is_named():
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_of_targets_that_are_not_finite_no_scale_is_named(bad):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
     model.compile("adam", loss="mse")
     x, y = np.zeros((8, 4)), np.linspace(500.0, 600.0, 8)
     assert unscaled_targets(model, (x, y))
-    y[3] = np.nan
+    y[3] = bad
     assert not unscaled_targets(model, (x, y))
 
 

@@ -87,8 +87,9 @@ def fit(
         ValueError: the model is not compiled, or has no trainable weights; the number of steps cannot be known; an
             argument is none that `model.fit` could use, or `validation_data` do not fit the model, of which a batch is
             evaluated before the race; the loss is not finite before any update; the backup in `backup_dir` is of
-            another run; a callback of keras_lr steers the rate as well (`Guard`, `ReduceOnPlateau`). A rate that
-            another callback sets has no effect; of those of Keras `events` says so.
+            another run; a callback of keras_lr steers the rate as well (`Guard`, `ReduceOnPlateau`), or Keras'
+            `BackupAndRestore` would go on without the plan of the rate (`backup_dir` does it with the plan). A rate
+            that another callback sets has no effect; of those of Keras `events` says so.
 
     Costs: 40 to 100 steps for the race, up to a tenth of a run of more than 1,000 steps, never more than 0.3 of the
         run. Three copies of the weights and the optimizer's slots in the race, two in the run, and three in a backup,

@@ -34,15 +34,21 @@ def set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.c
             raise TypeError(f"callbacks holds {callback!r}, which is no keras.callbacks.Callback. Leave it out.")
         if isinstance(callback, Guard):
             raise ValueError("callbacks holds a Guard, and keras_lr.fit brings one of its own. Leave it out.")
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            raise ValueError(
+                "callbacks holds a BackupAndRestore, which keeps the weights but not the plan of the rate: a run that "
+                "goes on from it would begin the plan anew and end before its decay. Leave it out, and pass "
+                f"backup_dir={str(callback.backup_dir)!r} to keras_lr.fit, which keeps both."
+            )
         if isinstance(callback, keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau):
             events.append(Event(0, f"the {type(callback).__name__} among the callbacks has no effect in this fit", 1.0))
     return events
 
 
 def slow_statistics(model: keras.Model, horizon: int) -> list[Event]:
-    """Return a word about BatchNormalization whose averages the run is too short for."""
+    """Return a word about BatchNormalization whose averages begin from nothing and the run is too short for."""
     normalisers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
-    slow = [layer for layer in normalisers if layer.trainable and layer.momentum**horizon > SLOW]
+    slow = [n for n in normalisers if n.trainable and n.momentum**horizon > SLOW and _has_seen_nothing(n)]
     if not slow:
         return []
     share, more = slow[0].momentum ** horizon, f" and {len(slow) - 1} more layers" if len(slow) > 1 else ""
@@ -54,6 +60,12 @@ def slow_statistics(model: keras.Model, horizon: int) -> list[Event]:
     return [Event(0, text, 1.0)]
 
 
+def _has_seen_nothing(layer: keras.layers.BatchNormalization) -> bool:
+    """Return whether the averages are the zeros and ones that Keras begins with, and no data have gone in."""
+    mean, variance = (keras.ops.convert_to_numpy(v) for v in (layer.moving_mean, layer.moving_variance))
+    return not mean.any() and bool((variance == 1).all())
+
+
 def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:
     """Return a word about the targets of a regression that a new network, whose outputs are of size 1, is far from."""
     _, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
@@ -61,9 +73,10 @@ def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:
     if keras.tree.is_nested(y) or y is None or scaled or not _measures_distance(model.loss):
         return []
     targets = keras.ops.convert_to_numpy(y).astype("float64")
+    if not np.all(np.isfinite(targets)):
+        return []  # a bad batch tells nothing
     mean, deviation = float(np.mean(targets)), float(np.std(targets))
-    tells = deviation > 0.0  # nor does NaN, that of a bad batch
-    if not tells or max(abs(mean), deviation, 1.0) <= FAR * min(deviation, 1.0):
+    if deviation == 0.0 or max(abs(mean), deviation, 1.0) <= FAR * min(deviation, 1.0):
         return []
     text = (
         f"the targets are far from what a new network answers: their mean is {mean:.3g}, their standard deviation "
@@ -99,7 +112,8 @@ def end_of_run(
         texts.append(f"the run ended after {step} of {horizon} steps, before the rate had fallen to zero")
     if dead:
         texts.append(
-            "the network answers every input alike, as one does whose units a rate too high has put out of action; "
-            "train new weights at a lower rate"
+            "the network answers every input alike, as one does whose units a rate too high has put out of action, or "
+            "whose outputs are saturated, by inputs that are not scaled or a loss that does not fit the targets; look "
+            "at the data and the loss, or train new weights at a lower rate"
         )
     return [Event(step, text, factor) for text in texts]

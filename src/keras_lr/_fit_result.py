@@ -49,6 +49,11 @@ class FitResult(Shown):
     validation_freq: int | list[int] = 1
 
     @property
+    def epoch(self) -> list[int]:
+        """The epochs of the run, counted from 0, as `model.fit(...).epoch`."""
+        return list(range(self.initial_epoch, self._last_epoch))
+
+    @property
     def total_steps(self) -> int:
         """All optimizer steps that were spent, the race's included."""
         return self.steps + self.race.total_steps

@@ -1,5 +1,7 @@
 """The guard saves a training from a rate that is too high, from bad batches, and never touches a healthy one."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ from keras_lr._backends.shuffled_arrays import shuffled_arrays
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble
 from keras_lr.callbacks._guard import Guarding
-from keras_lr.callbacks._guarded_run import GuardedRun
+from keras_lr.callbacks._guarded_run import GuardedRun, _Copy
 from keras_lr.callbacks._plan import own_plan
+from keras_lr.callbacks._probation import Probation
 from keras_lr.callbacks._velocity import velocity
 
 IMAGES, LABELS = (load_digits().data / 16).astype("float32"), load_digits().target
@@ -63,6 +66,14 @@ def test_a_healthy_training_is_left_alone():
         model = a_model(keras.optimizers.Adam(0.003))
         losses.append(model.fit(X, Y, epochs=3, verbose=0, callbacks=list(callbacks)).history["loss"])
     assert losses[0] == losses[1]
+
+
+def test_no_copy_of_the_weights_lives_on_in_the_history_of_the_model():
+    model = a_model("adam")
+    history = model.fit(X, Y, epochs=2, verbose=0, callbacks=[keras_lr.callbacks.Guard()])
+    gc.collect()
+    assert not [one for one in gc.get_objects() if type(one) in (_Copy, Probation)]
+    assert set(history.params) == {"verbose", "epochs", "steps"}
 
 
 def test_a_bad_batch_in_the_middle_is_stepped_over():

@@ -10,7 +10,7 @@ import numpy as np
 class Trouble(enum.Enum):
     """What is wrong with a window of batch losses."""
 
-    BAD_BATCH = "the loss of one batch is not finite (are there NaNs in the data?)"
+    BAD_BATCH = "the loss of one batch is not finite (NaN in the data, or a logarithm of zero?)"
     NOT_FINITE = "the loss grew until it was not finite"
     EXPLODED = "the loss rose far above where training began"
     LOST = "the loss lost most of what training, or a trial before it, had won"

@@ -35,6 +35,7 @@ class Guarding(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """See that the model ends with finite weights, and give it its own step and rate back."""
         self._run.end()
+        self.params.pop("guard", None)  # `History` goes on showing this dictionary
 
 
 class Guard(Guarding):

@@ -139,6 +139,8 @@ class GuardedRun:
             self._steps.put(self._good.values)
         self._stack.close()
         self._stack = None
+        del self._good, self._recent  # a model keeps the callbacks of its last fit, and with them the copies
+        self._probation = None
 
     def values(self) -> Any:
         """Return a copy of all values that decide the next step."""

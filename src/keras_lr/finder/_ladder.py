@@ -53,7 +53,8 @@ def centre(movement_at: Callable[[float], float]) -> float:
     raise NoRateMoves(
         "No learning rate between 1e-12 and 1e12 moves the weights by a measurable share: the gradients are zero or "
         "not finite, or the optimizer replaces the weights instead of moving them. Check that the loss depends on the "
-        "trainable weights, and that data and labels are what they should be."
+        "trainable weights, that the inputs are scaled (large ones saturate a sigmoid or softmax, behind which the "
+        "gradient is zero), and that data and labels are what they should be."
     )
 
 

@@ -148,9 +148,10 @@ class Lanes:
             self._steps.put(self._start)
             if np.isfinite(float(self._steps.step(self._batches[0], 0.0))):
                 raise ValueError(
-                    "The loss is finite, but one step of the optimizer makes the weights NaN at any rate, even 0, as "
-                    "Keras' Adafactor can where an input is always zero. Leave such inputs out, or compile with "
-                    "another optimizer. The model's weights are as they were."
+                    "The loss is finite, but one step of the optimizer makes the weights NaN at any rate, even 0. Look "
+                    "for NaN and infinity in the inputs, which a ReLU can hide from the loss. Keras' Adafactor does "
+                    "the same where an input is always zero: leave such inputs out, or compile with another "
+                    "optimizer. The model's weights are as they were."
                 )
             raise ValueError(
                 f"The loss is {losses[0]} on the first {len(losses)} batches before any update, so no learning "
