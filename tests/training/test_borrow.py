@@ -171,12 +171,6 @@ def test_one_entry_of_one_weight_that_is_not_finite_is_seen():
         assert not steps.finite()
 
 
-def test_an_uncompiled_model_is_refused_with_the_remedy():
-    model = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
-    with pytest.raises(ValueError, match=r"not compiled.*model\.compile"):
-        prepare(model, (X[:4], Y[:4], None))
-
-
 def test_a_frozen_model_is_refused_with_the_remedy():
     model = a_model(keras.optimizers.SGD(0.1))
     for layer in model.layers:
