@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from oracles.unchanged import unchanged
 
 import keras_lr
 from keras_lr._diagnose import LANE_STEPS, _rates_to_come
@@ -104,11 +105,6 @@ def test_where_the_ladder_ends_before_the_loss_is_low_it_says_so():
     assert "may be larger still" in diagnosis.verdict.reason
 
 
-def state(model):
-    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-    return [keras.ops.convert_to_numpy(v).copy() for v in variables]
-
-
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -121,11 +117,10 @@ def state(model):
 def test_in_the_middle_of_a_training_the_model_comes_back_bit_for_bit(optimizer):
     model, y = network(optimizer()), (Y > 0).astype("float32")
     model.fit(X, y, epochs=1, verbose=0)
-    before, rate, function = state(model), model.optimizer._learning_rate, model.train_function
+    rate, function = model.optimizer._learning_rate, model.train_function
     drawn = random.getstate(), np.random.get_state()[1].copy()
-    keras_lr.diagnose(model, X, y, epochs=2)
-    for old, new in zip(before, state(model), strict=True):
-        np.testing.assert_array_equal(old, new)
+    with unchanged(model):
+        keras_lr.diagnose(model, X, y, epochs=2)
     assert model.optimizer._learning_rate is rate
     assert model.train_function is function
     assert random.getstate() == drawn[0]
@@ -218,11 +213,9 @@ def test_a_loss_that_is_never_finite_is_an_error_and_leaves_the_weights():
         np.testing.assert_array_equal(old, new)
 
 
-def test_the_rate_is_given_and_above_zero():
+def test_a_rate_of_zero_is_refused():
     with pytest.raises(ValueError, match="nothing to judge"):
         keras_lr.diagnose(parabola(keras.optimizers.SGD(0.0)), X, Y)
-    with pytest.raises(ValueError, match="not compiled"):
-        keras_lr.diagnose(keras.Sequential([keras.Input((6,)), layers.Dense(1)]), X, Y)
 
 
 def test_the_result_says_what_to_do_plots_and_saves(tmp_path):

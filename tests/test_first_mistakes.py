@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_lr
-from keras_lr import callbacks, finder, line_search, optimizers, schedules
+from keras_lr import finder, line_search, optimizers, schedules
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 Y = X.sum(1, keepdims=True)
@@ -274,7 +274,6 @@ MISTAKES = {
         lambda: keras_lr.fit(build(), X, Y, callbacks="early"),
         r"callbacks holds 'early', which is no keras\.callbacks\.Callback",
     ),
-    "a plan as text": (lambda: callbacks.Guard("0.1"), r"learning_rate='0\.1' is no plan of rates"),
     "one rate for several": (
         lambda: schedules.Piecewise((10,), 0.1),
         r"`learning_rates` must be a tuple or a list\. Received: 0\.1",
@@ -304,10 +303,6 @@ MISTAKES = {
     "a race of an optimizer that forgets": (lambda: keras_lr.race(build("ftrl"), X, Y), "Ftrl makes the weights anew"),
     "a test of an optimizer that forgets": (lambda: keras_lr.range_test(build("ftrl"), X, Y), "Ftrl makes the weights"),
     "a diagnosis of an optimizer that forgets": (lambda: keras_lr.diagnose(build("ftrl"), X, Y), "Ftrl makes the we"),
-    "two guards": (
-        lambda: keras_lr.fit(build(), X, Y, callbacks=[callbacks.Guard()]),
-        "brings one of its own. Leave it",
-    ),
     "a share for steps": (
         lambda: schedules.Cosine(1e-2, 1000).warmed_up(0.1),
         r"warmup_steps` is a number of steps, and less than one\. Received: 0\.1.*give Fraction\(0\.1\)",

@@ -170,9 +170,6 @@ def test_carries_its_source(name):
 
 
 def test_steps_beyond_float32_move_the_rate():
-    late = schedules.Linear(1.0, 2**25)
-    ours = compiled(late)(np.array([2**24, 2**24 + 1]))
-    assert ours[0] != ours[1] or late.values(2**24) - late.values(2**24 + 1) < 6e-8
     edge = schedules.Piecewise((2**24 + 1,), (1.0, 0.5))
     np.testing.assert_array_equal(compiled(edge)(np.array([2**24, 2**24 + 1])), [1.0, 0.5])
 

@@ -170,12 +170,8 @@ def test_bad_rates_are_refused():
     model = made(keras.optimizers.SGD(0.1))
     with pytest.raises(ValueError, match=r"learning_rate.*Received: -1"):
         set_learning_rate(model, -1)
-    with pytest.raises(TypeError, match="must be a schedule, a number or a function"):
-        set_learning_rate(model, "fast")
     with pytest.raises(ValueError, match="factor"):
         scale_learning_rate(model, 0)
-    with pytest.raises(ValueError, match=r"model\.compile"):
-        set_learning_rate(keras.Sequential([keras.layers.Dense(1)]), 0.1)
 
 
 FACTORS = {
