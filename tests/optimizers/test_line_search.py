@@ -374,14 +374,6 @@ def test_configuration_travels():
     assert again.get_config() == optimizer.get_config()
 
 
-if __name__ == "__main__":
-    histories = {
-        repr(search): fit(linear(LineSearch(search, keras.optimizers.SGD(0.1, momentum=0.5))), 6, 16)
-        for search in EVERY
-    }
-    RECORD.write_text(json.dumps({name: as_recorded(h) for name, h in histories.items()}, indent=1) + "\n")
-
-
 def test_weights_that_the_loss_does_not_use_stay_where_they_are():
     inputs = keras.Input((5,))
     used, unused = layers.Dense(1), layers.Dense(1)
@@ -393,3 +385,11 @@ def test_weights_that_the_loss_does_not_use_stay_where_they_are():
     assert model.evaluate(A, [B, None], verbose=0) < 0.5 * before
     np.testing.assert_array_equal(unused.get_weights()[0], kernel)
     np.testing.assert_array_equal(unused.get_weights()[1], bias)
+
+
+if __name__ == "__main__":
+    histories = {
+        repr(search): fit(linear(LineSearch(search, keras.optimizers.SGD(0.1, momentum=0.5))), 6, 16)
+        for search in EVERY
+    }
+    RECORD.write_text(json.dumps({name: as_recorded(h) for name, h in histories.items()}, indent=1) + "\n")
