@@ -9,7 +9,7 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 import keras_lr
-from keras_lr._fit_events import unscaled_targets
+from keras_lr._fit_events import unscaled_inputs, unscaled_targets
 from keras_lr.callbacks import Event
 from keras_lr.finder import RaceResult
 from keras_lr.finder._race import run_race
@@ -25,7 +25,7 @@ def a_model(optimizer="adam", **compile_arguments):
         [
             keras.Input((8, 8, 1)),
             layers.Conv2D(8, 3, strides=2),
-            layers.BatchNormalization(),
+            layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
             layers.Flatten(),
             layers.Dropout(0.1),
@@ -449,6 +449,52 @@ def test_averages_of_batch_normalization_that_are_too_slow_for_the_run_are_named
     model.compile("adam", loss="mse")
     result = keras_lr.fit(model, x, x.sum(1, keepdims=True), batch_size=16, epochs=6, verbose=0)
     assert any("running averages of 'batch_normalization" in event.text for event in result.events) is says
+
+
+def flat_model(*first):
+    return keras.Sequential([keras.Input((8, 8, 1)), *first, layers.Flatten(), layers.Dense(10)])
+
+
+@pytest.mark.parametrize(
+    ("first", "factor", "says"),
+    [
+        ((), 64.0, True),
+        ((), 1.0, False),
+        ((layers.Conv2D(4, 3),), 64.0, True),
+        ((layers.Rescaling(1 / 256),), 64.0, False),
+        ((layers.BatchNormalization(),), 64.0, False),
+    ],
+)
+def test_inputs_that_are_not_scaled_are_named(first, factor, says):
+    images = factor * IMAGES[:32]
+    told = [event.text for event in unscaled_inputs(flat_model(*first), (images, LABELS[:32]))]
+    assert len(told) == says
+    assert all(f"mean is {np.mean(images):.3g}, their standard deviation {np.std(images):.3g}" in text for text in told)
+
+
+def test_symbols_and_inputs_that_are_not_finite_are_not_called_unscaled():
+    symbols = keras.Sequential([keras.Input((4,), dtype="int32"), layers.Embedding(1000, 4)])
+    assert not unscaled_inputs(symbols, (np.full((8, 4), 900), LABELS[:8]))
+    assert not unscaled_inputs(flat_model(), (np.where(IMAGES[:8] > 0, np.inf, 0.0), LABELS[:8]))
+
+
+def test_race_and_events_are_told_while_it_runs_unless_verbose_is_0(capsys):
+    model = flat_model()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    fit(model, epochs=8)
+    assert capsys.readouterr().out == ""
+    stop = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", epoch == 1))
+    result = keras_lr.fit(model, 64 * IMAGES, LABELS, epochs=8, batch_size=64, verbose=2, callbacks=[stop])
+    said = capsys.readouterr().out.splitlines()
+    raced = len(result.race.rates)
+    assert [line.split(" (")[0] for line in said[:raced]] == [
+        f"racing the rate {float(line.split()[3]):.2g}" for line in said[:raced]
+    ]
+    assert said[raced] == result.race.sentence
+    assert said[raced + 1].startswith("step 0: the inputs are far from the size 1")
+    assert said[raced + 2] == "Epoch 1/8"
+    assert said[-1] == str(result.events[-1])
+    assert "the run ended after" in said[-1]
 
 
 def test_averages_that_a_run_before_has_filled_are_not_called_too_slow():

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ import numpy as np
 from keras_lr import schedules
 from keras_lr._arguments import check_flags, check_seed
 from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
-from keras_lr._fit_events import end_of_run, set_aside, slow_statistics, unscaled_targets
+from keras_lr._fit_events import end_of_run, set_aside, slow_statistics, unscaled_inputs, unscaled_targets
 from keras_lr._fit_result import FitResult
 from keras_lr.callbacks._backup import Backup, read_backup
 from keras_lr.callbacks._divergence import usual_window_steps
@@ -67,14 +68,14 @@ def fit(
             and is back in the optimizer afterwards.
         x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
             sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq:
-            as in `model.fit`.
+            as in `model.fit`. Unless `verbose` is 0, the race and the events print a line each as well.
         backup_dir: where the state of the run is kept at the end of every epoch: weights, optimizer, the rate and the
             plan that were found, guard, history, and all random generators. After a crash, a kill or Ctrl-C the same
             call goes on at the start of the epoch that was broken off, without another race, and ends bit for bit where
             the unbroken run would have ended. When the run is through, the backup is deleted. Default `None`: none is
             kept.
         seed: of the batches that are raced on.
-        progress: called as `progress(done, total, text)` during the race.
+        progress: called as `progress(done, total, text)` during the race, in place of the lines that it prints.
 
     Returns:
         A `FitResult`: `.history`, `.learning_rate`, `.schedule`, `.race`, `.events`, `.total_steps`; it prints as a
@@ -134,9 +135,12 @@ def fit(
     directory = None if backup_dir is None else pathlib.Path(backup_dir)
     run = _identity(model, data, batch_size, initial_epoch, epochs) if directory else {}
     found = read_backup(directory, run) if directory else None
-    events = set_aside(model.optimizer, others) + slow_statistics(model, horizon) + unscaled_targets(model, example)
+    events = set_aside(model.optimizer, others) + slow_statistics(model, horizon)
+    events += unscaled_inputs(model, example) + unscaled_targets(model, example)
 
-    race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress)
+    say = print if verbose else _silent
+    race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress or _told(say))
+    say(race.sentence, *events, sep="\n")
     made = found.facts["plan"]["updates_made"] if found else int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     accumulation = accumulated_batches(model.optimizer)
     updates = max(1, horizon // accumulation)
@@ -146,7 +150,12 @@ def fit(
     # Of data whose length Keras learns on the way, the guard would not know how long the run is.
     window = usual_window_steps({"epochs": 1, "steps": horizon})
     guard = GuardedRun(
-        schedule, window_steps=window, probation=False, trial_loss=race.best_loss, trial_steps=trial_steps
+        schedule,
+        window_steps=window,
+        probation=False,
+        verbose=bool(verbose),
+        trial_loss=race.best_loss,
+        trial_steps=trial_steps,
     )
 
     begun, backup = initial_epoch, None
@@ -171,18 +180,28 @@ def fit(
     )
     dead = completed and _ends_dead(model, data, seed)
     next_epoch = backup.epoch if backup else None
-    events += end_of_run(guard.step, horizon, guard.factor, completed=completed, dead=dead, next_epoch=next_epoch)
+    ends = end_of_run(guard.step, horizon, guard.factor, completed=completed, dead=dead, next_epoch=next_epoch)
+    for event in ends:
+        say(event)
     return FitResult(
         history={name: [plain(v) for v in values] for name, values in model.history.history.items()},
         learning_rate=race.learning_rate,
         schedule=schedule,
         race=race,
-        events=tuple(sorted((*guard.events, *events), key=lambda event: event.step)),
+        events=tuple(sorted((*guard.events, *events, *ends), key=lambda event: event.step)),
         steps=guard.step,
         completed=completed,
         initial_epoch=initial_epoch,
         validation_freq=validation_freq,
     )
+
+
+def _silent(*_: Any, **__: Any) -> None:
+    pass
+
+
+def _told(say: Callable[..., None]) -> Progress:
+    return lambda done, total, text: say(f"{text} ({done} of {total})")
 
 
 def run_schedule(peak: float, steps: int) -> schedules.Schedule:

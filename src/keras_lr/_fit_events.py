@@ -16,8 +16,9 @@ DISTANCES = (
     keras.losses.log_cosh,
 )
 SCALERS = (keras.layers.Rescaling, keras.layers.Normalization)
-FAR = 10.0  # standard deviations, or 1 where that is less
-SLOW = 0.1  # share of its first value that an average may still hold at the end of a run
+MIXERS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+FAR = 10.0  # times the size 1 that networks begin with, or the standard deviation of targets where that is less
+SLOW = 0.05  # share of its first value that an average may still hold at the end of a run
 
 
 def set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.callbacks.Callback]) -> list[Event]:
@@ -64,6 +65,26 @@ def _has_seen_nothing(layer: keras.layers.BatchNormalization) -> bool:
     """Return whether the averages are the zeros and ones that Keras begins with, and no data have gone in."""
     mean, variance = (keras.ops.convert_to_numpy(v) for v in (layer.moving_mean, layer.moving_variance))
     return not mean.any() and bool((variance == 1).all())
+
+
+def unscaled_inputs(model: keras.Model, batch: Any) -> list[Event]:
+    """Return a word about inputs that go into a connected or convolutional layer and are far from size 1."""
+    x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer | keras.layers.Flatten)]
+    if keras.tree.is_nested(x) or not layers or not isinstance(layers[0], MIXERS):
+        return []
+    inputs = keras.ops.convert_to_numpy(x).astype("float64")
+    if not np.all(np.isfinite(inputs)):
+        return []
+    mean, deviation = float(np.mean(inputs)), float(np.std(inputs))
+    if max(abs(mean), deviation) <= FAR:
+        return []
+    text = (
+        f"the inputs are far from the size 1 that a new network is made for: their mean is {mean:.3g}, their standard "
+        f"deviation {deviation:.3g}; a Rescaling or Normalization layer in front lets it learn more in the same number "
+        "of steps"
+    )
+    return [Event(0, text, 1.0)]
 
 
 def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:

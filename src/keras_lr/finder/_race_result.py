@@ -62,6 +62,13 @@ class RaceResult(Shown):
         """Whether nothing was raced, for the optimizer finds the rate and takes a factor on it."""
         return self.total_steps == 0
 
+    @property
+    def sentence(self) -> str:
+        """The result in a line."""
+        if self.optimizer_finds_rate:
+            return f"{self.optimizer} finds the learning rate itself"
+        return f"learning rate {self.learning_rate:.3g} ({self.low:.2g} to {self.high:.2g}) for {self.optimizer}"
+
     def report(self) -> Report:
         """Describe the race in facts, a table and charts."""
         rate: dict[str, str | float] = {
