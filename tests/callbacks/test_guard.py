@@ -68,9 +68,9 @@ def test_a_healthy_training_is_left_alone():
     assert losses[0] == losses[1]
 
 
-def test_no_copy_of_the_weights_lives_on_in_the_history_of_the_model():
-    model = a_model("adam")
-    history = model.fit(X, Y, epochs=2, verbose=0, callbacks=[keras_lr.callbacks.Guard()])
+def test_no_copy_of_the_weights_lives_on_in_a_guard_or_the_history_of_the_model():
+    model, guard = a_model("adam"), keras_lr.callbacks.Guard()
+    history = model.fit(X, Y, epochs=2, verbose=0, callbacks=[guard])
     gc.collect()
     assert not [one for one in gc.get_objects() if type(one) in (_Copy, Probation)]
     assert set(history.params) == {"verbose", "epochs", "steps"}

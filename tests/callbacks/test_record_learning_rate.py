@@ -135,10 +135,12 @@ def test_the_history_of_keras_lr_fit_has_the_rate_that_was_found(name):
 
 
 def test_of_a_search_across_batches_it_is_the_step_that_was_accepted_last():
-    model = made(optimizers.GradientOnly(decay_steps=10))
+    rule = line_search.Inexact(), optimizers.SteepestDescent()  # of a gradient of length 1, so that steps are lengths
+    model = made(optimizers.GradientOnly(*rule, max_update_norm=0.2, initial_step=1.0))
     model.optimizer.learning_rate = 0.5  # a factor on the cap, which the accepted step has in it
-    recorded, _ = epochs_of_one_batch(model, callbacks=[RecordLearningRate()])
-    assert recorded[-1] == float(model.optimizer.learning_rate) != pytest.approx(0.5)
+    recorded, moved = epochs_of_one_batch(model, callbacks=[RecordLearningRate()])
+    assert recorded[-1] == pytest.approx(0.1)
+    assert moved[-1] == pytest.approx(0.1)
 
 
 def test_single_steps_of_an_optimizer_that_finds_its_rate_are_refused():

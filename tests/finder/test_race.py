@@ -269,6 +269,13 @@ def test_the_ladder_of_adam_that_remembers_a_run_before_begins_a_rung_lower(name
     assert keras_lr.race(model, X, Y).best_rate == pytest.approx(1e-3 * _ladder.RUNG**-rungs)
 
 
+def test_a_race_corrects_its_ladder_and_needs_no_bound(monkeypatch):
+    model = a_model("adam")
+    model.fit(X, Y, verbose=0)
+    monkeypatch.setattr(Lanes, "full_step_centre", lambda self, weights: 1e-9)
+    assert keras_lr.race(model, X, Y, epochs=8).rates.min() > 1e-6
+
+
 @pytest.mark.parametrize("name", ["Adam", "Adagrad", "momentum"])
 def test_unraced_a_mean_of_squares_that_forgets_has_no_rate_whose_full_steps_go_too_far(name, monkeypatch):
     monkeypatch.setattr(Lanes, "centre", lambda self, usual_length: 1.0)

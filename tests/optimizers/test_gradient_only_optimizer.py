@@ -168,9 +168,10 @@ def test_a_callback_that_scales_the_step_scales_the_cap():
     x, y = noisy_classes(rows=BATCH)
     model = softmax_regression(steepest(Back(), max_update_norm=0.5, initial_step=1e7))
     optimizer = model.optimizer
+    model.train_on_batch(x, y)
+    while not float(optimizer.learning_rate):
+        model.train_on_batch(x, y)
     for factor in (0.25, 0.0625):
-        while not float(optimizer.learning_rate):
-            model.train_on_batch(x, y)
         optimizer.learning_rate = 0.25 * float(optimizer.learning_rate)
         assert float(optimizer._get_current_learning_rate()) == pytest.approx(factor)
 
