@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 import keras_lr
 from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import Lanes
-from keras_lr.finder._race import _judged, _raced
+from keras_lr.finder._raced_ladder import RacedLadder, marked
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(512, 10)).astype("float32")
@@ -94,11 +94,17 @@ class DeepNetwork:
         return 2.3 - np.arange(12) * 0.01 / (1 + abs(np.log(peak / self.best)))
 
 
+def climbed(lanes, centre, most, trusted_rungs=0):
+    ladder = RacedLadder(lanes, 12, most, trusted_rungs, None)
+    ladder.climb(centre)
+    return ladder
+
+
 @pytest.mark.parametrize(("lanes", "lowest"), [(3, 1.0), (4, 0.316), (6, 0.0316), (9, 0.0316)])
 def test_while_no_rate_wins_anything_the_ladder_grows_downwards(lanes, lowest):
-    raced, _ = _raced(DeepNetwork(dies_above=0.5, best=0.1), 3.16, 12, 12 * (lanes + 1), lanes, None)
-    assert min(raced) == pytest.approx(lowest, rel=0.01)
-    assert len(raced) == min(lanes, 6)
+    ladder = climbed(DeepNetwork(dies_above=0.5, best=0.1), 3.16, 12 * (lanes + 1), trusted_rungs=lanes)
+    assert min(ladder.losses()) == pytest.approx(lowest, rel=0.01)
+    assert len(ladder.losses()) == min(lanes, 6)
 
 
 def test_a_race_keeps_to_its_steps_with_all_looks():
@@ -106,7 +112,7 @@ def test_a_race_keeps_to_its_steps_with_all_looks():
     for most in range(16, 130):
         for trusted_rungs in (0, 1):
             lanes = DeepNetwork(dies_above=0.5, best=0.03)
-            _raced(lanes, 0.1, 12, most, trusted_rungs, None)
+            climbed(lanes, 0.1, most, trusted_rungs)
             assert lanes.steps_run <= most
         looks.append(lanes.looks)
     assert looks[0] == 0
@@ -126,8 +132,8 @@ class Tempting(DeepNetwork):
 
 
 def test_the_ladder_does_not_grow_towards_rates_that_kill():
-    raced, _ = _raced(Tempting(dies_above=0.5, best=0.1), 0.316, 12, 200, 1, None)
-    assert sorted(raced) == pytest.approx([0.0316, 0.1, 0.316, 1.0], rel=0.01)
+    ladder = climbed(Tempting(dies_above=0.5, best=0.1), 0.316, 200, trusted_rungs=1)
+    assert sorted(ladder.losses()) == pytest.approx([0.0316, 0.1, 0.316, 1.0], rel=0.01)
 
 
 class Plateau(DeepNetwork):
@@ -146,28 +152,27 @@ class Plateau(DeepNetwork):
 
 @pytest.mark.parametrize("trusted_rungs", [0, 1, 2])
 def test_on_a_plateau_the_ladder_does_not_go_down_for_ever(trusted_rungs):
-    raced, untouched = _raced(Plateau(lost=0), 0.1, 12, 200, trusted_rungs, None)
-    assert len(raced) == 3 + trusted_rungs
-    assert untouched == pytest.approx(2.3)
+    ladder = climbed(Plateau(lost=0), 0.1, 200, trusted_rungs)
+    assert len(ladder.losses()) == 3 + trusted_rungs
+    assert ladder.untouched == pytest.approx(2.3)
 
 
 def test_where_every_rate_does_harm_the_ladder_goes_down():
-    raced, untouched = _raced(Plateau(lost=5), 0.1, 12, 200, 0, None)
-    assert len(raced) > 10
-    assert untouched is not None
+    ladder = climbed(Plateau(lost=5), 0.1, 200)
+    assert len(ladder.losses()) > 10
+    assert ladder.untouched is not None
 
 
 def test_untouched_weights_are_asked_on_the_batches_that_there_is_room_for():
     for most, asked in ((40, 0), (43, 0), (44, 4), (47, 7), (51, 11), (60, 11)):
-        _, untouched = _raced(Plateau(lost=0), 0.1, 12, most, 0, None)
+        untouched = climbed(Plateau(lost=0), 0.1, most).untouched
         assert (0 if untouched is None else len(untouched)) == asked
 
 
 def test_a_ladder_that_goes_down_as_lanes_win_does_not_ask():
-    lanes = Tempting(dies_above=np.inf, best=1e-3)
-    raced, untouched = _raced(lanes, 0.1, 12, 200, 0, None)
-    assert min(raced) < 2e-3
-    assert untouched is None
+    ladder = climbed(Tempting(dies_above=np.inf, best=1e-3), 0.1, 200)
+    assert min(ladder.losses()) < 2e-3
+    assert ladder.untouched is None
 
 
 def a_network_on_a_plateau(optimizer="adam"):
@@ -330,7 +335,7 @@ def test_a_lane_whose_network_died_counts_as_one_that_diverged():
 )
 def test_which_lanes_died_of_their_rate(died, diverged, finite):
     raced = {rate: np.full(3, np.inf if rate in diverged else 1.0) for rate in (0.1, 1.0, 10.0)}
-    assert [rate for rate, losses in _judged(raced, died).items() if np.all(np.isfinite(losses))] == finite
+    assert [rate for rate, losses in marked(raced, died).items() if np.all(np.isfinite(losses))] == finite
 
 
 def test_inputs_that_are_all_alike_are_no_sign_of_death():

@@ -10,9 +10,10 @@ from keras_lr._arguments import check_seed
 from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.finder import _choice, _ladder
-from keras_lr.finder._lanes import LOOK_STEPS, Lanes
+from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import ADAPTIVE, kind_of
 from keras_lr.finder._race_result import RaceResult
+from keras_lr.finder._raced_ladder import RacedLadder
 from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwriting
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
@@ -52,12 +53,15 @@ def run_race(
             centre = min(centre, lanes.full_step_centre(sum(math.prod(v.shape) for v in model.trainable_weights)))
         most = _ladder.most_steps(updates) * accumulation
         trusted = 0 if bounded else 1
-        raced, untouched = _raced(lanes, centre, length, most, trusted, progress) if length else ({}, None)
+        ladder = RacedLadder(lanes, length, most, trusted, progress)
+        if length:
+            ladder.climb(centre)
+    raced = ladder.losses()
     rates = np.array(sorted(raced))
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
     short = length < _ladder.LANE_STEPS and not bounded
     choice = (
-        _choice.choose(rates, losses, short=short, bounded=bounded, untouched=untouched)
+        _choice.choose(rates, losses, short=short, bounded=bounded, untouched=ladder.untouched)
         if raced
         else _choice.unraced(centre)
     )
@@ -100,79 +104,6 @@ def _not_raced(optimizer: keras.optimizers.Optimizer, horizon_steps: int) -> Rac
         reason=f"{name} finds the rate itself, so no rates were raced. Its learning_rate is a factor on what it finds: "
         f"{factor:.3g}, times a schedule that falls to 0 at the end of the run.",
     )
-
-
-def _raced(
-    lanes: Lanes, centre: float, length: int, most: int, trusted_rungs: int, progress: Progress | None
-) -> tuple[dict[float, np.ndarray], np.ndarray | None]:
-    """Run the lanes of a ladder; it grows while the best lane is at an end, and downwards while none wins anything.
-
-    A lane whose network has died counts as one that diverged: its last loss is NaN. Looking for that costs steps, so it
-    is done where a lane wins little more than those before it, and where there is room.
-
-    On a plateau every lane does the worse the higher its rate, for it follows noise, and a ladder would go down for
-    ever. So untouched weights are asked on the way down; where the lowest lane neither won nor lost anything against
-    them for certain, lower ones would tell even less.
-
-    Args:
-        lanes: what runs a lane, and counts the steps.
-        centre: of the ladder.
-        length: of a lane, in updates.
-        most: steps in all, those that have been run included.
-        trusted_rungs: how many rungs the ladder goes down before untouched weights are asked.
-        progress: see `race`.
-
-    Returns:
-        The losses of each lane by its rate, and those of untouched weights on the last batches, if they were asked.
-    """
-    raced: dict[float, np.ndarray] = {}
-    died: set[float] = set()
-    untouched: np.ndarray | None = None
-    each = length * lanes.accumulation
-    waiting = [float(rate) for rate in _ladder.rungs(centre, min(_ladder.LANES, (most - lanes.steps_run) // each))]
-    first = list(waiting)
-    while waiting:
-        rate = waiting.pop(0)
-        losses = lanes.run(_ladder.lane_schedule(rate, length))
-        suspected = np.all(np.isfinite(losses)) and _choice.stagnates(losses, list(raced.values()))
-        if suspected and lanes.steps_run + LOOK_STEPS + len(waiting) * each <= most and lanes.died():
-            died.add(rate)
-        raced[rate] = losses
-        if progress:
-            progress(len(raced), len(raced) + len(waiting), f"racing the rate {rate:.2g}")
-        if waiting or len(raced) == _ladder.MOST_LANES:
-            continue
-        rates, judged = sorted(raced), _judged(raced, died)
-        scores = _choice.lane_scores(np.stack([judged[r] for r in rates]))
-        best = int(np.argmin(scores))
-        if best == 0 or not _choice.wins(raced[rates[best]]):
-            asks = untouched is None and not _choice.wins_much(raced[rates[best]])
-            count = min(each - 1, most - lanes.steps_run)
-            if asks and rates.index(first[0]) >= trusted_rungs and count >= _ladder.LEAST_UNTOUCHED_STEPS:
-                untouched = lanes.untouched(each, count)
-            if untouched is None or abs(_choice.lost_for_certain(judged[rates[0]], untouched)) >= _choice.CERTAIN:
-                waiting = [rates[0] / _ladder.RUNG]
-        elif best == len(rates) - 1:
-            waiting = [rates[-1] * _ladder.RUNG]
-        if lanes.steps_run + each > most:
-            waiting = []
-    if raced and not any(np.all(np.isfinite(losses)) for losses in raced.values()):
-        raise ValueError(
-            f"Every rate from {max(raced):.2g} down to {min(raced):.2g} makes the loss non-finite within {length} "
-            "steps. The rate is not the cause: look for a logarithm or a root of zero in the loss or the model, for "
-            "overflow in reduced precision, or clip the gradients. The model's weights are as they were."
-        )
-    return _judged(raced, died), untouched
-
-
-def _judged(raced: dict[float, np.ndarray], died: set[float]) -> dict[float, np.ndarray]:
-    """Return the losses with a NaN at the end of each lane that died of its rate.
-
-    It has not where a higher rate left the network alive, nor where no rate did: such a network begins all but dead.
-    """
-    alive = [rate for rate, losses in raced.items() if rate not in died and np.all(np.isfinite(losses))]
-    killed = {rate for rate in died if rate > max(alive, default=np.inf)}
-    return {rate: np.append(losses[:-1], np.nan) if rate in killed else losses for rate, losses in raced.items()}
 
 
 def race(
