@@ -8,15 +8,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr._backends.learning_rate_variable import learning_rate_variable
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr._backends.steps_interface import loss_of
 from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
-from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
 from keras_lr.callbacks._event import Event
+from keras_lr.callbacks._loss_window import LossWindow
 from keras_lr.callbacks._plan import own_plan, plan, rate_used
 from keras_lr.callbacks._probation import Probation, ends_lower
+from keras_lr.callbacks._rate_in_hand import RateInHand
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
 from keras_lr.training._borrow import steerable
@@ -79,55 +79,45 @@ class GuardedRun:
         self._steps = TrainingSteps(model)
         self._stack.callback(self._steps.release)
         self._stride = executed_together(model)
-        self._window = max(4, (self._window_steps or usual_window_steps(params)) // self._stride)
-        patience = max(2, math.ceil(self._trial_steps / (self._window * self._stride)))
-        self._watch, self._losses = LossWatch(trial=self._trial_loss, patience=patience), BatchLosses()
+        self._window = LossWindow(max(4, (self._window_steps or usual_window_steps(params)) // self._stride))
+        patience = max(2, math.ceil(self._trial_steps / (self._window.length * self._stride)))
+        self._watch = LossWatch(trial=self._trial_loss, patience=patience)
         self.events, self.factor, self.step = [], 1.0, 0
         self._returned_at, self._returns = _NEVER, 0
-        self._window_start_loss, self._window_losses = np.nan, np.empty(0)
         self._good = self._recent = self._copied()
         self._epochs: int = params.get("epochs") or 1
         self._probation: Probation | None = None
         self._late_probation = range(0)  # the steps at which it may begin
-        # What the variable of the rate holds by the guard's doing, and before the first step by the model's own.
-        self._own_rate: float | None = self._held_rate()
-        self._told_of_rate = False
+        self._rate_in_hand = RateInHand(model.optimizer, self._steps)
         self._steps.steer(self._before, self._after)
 
     def begin_epoch(self, epoch: int, steps: int | None) -> None:
         """Follow Keras, which begins a new mean of the loss; `steps` are those of the epoch, if they are known."""
         if self.step == 0 and self._wants_probation:
             self._put_on_probation((self._epochs - epoch) * steps if steps else None)
-        self._losses.begin_mean()
+        self._window.begin_mean()
         self._metrics_taken = False
-        if self._own_rate is None:
-            self._own_rate = self._held_rate()
+        self._rate_in_hand.begin_epoch()
         self._epoch = Epoch(self._model, steps, self._steps.counted)
 
     def note_other_rate(self) -> None:
         """Say so, once, where another callback has set the rate since the last step."""
-        held = self._held_rate()
-        if self._own_rate is None or self._told_of_rate or math.isclose(held, self._own_rate, rel_tol=0.01):
-            return
-        self._told_of_rate = True
-        self._note(
-            f"another callback has set the rate to {held:.3g}, which has no effect beside the guard: every step has "
-            "the guard's rate; give its plan as Guard(learning_rate=...), or train without a guard"
-        )
-
-    def _held_rate(self) -> float:
-        return float(keras.ops.convert_to_numpy(learning_rate_variable(self._model.optimizer)))
+        other = self._rate_in_hand.set_by_another()
+        if other is not None:
+            self._note(
+                f"another callback has set the rate to {other:.3g}, which has no effect beside the guard: every step "
+                "has the guard's rate; give its plan as Guard(learning_rate=...), or train without a guard"
+            )
 
     def report(self, logs: dict[str, Any]) -> None:
         """Add the rate of the epoch's last step to what Keras reports of the epoch."""
-        if self._losses.mean_is_empty:  # a return at the epoch's last step: Keras' 0 would be the best loss ever seen
+        if self._window.mean_is_empty:  # a return at the epoch's last step: Keras' 0 would be the best loss ever seen
             logs.update({name: math.nan for name in logs if not name.startswith("val_")})
         logs["learning_rate"] = rate_used(innermost(self._model.optimizer), self._rate)
 
     def end(self) -> None:
         """See that the model ends with finite weights, and close."""
-        self._read()
-        if not (np.all(np.isfinite(self._window_losses)) and self._steps.finite()):
+        if not (np.all(np.isfinite(self._window.read())) and self._steps.finite()):
             self._answer(Trouble.BAD_BATCH)
         self.close()
 
@@ -148,7 +138,6 @@ class GuardedRun:
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what a run that goes on from the end of an epoch has to know: facts, and copies of values by name."""
-        self._read()
         facts = {
             "step": self.step,
             "factor": self.factor,
@@ -156,7 +145,7 @@ class GuardedRun:
             "watch": asdict(self._watch),
             "returned_at": self._returned_at,
             "returns": self._returns,
-            "window": [self._window_start_loss, list(self._window_losses)],
+            "window": self._window.state(),
             "copies": [[copy.step, copy.best_loss] for copy in (self._good, self._recent)],
         }
         return facts, {"now": self.values(), "good": self._good.values, "recent": self._recent.values}
@@ -167,8 +156,7 @@ class GuardedRun:
         self.events = [Event(**event) for event in facts["events"]]
         self._watch = LossWatch(**facts["watch"])
         self._returned_at, self._returns = facts["returned_at"], facts["returns"]
-        self._window_start_loss, window_losses = facts["window"]
-        self._window_losses = np.asarray(window_losses, np.float64)
+        self._window.go_on(facts["window"])
         (good, good_best), (recent, recent_best) = facts["copies"]
         self._good = _Copy(good, good_best, values["good"])
         self._recent = _Copy(recent, recent_best, values["recent"])
@@ -179,27 +167,24 @@ class GuardedRun:
 
     def _before(self) -> None:
         if self._metrics_taken:  # by an evaluation within the epoch, which leaves its own means in them
-            self._steps.reset_metrics()
-            self._losses.begin_mean()
+            self._reset_metrics()
             self._metrics_taken = False
         self._epoch.begin_call()
         # Steps that Keras executes together share one rate: that of their middle.
         self._rate = self._rate_at(self.step + (self._stride - 1) // 2)
-        self._steps.set_learning_rate(self._rate)
-        self._own_rate = self._rate
+        self._rate_in_hand.set(self._rate)
 
     def _rate_at(self, step: int) -> float:
         return self._plan(step) * self.factor * min(1.0, (step - self._returned_at) / WARMUP_STEPS)
 
     def _after(self, logs: dict[str, Any]) -> None:
-        self._losses.add(loss_of(logs))
+        self._window.add(loss_of(logs))
         self.step += self._epoch.call()
         if self._epoch.is_over:
-            self._read()  # before a validation would see weights that are no good
-        if len(self._window_losses) + len(self._losses) < self._window and np.all(np.isfinite(self._window_losses)):
+            self._window.read()  # before a validation would see weights that are no good
+        if not self._window.is_full():
             return
-        self._read()
-        losses, self._window_losses = self._window_losses, np.empty(0)
+        losses = self._window.take()
         if not self._steps.finite():
             losses[-1] = np.nan  # an activation that turns NaN into 0, as TensorFlow's ReLU does, hides dead weights
         if self._probation is not None:
@@ -207,13 +192,10 @@ class GuardedRun:
         else:
             self._judged(losses)
 
-    def _read(self) -> None:
-        self._window_losses = np.concatenate([self._window_losses, self._losses.read()])
-
     def _judged(self, losses: np.ndarray) -> None:
         """Answer a window with trouble; keep the weights at the end of one without."""
         trouble = self._watch.judge(losses)
-        self._window_start_loss = losses[0]
+        self._window.start_loss = losses[0]
         if trouble is None and self.step in self._late_probation:
             self._probation, self._late_probation = Probation(), range(0)
             self._good = self._recent = self._copied()
@@ -227,7 +209,7 @@ class GuardedRun:
 
     def _put_on_probation(self, run_steps: int | None) -> None:
         """Plan the trials, one at the start and one halfway, each where the run has room for its two windows."""
-        trial = 2 * self._window * self._stride
+        trial = 2 * self._window.length * self._stride
         if run_steps is None or run_steps >= trial:
             self._probation = Probation()
         if run_steps is not None:
@@ -256,7 +238,7 @@ class GuardedRun:
         keep_rate = trouble is Trouble.BAD_BATCH and self._returns == 1
         if not keep_rate:
             self.factor *= 0.5 if self._good.step > 0 else 0.25
-        if trouble is Trouble.BAD_BATCH and np.isfinite(self._window_start_loss):
+        if trouble is Trouble.BAD_BATCH and np.isfinite(self._window.start_loss):
             self._good = self._recent  # its first loss was finite, so its weights were
         step = self._go_back()
         if not keep_rate:
@@ -276,13 +258,16 @@ class GuardedRun:
     def _go_back(self) -> int:
         """Put the last good weights and optimizer state into the model; returns the step that they are of."""
         self._put(self._good.values)
-        self._steps.reset_metrics()
-        self._losses.begin_mean()
+        self._reset_metrics()
         return self._good.step
+
+    def _reset_metrics(self) -> None:
+        self._steps.reset_metrics()
+        self._window.begin_mean()
 
     def _put(self, values: Any) -> None:
         self._steps.put(values)
-        self._own_rate = None
+        self._rate_in_hand.forget()
 
     def _copied(self) -> _Copy:
         return _Copy(self.step, self._watch.best, self._steps.copy())
