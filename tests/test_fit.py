@@ -9,7 +9,7 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 import keras_lr
-from keras_lr._fit_events import unscaled_inputs, unscaled_targets
+from keras_lr._fit_events import over_fit, unscaled_inputs, unscaled_targets
 from keras_lr.callbacks import Event
 from keras_lr.finder import RaceResult
 from keras_lr.finder._race import run_race
@@ -458,6 +458,38 @@ def test_averages_of_batch_normalization_that_are_too_slow_for_the_run_are_named
     model.compile("adam", loss="mse")
     result = keras_lr.fit(model, x, x.sum(1, keepdims=True), batch_size=16, epochs=6, verbose=0)
     assert any("running averages of 'batch_normalization" in event.text for event in result.events) is says
+
+
+def test_a_model_that_over_fits_is_named_with_the_epoch_that_was_best():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(96, 8)).astype("float32"), random.integers(0, 2, 96)  # nothing to be learnt
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(64, "relu"), layers.Dense(1, "sigmoid")])
+    model.compile("adam", loss="binary_crossentropy")
+    often = {"validation_split": 0.5, "validation_freq": 4, "initial_epoch": 3}
+    result = keras_lr.fit(model, x, y, batch_size=8, epochs=43, verbose=0, **often)
+    lowest = 4 * (1 + int(np.argmin(result.history["val_loss"])))  # of the epochs 4, 8 ... 40
+    [event] = [event for event in result.events if "over-fits" in event.text]
+    assert f"{min(result.history['val_loss']):.3g} at epoch {lowest} and" in event.text
+    assert event.step == result.steps
+
+
+@pytest.mark.parametrize(
+    ("losses", "validation_losses", "says"),
+    [
+        ([1.0, 0.5, 0.1], [1.0, 0.6, 0.73], True),
+        ([1.0, 0.5, 0.1], [1.0, 0.6, 0.71], False),  # less than a fifth of the lowest
+        ([1.0, 0.1, 0.01], [1.0, 1e-3, 1e-2], False),  # less than a fiftieth of what it fell by
+        ([1.0, 0.1, 0.01], [1.0, 1e-3, 3e-2], True),
+        ([1.0, 0.1, 0.2], [1.0, 0.6, 0.9], False),  # the training loss rose as well: no fitting
+        ([-1.0, -5.0, -9.0], [-1.0, -4.0, -3.0], True),
+        ([1.0, 0.5, 0.1], [0.6, np.nan, 0.9], False),
+        ([1.0, 0.5, 0.1], [], False),
+        ([], [1.0, 0.6, 0.9], False),
+    ],
+)
+def test_what_counts_as_over_fitting(losses, validation_losses, says):
+    told = over_fit(9, *({epoch + 1: loss for epoch, loss in enumerate(of)} for of in (losses, validation_losses)))
+    assert len(told) == says
 
 
 def flat_model(*first):

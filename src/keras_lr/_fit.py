@@ -12,8 +12,15 @@ import numpy as np
 from keras_lr import schedules
 from keras_lr._arguments import check_flags, check_seed
 from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
-from keras_lr._fit_events import end_of_run, set_aside, slow_statistics, unscaled_inputs, unscaled_targets
-from keras_lr._fit_result import FitResult
+from keras_lr._fit_events import (
+    end_of_run,
+    over_fit,
+    set_aside,
+    slow_statistics,
+    unscaled_inputs,
+    unscaled_targets,
+)
+from keras_lr._fit_result import FitResult, by_epoch
 from keras_lr.callbacks._backup import Backup, read_backup
 from keras_lr.callbacks._divergence import usual_window_steps
 from keras_lr.callbacks._guard import Guarding
@@ -181,10 +188,13 @@ def fit(
     dead = completed and _ends_dead(model, data, seed)
     next_epoch = backup.epoch if backup else None
     ends = end_of_run(guard.step, horizon, guard.factor, completed=completed, dead=dead, next_epoch=next_epoch)
+    history = {name: [plain(v) for v in values] for name, values in model.history.history.items()}
+    losses, validation_losses = (by_epoch(history, n, initial_epoch, validation_freq) for n in ("loss", "val_loss"))
+    ends += over_fit(guard.step, losses, validation_losses)
     for event in ends:
         say(event)
     return FitResult(
-        history={name: [plain(v) for v in values] for name, values in model.history.history.items()},
+        history=history,
         learning_rate=race.learning_rate,
         schedule=schedule,
         race=race,

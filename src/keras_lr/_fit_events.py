@@ -18,6 +18,8 @@ DISTANCES = (
 SCALERS = (keras.layers.Rescaling, keras.layers.Normalization)
 MIXERS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 FAR = 10.0  # times the size 1 that networks begin with, or the standard deviation of targets where that is less
+RISEN = 0.2  # share of the lowest validation loss that it has to rise by, and
+LEAST_RISEN = 0.02  # of what it had fallen by
 SLOW = 0.05  # share of its first value that an average may still hold at the end of a run
 
 
@@ -138,3 +140,22 @@ def end_of_run(
             "at the data and the loss, or train new weights at a lower rate"
         )
     return [Event(step, text, factor) for text in texts]
+
+
+def over_fit(step: int, losses: dict[int, float], validation_losses: dict[int, float]) -> list[Event]:
+    """Return a word about a validation loss that has risen again while the training loss fell; both by their epochs."""
+    both = [*losses.values(), *validation_losses.values()]
+    if not losses or not validation_losses or not np.all(np.isfinite(both)):
+        return []
+    last, lowest = max(validation_losses), min(validation_losses, key=lambda epoch: validation_losses[epoch])
+    at_last, at_lowest = validation_losses[last], validation_losses[lowest]
+    fell = max(validation_losses.values()) - at_lowest
+    risen = at_last - at_lowest > max(RISEN * abs(at_lowest), LEAST_RISEN * fell)
+    if not risen or losses[last] >= losses[lowest]:
+        return []
+    text = (
+        f"the validation loss was {at_lowest:.3g} at epoch {lowest} and is {at_last:.3g} at the end, while the training "
+        f"loss fell from {losses[lowest]:.3g} to {losses[last]:.3g}: the model over-fits; fewer epochs, more data, or "
+        "regularisation such as Dropout or weight decay help"
+    )
+    return [Event(step, text, 1.0)]

@@ -11,6 +11,21 @@ from keras_lr.finder import RaceResult
 from keras_lr.report import Chart, Facts, Line, Mark, Part, Report, Shown, Table, Text
 
 
+def by_epoch(
+    history: dict[str, list[Any]], name: str, initial_epoch: int, validation_freq: int | list[int]
+) -> dict[int, Any]:
+    """Return the values of a name by the epoch that they are of, counted from 1."""
+    every, often = range(initial_epoch + 1, last_epoch(history, initial_epoch) + 1), validation_freq
+    evaluated = [e for e in every if (e in often if isinstance(often, list) else e % often == 0)]
+    values = history.get(name, [])
+    return dict(zip(evaluated if len(evaluated) == len(values) else every, values, strict=False))
+
+
+def last_epoch(history: dict[str, list[Any]], initial_epoch: int) -> int:
+    """Return the last epoch of a history, counted from 1."""
+    return initial_epoch + max(map(len, history.values()), default=0)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class FitResult(Shown):
     """What `keras_lr.fit` did; prints as a table, plots, and saves as a page or as JSON.
@@ -96,15 +111,11 @@ class FitResult(Shown):
         return Chart("Loss", "epoch", "loss", lines=lines)
 
     def _epochs(self, name: str) -> list[int]:
-        """Return the epochs, counted from 1, that the values of a name are of."""
-        every, often = range(self.initial_epoch + 1, self._last_epoch + 1), self.validation_freq
-        evaluated = [e for e in every if (e in often if isinstance(often, list) else e % often == 0)]
-        count = len(self.history[name])
-        return evaluated if len(evaluated) == count else list(every[:count])
+        return list(by_epoch(self.history, name, self.initial_epoch, self.validation_freq))
 
     @property
     def _last_epoch(self) -> int:
-        return self.initial_epoch + max(map(len, self.history.values()))
+        return last_epoch(self.history, self.initial_epoch)
 
     def _last(self, name: str) -> str:
         """Return in words of which epoch the last value of a name is."""
@@ -120,7 +131,5 @@ class FitResult(Shown):
 
     def _found_chart(self) -> Chart:
         rates = self.history.get("learning_rate", [])
-        epochs = self._epochs("learning_rate") if rates else []
-        return Chart(
-            "Learning rate that was found", "epoch", "learning rate", lines=[Line("epoch's end", epochs, rates)]
-        )
+        line = Line("epoch's end", self._epochs("learning_rate"), rates)
+        return Chart("Learning rate that was found", "epoch", "learning rate", lines=[line])
