@@ -154,8 +154,8 @@ def over_fit(step: int, losses: dict[int, float], validation_losses: dict[int, f
     if not risen or losses[last] >= losses[lowest]:
         return []
     text = (
-        f"the validation loss was {at_lowest:.3g} at epoch {lowest} and is {at_last:.3g} at the end, while the training "
-        f"loss fell from {losses[lowest]:.3g} to {losses[last]:.3g}: the model over-fits; fewer epochs, more data, or "
-        "regularisation such as Dropout or weight decay help"
+        f"the validation loss was {at_lowest:.3g} at epoch {lowest} and is {at_last:.3g} at the end, while the "
+        f"training loss fell from {losses[lowest]:.3g} to {losses[last]:.3g}: the model over-fits; fewer epochs, more "
+        "data, or regularisation such as Dropout or weight decay help"
     )
     return [Event(step, text, 1.0)]
