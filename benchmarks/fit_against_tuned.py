@@ -58,16 +58,15 @@ def train(workload: Workload, data: Data, optimizer: str, seed: int) -> Ours:
     keras.utils.set_random_seed(seed)
     model = workload.build()
     model.compile(OPTIMIZERS[optimizer](), workload.loss())
-    feed = Feed(data, workload.batch_size, workload.steps, seed, PARTS)
-    follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(feed, "part", epoch))
+    feed = Feed(data, workload.batch_size, workload.steps, seed)
     start = time.perf_counter()
     result = keras_lr.fit(
         model,
         feed,
         epochs=PARTS,
+        steps_per_epoch=workload.steps // PARTS,
         shuffle=False,
         verbose=0,
-        callbacks=[follow],
         validation_data=(data.x_validation, data.y_validation),
         validation_batch_size=500,
     )

@@ -72,24 +72,19 @@ class Workload:
 class Feed(keras.utils.PyDataset):
     """The batches of one run, from shuffled epochs: the same for every method given the same seed.
 
-    What Keras sees as epochs are `parts` stretches of equal length, so that a run is validated that often; whoever
-    trains sets `part` when one begins.
+    The whole run is one pass over it; with `steps_per_epoch` Keras goes on in it from epoch to epoch.
     """
 
-    def __init__(self, data: Data, batch_size: int, steps: int, seed: int, parts: int = 1) -> None:
+    def __init__(self, data: Data, batch_size: int, steps: int, seed: int) -> None:
         super().__init__()
-        if steps % parts:
-            raise ValueError(f"steps={steps} must be a multiple of parts={parts}.")
         self.data = data
         self.order = batch_order(len(data.y), batch_size, steps, seed)
-        self.part_steps = steps // parts
-        self.part = 0
 
     def __len__(self) -> int:
-        return self.part_steps
+        return len(self.order)
 
     def __getitem__(self, index: int) -> tuple[Inputs, np.ndarray]:
-        rows = self.order[(self.part * self.part_steps + index) % len(self.order)]
+        rows = self.order[index]
         return take(self.data.x, rows), self.data.y[rows]
 
 

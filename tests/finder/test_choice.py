@@ -165,6 +165,48 @@ def test_long_runs_take_a_lower_peak(horizon, factor):
     assert _choice.run_factor(choice, 0.0, 12, horizon) == (pytest.approx(factor, rel=1e-3), "")
 
 
+@pytest.mark.parametrize(
+    ("horizon", "passes", "won", "factor", "said"),
+    [
+        (200, 1.0, 1.0, 1.0, ""),
+        (200, 8.0, 0.0, 1.0, ""),
+        (200, 1.04, 1.0, 0.9767, "200 steps the peak"),
+        (200, 32.0, 1.0, 0.125, "200 steps, 32 times through the data, the peak"),
+        (200, 32.0, 1 / 3, 0.5, "200 steps, 32 times through the data, the peak"),
+        (2000, 32.0, 1 / 3, 0.2, "2000 steps, 32 times through the data, the peak"),
+    ],
+)
+def test_runs_that_see_the_same_rows_again_take_a_lower_peak_the_more_a_lane_has_won(
+    horizon, passes, won, factor, said
+):
+    rates = _ladder.rungs(0.1)
+    choice = dataclasses.replace(_choice.choose(rates, bowl(rates, 0.1)), won=won)
+    found, why = _choice.run_factor(choice, 0.0, 12, horizon, passes)
+    assert found == pytest.approx(factor, rel=1e-3)
+    assert why == ""
+    assert said in _choice.reason(choice, rates, found, horizon, passes=passes)
+
+
+def test_rungs_that_come_off_make_up_for_the_passes():
+    rates = _ladder.rungs(0.1)
+    losses = bowl(rates, 0.1)
+    losses[2, 5:] = np.nan  # half a decade higher training is undone
+    choice = dataclasses.replace(_choice.choose(rates, losses), won=1 / 3)
+    assert _choice.run_factor(choice, 0.0, 12, 200, 32.0)[0] == pytest.approx(1 / _ladder.RUNG)
+    assert _choice.run_factor(choice, 0.0, 12, 200, 1024.0) == (pytest.approx(0.25), "")
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize(("ends", "won"), [(1.0, 0.0), (0.25, 0.75), (-1.0, 1.0), (1.5, 0.0)])
+def test_what_a_lane_has_won_is_a_share_of_its_first_loss(ends, won, unit):
+    rates = _ladder.rungs(0.1)
+    lane = np.array([1.0, 1.0, 1.0, ends, ends, ends])
+    losses = unit * np.stack([lane + 0.1, lane, lane + 0.1])
+    losses[:, 0] = unit
+    assert _choice.choose(rates, losses).won == pytest.approx(won)
+    assert _choice.choose(rates, 0 * losses).won == 0.0
+
+
 @pytest.mark.parametrize("exponent", [-6, -3, 0, 3, 6])
 def test_the_centre_follows_the_unit_of_the_rate(exponent):
     assert _ladder.centre(lambda rate: 3.0 * rate / 10.0**exponent) == pytest.approx(10.0**exponent * 10**-0.45 / 3.0)

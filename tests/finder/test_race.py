@@ -59,10 +59,11 @@ def test_the_optimizers_own_rate_is_not_used(rate):
 
 
 @pytest.mark.parametrize(
-    ("momentum", "epochs", "lower"), [(0.0, 6, False), (0.9, 6, True), (0.5, 6, False), (0.9, 12, False)]
+    ("momentum", "times", "lower"), [(0.0, 6, False), (0.9, 6, True), (0.5, 6, False), (0.9, 12, False)]
 )
-def test_lanes_in_which_momentum_does_not_build_up_take_a_rung_off(momentum, epochs, lower):
-    result = keras_lr.race(a_model(keras.optimizers.SGD(0.1, momentum)), X, Y, epochs=epochs, batch_size=32)
+def test_lanes_in_which_momentum_does_not_build_up_take_a_rung_off(momentum, times, lower):
+    x, y = np.tile(X, (times, 1)), np.tile(Y, (times, 1))
+    result = keras_lr.race(a_model(keras.optimizers.SGD(0.1, momentum)), x, y, batch_size=32)
     assert ("Momentum builds up" in result.reason or "is undone" in result.reason) >= lower
     if "is undone" not in result.reason:
         assert (result.learning_rate < 0.5 * result.best_rate) == lower
@@ -315,7 +316,8 @@ def a_network_that_dies():
 
 
 def test_a_lane_whose_network_died_counts_as_one_that_diverged():
-    result = keras_lr.race(a_network_that_dies(), X, 0.1 * Y + 20, batch_size=32, epochs=32)
+    x, y = np.tile(X, (16, 1)), np.tile(0.1 * Y + 20, (16, 1))
+    result = keras_lr.race(a_network_that_dies(), x, y, batch_size=32)
     np.testing.assert_array_equal(np.isfinite(result.losses[-1]), [True] * 11 + [False])
     np.testing.assert_array_equal(result.scores == np.inf, [False] * (len(result.rates) - 1) + [True])
     assert "1 diverged or died" in result.reason
@@ -373,6 +375,30 @@ def test_the_scale_of_the_loss_changes_nothing_but_the_unit(scale, name):
         optimizer = keras.optimizers.Adam(epsilon=1e-12) if name == "Adam" else OPTIMIZERS[name](0.1)
         rates.append(keras_lr.race(a_model(optimizer, loss), X, Y, epochs=15).learning_rate)
     assert rates[1] == pytest.approx(rates[0] * (1 if name == "Adam" else 1 / scale), rel=0.05)
+
+
+class Pass(keras.utils.PyDataset):
+    """The batches of one pass over the data."""
+
+    def __len__(self):
+        return 16
+
+    def __getitem__(self, index):
+        return X[32 * index : 32 * index + 32], Y[32 * index : 32 * index + 32]
+
+
+@pytest.mark.parametrize("name", ["SGD", "momentum", "Adam"])
+def test_a_run_that_sees_its_rows_again_has_a_lower_peak_but_with_plain_gradient_descent(name):
+    model = a_model(OPTIMIZERS[name](0.1))
+    known = keras_lr.race(model, Pass(), epochs=27)
+    batches = (batch for _ in range(27) for batch in Pass())
+    unknown = keras_lr.race(model, batches, steps_per_epoch=16, epochs=27)
+    factor, of_unknown = (result.learning_rate / result.best_rate for result in (known, unknown))
+    best = known.losses[np.argmin(known.scores)]
+    won = 0.0 if name == "SGD" else 1 - np.mean(best[6:]) / best[0]
+    assert of_unknown == pytest.approx((250 / 432) ** 0.6)
+    assert factor == pytest.approx((250 / 432) ** 0.6 * 27 ** (-0.6 * won))
+    assert ("27 times through the data" in known.reason) == (name != "SGD")
 
 
 def test_a_method_that_stands_still_at_first_is_raced():

@@ -68,6 +68,7 @@ def test_steps_are_counted_and_batches_are_drawn(source, backend):
     model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
     model.compile(optimizer="sgd", loss="mse")
     assert data.steps_per_epoch == 5
+    assert data.passes(20) == (1.0 if source == "generator" else 4.0)  # how long a generator goes on nobody knows
     prepare(model, data.example())
     with borrowed(model) as steps:
         batches = data.batches(steps, 3, seed=0)
@@ -110,6 +111,12 @@ def test_the_horizon_is_what_keras_runs_where_the_data_are_longer_or_shorter_tha
         result = keras_lr.fit(model, X, Y, **given, epochs=7, verbose=0)
     assert result.steps == data.horizon(7)
     assert not any("the run ended after" in event.text for event in result.events)
+
+
+@pytest.mark.parametrize("steps_per_epoch", [None, 2, 5])
+def test_the_passes_of_a_run_are_those_through_the_data_whatever_an_epoch_is(steps_per_epoch):
+    data = TrainingData(X, Y, batch_size=8, steps_per_epoch=steps_per_epoch)
+    assert [data.passes(steps) for steps in (3, 5, 14)] == pytest.approx([1.0, 1.0, 2.8])
 
 
 class ManyPairs(Pairs):

@@ -11,6 +11,7 @@ from keras_lr.finder._parabola import parabola
 SHORT_HORIZON_STEPS = 250
 HORIZON_EXPONENT = 0.6
 LEAST_FACTOR = 0.4
+PASSES_EXPONENT = 0.6  # of a task whose loss is won as soon as a lane ends
 
 CERTAIN = 2.0  # standard errors
 LITTLE = 0.2  # of a loss: what the first steps may win by finding the mean of the targets
@@ -30,6 +31,7 @@ class Choice:
         speeds_up: from 0 to 1, how clearly the loss of the best lane fell faster and faster.
         undecided: whether no lane won anything for certain, so that the rate is the highest that lost nothing.
         level: the highest rate whose lane ends not behind the best for certain, where that has won little; or 0.
+        won: the share of the first loss, 0 to 1, that the best lane has won by its second half.
     """
 
     rate: float
@@ -41,6 +43,7 @@ class Choice:
     speeds_up: float
     undecided: bool = False
     level: float = 0.0
+    won: float = 0.0
 
 
 def choose(
@@ -87,7 +90,8 @@ def choose(
     if best + 1 < len(scores):
         near_edge = not np.isfinite(scores[best + 1]) or (short and _undoes(losses[best + 1], losses[best]))
     interval = 10 ** (vertex - reach), 10 ** (vertex + reach)
-    return Choice(10**vertex, *interval, scores, best, near_edge, speeds_up(losses[best]), level=level)
+    pace, won = speeds_up(losses[best]), _share_won(losses[best])
+    return Choice(10**vertex, *interval, scores, best, near_edge, pace, level=level, won=won)
 
 
 def lane_scores(losses: np.ndarray) -> np.ndarray:
@@ -145,26 +149,33 @@ def unraced(centre: float) -> Choice:
     return Choice(centre, centre / RUNG, centre * RUNG, np.empty(0), -1, near_edge=True, speeds_up=0.0)
 
 
-def run_factor(choice: Choice, momentum: float, lane_steps: int, horizon_steps: int) -> tuple[float, str]:
+def run_factor(
+    choice: Choice, momentum: float, lane_steps: int, horizon_steps: int, passes: float = 1.0
+) -> tuple[float, str]:
     """Return by what the peak of the lanes is multiplied for the run, and why; "" where its length is the reason.
 
-    `clip((250 / T)^0.6, 0.4, 1)`: a step back from the edge of divergence, which lanes of a few steps see too far away.
-    It saturates: runs of 1,000 and of 20,000 steps have nearly the same best peak in `benchmarks/`, where the square
-    root law of convex theory (arXiv 2501.18965) would have them differ by 4.5. Or so many rungs, at any length, where
-    the lanes have not met what the run will meet; whichever is lower.
+    `clip((250 / T)^0.6, 0.4, 1) E^(-0.6 w)`. The first factor is a step back from the edge of divergence, which lanes
+    of a few steps see too far away. It saturates: runs of 1,000 and of 20,000 steps have nearly the same best peak in
+    `benchmarks/`, where the square root law of convex theory (arXiv 2501.18965) would have them differ by 4.5. The
+    second is for rows that are seen again and again. Lanes see only rows that are new to them; a run soon fits its
+    rows where a lane wins much, and then a high rate undoes more than it wins, and ends above a lower one on rows that
+    are held out. Or so many rungs, at any length, where the lanes have not met what the run will meet; whichever is
+    lower.
 
     With bounded steps, where a dozen of them win little, the loss says little of what a lane has learnt: of a network
     of sigmoids a low rate only finds the mean of the targets, and a higher one first makes the loss rise, but tells the
     rows apart. There the peak goes half way, in the logarithm, to the highest rate that ends level with the best.
 
     Args:
-        choice: what the lanes say.
+        choice: what the lanes say; w is `choice.won`.
         momentum: of an optimizer with a velocity, which has built up after `1 / (1 - momentum)` steps; 0 of another.
             Lanes of a dozen steps see that of 0.9 at a third of its size.
         lane_steps: how many steps a lane had.
         horizon_steps: T, the steps of the run.
+        passes: E, how often the run sees each row; 1 for SGD without momentum, which a high rate harms less.
     """
     far = float(np.clip((SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT, LEAST_FACTOR, 1.0))
+    far *= passes ** (-PASSES_EXPONENT * choice.won)
     if choice.level not in (0.0, choice.rate):
         why = f"Little was won, and the lane at {choice.level:.2g} does not end behind for certain"
         return float(np.sqrt(choice.level / choice.rate)) * far, why
@@ -184,7 +195,9 @@ def run_factor(choice: Choice, momentum: float, lane_steps: int, horizon_steps: 
     return (factor, why) if factor < far else (far, "")
 
 
-def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int, why: str = "") -> str:
+def reason(
+    choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int, why: str = "", passes: float = 1.0
+) -> str:
     """Return in a sentence or two why this peak; `why` is what `run_factor` says."""
     if not len(rates):
         return (
@@ -196,7 +209,7 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
             f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g} none got below untouched weights for "
             f"certain in a short complete schedule; {choice.rate:.2g} is the highest that did no harm."
         ]
-        return " ".join(parts + _ending(choice.rate, factor, horizon_steps, why))
+        return " ".join(parts + _ending(choice.rate, factor, horizon_steps, why, passes))
     failed = int(np.sum(~np.isfinite(choice.scores)))
     found = (
         f"Of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g}, {rates[choice.best]:.2g} had the lowest loss "
@@ -208,22 +221,29 @@ def reason(choice: Choice, rates: np.ndarray, factor: float, horizon_steps: int,
         parts = [f"{found}. There was no room for another rung at this end of the ladder; the best may lie beyond it."]
     else:
         parts = [f"{found}, and the parabola through it and its neighbours has its vertex at {choice.rate:.2g}."]
-    return " ".join(parts + _ending(choice.rate, factor, horizon_steps, why))
+    return " ".join(parts + _ending(choice.rate, factor, horizon_steps, why, passes))
 
 
-def _ending(rate: float, factor: float, horizon_steps: int, why: str) -> list[str]:
+def _ending(rate: float, factor: float, horizon_steps: int, why: str, passes: float) -> list[str]:
     if why:
         return [f"{why}; the peak is {factor:.2g} of {rate:.2g}."]
-    return [f"For a run of {horizon_steps} steps the peak is {factor:.2g} of {rate:.2g}."] if factor < 1 else []
+    length = f"{horizon_steps} steps" + (f", {passes:.2g} times through the data," if passes >= 1.1 else "")
+    return [f"For a run of {length} the peak is {factor:.2g} of {rate:.2g}."] if factor < 1 else []
 
 
 def _level(rates: np.ndarray, losses: np.ndarray, best: int) -> float:
     """Return the highest rate above the best that ends not behind it for certain, where that won little; 0 if none."""
-    late = losses[best, losses.shape[1] // 2 :]
-    if not losses[best, 0] - np.mean(late) < LITTLE * abs(losses[best, 0]):
+    if not _share_won(losses[best]) < LITTLE:
         return 0.0
+    late = losses[best, losses.shape[1] // 2 :]
     above = range(best + 1, len(losses))
     return float(max([rates[lane] for lane in above if not _is_behind(losses[lane], late)], default=0.0))
+
+
+def _share_won(losses: np.ndarray) -> float:
+    """Return the share of its first loss, from 0 to 1, that a lane has won by its second half."""
+    won = losses[0] - np.mean(losses[len(losses) // 2 :])
+    return float(np.clip(won / abs(losses[0]), 0.0, 1.0)) if losses[0] else 0.0
 
 
 def _is_behind(losses: np.ndarray, others: np.ndarray) -> bool:

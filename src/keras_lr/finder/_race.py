@@ -11,7 +11,7 @@ from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import Lanes
-from keras_lr.finder._own_rule import ADAPTIVE, kind_of
+from keras_lr.finder._own_rule import ADAPTIVE, PLAIN, kind_of
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.finder._raced_ladder import RacedLadder
 from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwriting
@@ -66,7 +66,8 @@ def run_race(
         else _choice.unraced(centre)
     )
     momentum = float(optimizer.momentum) if velocity(optimizer) else 0.0
-    factor, why = _choice.run_factor(choice, momentum, length, updates)
+    passes = 1.0 if kind_of(optimizer) is PLAIN else data.passes(horizon_steps)
+    factor, why = _choice.run_factor(choice, momentum, length, updates, passes)
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
@@ -78,7 +79,7 @@ def run_race(
         horizon_steps=horizon_steps,
         total_steps=lanes.steps_run,
         optimizer=type(optimizer).__name__,
-        reason=_choice.reason(choice, rates, factor, horizon_steps, why),
+        reason=_choice.reason(choice, rates, factor, horizon_steps, why, passes),
     )
 
 

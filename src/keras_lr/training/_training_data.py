@@ -93,8 +93,10 @@ class TrainingData:
             self._pass_steps = self._pass_steps and _rounded_up(self._pass_steps, together)
         elif steps_per_epoch and self._pass_steps:
             self._pass_steps = min(_rounded_up(self._pass_steps, together), steps_per_epoch)
+        if not steps_per_epoch and not self._pass_steps:
+            self._pass_steps = self._counted_steps()
         self.steps_given = steps_per_epoch
-        self.steps_per_epoch = steps_per_epoch or self._pass_steps or self._counted_steps()
+        self.steps_per_epoch: int = steps_per_epoch or self._pass_steps
 
     def horizon(self, epochs: int, initial_epoch: int = 0) -> int:
         """Return how many steps a run of so many epochs has.
@@ -117,6 +119,10 @@ class TrainingData:
             return epochs * self.steps_per_epoch
         passes, further = divmod(epochs, -(-self._pass_steps // self.steps_per_epoch))
         return passes * self._pass_steps + min(further * self.steps_per_epoch, self._pass_steps)
+
+    def passes(self, steps: int) -> float:
+        """Return how often a run of so many steps sees each row: at least 1, which stands for an unknown number too."""
+        return max(1.0, steps / self._pass_steps) if self._pass_steps else 1.0
 
     def for_fit(self, first_step: int = 0) -> dict[str, Any]:
         """Return what `model.fit` is given: the same data, in an order that can be drawn again.
