@@ -93,10 +93,10 @@ class TrainingData:
             self._pass_steps = self._pass_steps and _rounded_up(self._pass_steps, together)
         elif steps_per_epoch and self._pass_steps:
             self._pass_steps = min(_rounded_up(self._pass_steps, together), steps_per_epoch)
-        if not steps_per_epoch and not self._pass_steps:
-            self._pass_steps = self._counted_steps()
         self.steps_given = steps_per_epoch
-        self.steps_per_epoch: int = steps_per_epoch or self._pass_steps
+        self.steps_per_epoch = steps_per_epoch or self._pass_steps or self._counted_steps()
+        if not steps_per_epoch:
+            self._pass_steps = self.steps_per_epoch
 
     def horizon(self, epochs: int, initial_epoch: int = 0) -> int:
         """Return how many steps a run of so many epochs has.
