@@ -66,9 +66,9 @@ def fit(
     """Train a compiled model without being told a learning rate.
 
     Race, schedule, guard, train: short complete schedules of a few rates are tried from the model's own weights, the
-    best peak is corrected for the length of the run, and `model.fit` runs once, with 5 % of warm-up, a hold until 70 %
-    of the steps and a linear decay to zero, under a guard that goes back to good weights and lowers the rate when the
-    loss diverges.
+    best peak is corrected for the length of the run and for how often it sees the same rows, and `model.fit` runs once,
+    with 5 % of warm-up, a hold until 70 % of the steps and a linear decay to zero, under a guard that goes back to good
+    weights and lowers the rate when the loss diverges.
 
     Args:
         model: compiled with any Keras optimizer. Its kind and its other arguments are kept; its own rate is not used,

@@ -124,7 +124,8 @@ def race(
     """Find the peak rate for a training to come, and leave the model as it was.
 
     Short complete schedules, each with another peak, are run from the model's own weights over the same batches. The
-    best peak, corrected for the length of the run to come, is the answer. `keras_lr.fit` begins with the same race.
+    best peak, corrected for the length of the run to come and for how often it sees the same rows, is the answer.
+    `keras_lr.fit` begins with the same race.
 
     Args:
         model: compiled with any Keras optimizer, whose own rate is not used.
