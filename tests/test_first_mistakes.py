@@ -27,6 +27,26 @@ def saturated():
     return model
 
 
+def trained():
+    model = build()
+    model.fit(X, Y, verbose=0)
+    return model
+
+
+def frozen_since():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0)
+    model.layers[0].trainable = False
+    return model
+
+
+def half_precision():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, dtype="bfloat16")])
+    model.compile("adam", "mse")
+    return model
+
+
 class Batches(keras.utils.PyDataset):
     def __len__(self):
         return 8
@@ -78,6 +98,18 @@ MISTAKES = {
     "weights that do not match": (
         lambda: keras_lr.race(build(), X, Y, sample_weight=np.ones(5)),
         "x has 64 rows, y has 64 rows, sample_weight has 5 rows",
+    ),
+    "an optimizer of another model": (
+        lambda: keras_lr.fit(build(trained().optimizer), X, Y),
+        r"Adam was built for 2 weights that are not the 2 which .* trains now.*it has trained another model\. Comp",
+    ),
+    "a layer frozen after compile": (
+        lambda: keras_lr.race(frozen_since(), X, Y),
+        r"Adam was built for 4 weights that are not the 2 which .* trains now: layer\.trainable was changed since",
+    ),
+    "weights of half precision": (
+        lambda: keras_lr.fit(half_precision(), X, Y, epochs=9),
+        r"the weights are not of half precision.*'mixed_bfloat16' keeps them in float32",
     ),
     "a list of targets": (
         lambda: keras_lr.fit(build(), X, Y.tolist()),

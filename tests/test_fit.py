@@ -179,9 +179,10 @@ def test_callbacks_are_taken_as_fit_takes_them():
         assert result.events[-1].text == "the run ended after 44 of 264 steps, before the rate had fallen to zero"
 
 
-def test_callbacks_that_would_steer_the_rate_as_well_are_said_or_refused():
+def test_callbacks_that_would_steer_the_rate_as_well_are_said_or_refused(capsys):
     model = a_model()
-    result = fit(model, epochs=1, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: 1e-9)])
+    result = fit(model, epochs=1, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: 1e-9, verbose=1)])
+    assert "setting learning rate" not in capsys.readouterr().out  # to one that no step has
     assert result.events[0].text == "the LearningRateScheduler among the callbacks has no effect in this fit"
     assert result.history["loss"][-1] < 2.3
     for callback, message in [

@@ -17,6 +17,7 @@ DISTANCES = (
 )
 SCALERS = (keras.layers.Rescaling, keras.layers.Normalization)
 MIXERS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+RATE_SETTERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 FAR = 10.0  # times the size 1 that networks begin with, or the standard deviation of targets where that is less
 RISEN = 0.2  # share of the lowest validation loss that it has to rise by, and
 LEAST_RISEN = 0.02  # of what it had fallen by
@@ -43,9 +44,14 @@ def set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.c
                 "goes on from it would begin the plan anew and end before its decay. Leave it out, and pass "
                 f"backup_dir={str(callback.backup_dir)!r} to keras_lr.fit, which keeps both."
             )
-        if isinstance(callback, keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau):
+        if isinstance(callback, RATE_SETTERS):
             events.append(Event(0, f"the {type(callback).__name__} among the callbacks has no effect in this fit", 1.0))
     return events
+
+
+def only_sets_rate(callback: keras.callbacks.Callback) -> bool:
+    """Return whether a callback is one of Keras' that has no effect, and would only print rates that no step has."""
+    return type(callback) in RATE_SETTERS  # a class of the user's own may do more
 
 
 def slow_statistics(model: keras.Model, horizon: int) -> list[Event]:

@@ -71,3 +71,15 @@ def test_with_the_decay_of_rmsprop_every_step_is_as_long_as_its_rate(accumulatio
         distance, _ = steps.moved(lanes._start)
     assert distance == pytest.approx(10 * 0.01 * 3**0.5, rel=1e-4)
     np.testing.assert_array_equal(start, model.get_weights()[0])
+
+
+def test_the_steps_of_a_lane_are_not_lost_to_a_loss_scale_that_begins_too_high():
+    keras.utils.set_random_seed(0)
+    large = layers.Rescaling(1e3, dtype="float32")  # its gradient times 2^15 is beyond float16
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1, dtype="mixed_float16"), large])
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+    with lanes_of(model, optimizer) as lanes:
+        lanes.train(np.zeros(4))
+        assert lanes._steps.counted() >= 3  # another batch may need one halving more
+        assert 4 < lanes.steps_run < 40
+    assert float(keras.ops.convert_to_numpy(optimizer.dynamic_scale)) == 2.0**15

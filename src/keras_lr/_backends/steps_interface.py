@@ -27,6 +27,8 @@ class Parts(NamedTuple):
 class TrainingSteps(Protocol):
     """The compiled training step of one built and compiled model, steered from outside."""
 
+    skips_overflows: bool  # whether a step whose gradients overflow is left out, and not counted
+
     def batches(self, iterator_arguments: dict[str, Any], count: int) -> Sequence[Batch]:
         """Take the first `count` batches that `fit` would make of this data, fewer when it ends before."""
 

@@ -24,6 +24,11 @@ def accumulated_batches(optimizer: keras.optimizers.Optimizer) -> int:
     return int(innermost(optimizer).gradient_accumulation_steps or 1)
 
 
+def skips_overflows(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Return whether a step whose gradients overflow is left out, and the loss scaled down for the next."""
+    return any(isinstance(one, keras.optimizers.LossScaleOptimizer) for one in wrappers_and_core(optimizer))
+
+
 def optimizers_in(optimizer: keras.optimizers.Optimizer) -> Iterator[keras.optimizers.Optimizer]:
     """Yield the optimizers inside all wrappers: mostly one, several with `MultiOptimizer`."""
     core = innermost(optimizer)

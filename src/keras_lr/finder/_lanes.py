@@ -11,6 +11,7 @@ from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr.finder import _ladder
 from keras_lr.schedules import Schedule
 from keras_lr.training._dead_network import is_dead
+from keras_lr.training._loss_scale import settled
 
 LOOK_STEPS = 4  # that `Lanes.died` takes at most
 
@@ -38,8 +39,8 @@ class Lanes:
         self._batches = batches
         self.accumulation = accumulation
         self._decay = decay
-        self._start = self._unmoved = steps.copy()
-        self.steps_run = 0
+        self._start, self.steps_run = settled(steps, batches)
+        self._unmoved = self._start
 
     def centre(self, usual_length: float = 0.0) -> float:
         """Return the rate of `_ladder.centre`, at which a few steps move the weights by a typical share.

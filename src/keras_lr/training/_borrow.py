@@ -84,8 +84,8 @@ def prepare(model: keras.Model, batch: Any) -> None:
     """Build the model, its optimizer and its metrics on one batch, as `fit` would.
 
     Raises:
-        ValueError: the model is not compiled, its optimizer takes no learning rate or is several, or nothing can be
-            trained.
+        ValueError: the model is not compiled, its optimizer takes no learning rate, is several or has trained other
+            weights, or nothing can be trained.
     """
     if not model.compiled or model.optimizer is None:
         raise ValueError(
@@ -105,6 +105,14 @@ def prepare(model: keras.Model, batch: Any) -> None:
         raise ValueError(
             f"The model {model.name!r} has no trainable weights, so no learning rate can do anything. "
             "Set layer.trainable = True on what shall learn, and compile again."
+        )
+    if optimizer.built and {id(v) for v in optimizer._trainable_variables} != {
+        id(v) for v in model.trainable_variables
+    }:
+        raise ValueError(
+            f"{type(optimizer).__name__} was built for {len(optimizer._trainable_variables)} weights that are not the "
+            f"{len(model.trainable_variables)} which {model.name!r} trains now: layer.trainable was changed since, or "
+            "it has trained another model. Compile again, with a new optimizer: model.compile(optimizer='adam', ...)."
         )
 
 

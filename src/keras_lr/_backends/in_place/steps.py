@@ -7,7 +7,7 @@ import keras
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
 from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, loss_of, unsteered
-from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr._backends.wrapped_optimizers import innermost, skips_overflows
 
 
 class StepsInPlace:
@@ -19,6 +19,7 @@ class StepsInPlace:
         self._train_function = unsteered(model.train_function)
         self._rate = learning_rate_variable(model.optimizer)
         self._count = innermost(model.optimizer)._iterations
+        self.skips_overflows = skips_overflows(model.optimizer)
 
     def start(self) -> None:
         """Nothing to take in hand: the model's variables are what the steps change."""

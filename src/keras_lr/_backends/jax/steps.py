@@ -12,7 +12,7 @@ from keras.src.backend.jax.trainer import JAXEpochIterator
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
 from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, loss_of, unsteered
-from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr._backends.wrapped_optimizers import innermost, skips_overflows
 
 
 class TrainingSteps:
@@ -26,6 +26,7 @@ class TrainingSteps:
         rate, count = learning_rate_variable(model.optimizer), innermost(model.optimizer)._iterations
         self._rate_index = next(i for i, v in enumerate(model.optimizer.variables) if v is rate)
         self._count_index = next(i for i, v in enumerate(model.optimizer.variables) if v is count)
+        self.skips_overflows = skips_overflows(model.optimizer)
         self._metrics_at_reset = _values_at_reset(model)
 
     def batches(self, iterator_arguments: dict[str, Any], count: int) -> Sequence[Any]:
