@@ -28,6 +28,7 @@ import keras_lr
 ALL = WORKLOADS | EVERYDAY_WORKLOADS
 PARTS = 5
 SMOKE_STEPS = 60
+NEAR = 0.05
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(),
     "sgd": lambda: keras.optimizers.SGD(momentum=0.9, nesterov=True),
@@ -91,6 +92,12 @@ def train(workload: Workload, data: Data, optimizer: str, seed: int) -> Ours:
     )
 
 
+def gaps_to_tuned(name: str, optimizer: str, losses: list[float], trivial: float) -> list[float]:
+    """How far losses are from the tuned runs with the same optimizer."""
+    target = float(np.mean([run.loss for run in score.tuned(score.load_runs(), name, optimizer)]))
+    return [score.gap(name, loss, target, trivial) for loss in losses]
+
+
 def table(header: list[str], rows: list[list[str]]) -> str:
     """Columns padded to their widest entry, the first to the left, the others to the right."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
@@ -111,7 +118,7 @@ def summary(optimizer: str, ours: dict[str, list[Ours]], trivial: dict[str, floa
         target = float(np.mean([run.loss for run in tuned]))
         default = float(np.mean([run.loss for run in score.default(baseline, name, optimizer)]))
         losses = [run.loss for run in runs]
-        found = [score.gap(name, loss, target, trivial[name]) for loss in losses]
+        found = gaps_to_tuned(name, optimizer, losses, trivial[name])
         mean = float(np.mean(found))
         gaps.append(mean)
         defaults.append(score.gap(name, default, target, trivial[name]))
@@ -189,6 +196,7 @@ def main() -> None:
     seeds = 1 if given.smoke else given.seeds
     ours: dict[tuple[str, str], list[Ours]] = {}
     trivial: dict[str, float] = {}
+    gaps: list[float] = []
     optimizers = given.optimizers.split(",")
     groups = {"standard": list(WORKLOADS), "everyday": list(EVERYDAY_WORKLOADS)}
     for name in groups.get(given.workloads, given.workloads.split(",")):
@@ -203,9 +211,10 @@ def main() -> None:
             for seed in range(seeds):
                 run = train(workload, data, optimizer, seed)
                 ours.setdefault((name, optimizer), []).append(run)
+                gaps += gaps_to_tuned(name, optimizer, [run.loss], trivial[name])
                 print(
                     f"{name} {optimizer} seed {seed}: rate {run.learning_rate:.3g}, loss {run.loss:.4g}, "
-                    f"cost {run.cost:.2f}, {run.seconds:.0f} s",
+                    f"gap {gaps[-1]:+.3f}, cost {run.cost:.2f}, {run.seconds:.0f} s",
                     flush=True,
                 )
             if given.output:
@@ -214,6 +223,8 @@ def main() -> None:
     for optimizer in optimizers:
         if some := {name: runs for (name, kind), runs in ours.items() if kind == optimizer}:
             print(summary(optimizer, some, trivial))
+    near = sum(gap <= NEAR for gap in gaps)
+    print(f"{len(gaps)} runs: median gap {np.median(gaps):+.3f}, {near} of them at most {NEAR}\n")
     for share in (0.95, 0.99):
         print(time_to_target(ours, trivial, share))
 
