@@ -2,8 +2,8 @@
 
     KERAS_BACKEND=jax taskset -c 0 python benchmarks/sweep_digits.py [EPOCHS]
 
-The time is that of the processor, which other work on the machine does not lengthen on a single core: threads of PyTorch
-that wait for one another on two take processor time as well.
+The time is that of the processor, which other work on the machine does not lengthen, on a single core: threads of
+PyTorch that wait for one another on two take processor time as well.
 """
 
 import sys
