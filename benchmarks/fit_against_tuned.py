@@ -28,6 +28,7 @@ import keras_lr
 ALL = WORKLOADS | EVERYDAY_WORKLOADS
 PARTS = 5
 SMOKE_STEPS = 60
+NEAR = 0.05
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(),
     "sgd": lambda: keras.optimizers.SGD(momentum=0.9, nesterov=True),
@@ -90,6 +91,12 @@ def train(workload: Workload, data: Data, optimizer: str, seed: int) -> Ours:
     )
 
 
+def gaps_to_tuned(name: str, optimizer: str, losses: list[float], trivial: float) -> list[float]:
+    """How far losses are from the tuned runs with the same optimizer."""
+    target = float(np.mean([run.loss for run in score.tuned(score.load_runs(), name, optimizer)]))
+    return [score.gap(name, loss, target, trivial) for loss in losses]
+
+
 def table(header: list[str], rows: list[list[str]]) -> str:
     """Columns padded to their widest entry, the first to the left, the others to the right."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
@@ -104,15 +111,16 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 def summary(optimizer: str, ours: dict[str, list[Ours]], trivial: dict[str, float]) -> str:
     """The table of one optimizer and the figures over its workloads."""
     baseline = score.load_runs()
-    rows, gaps, within, beaten = [], [], [], []
+    rows, gaps, defaults, within, beaten = [], [], [], [], []
     for name, runs in ours.items():
         tuned = score.tuned(baseline, name, optimizer)
         target = float(np.mean([run.loss for run in tuned]))
         default = float(np.mean([run.loss for run in score.default(baseline, name, optimizer)]))
         losses = [run.loss for run in runs]
-        found = [score.gap(name, loss, target, trivial[name]) for loss in losses]
+        found = gaps_to_tuned(name, optimizer, losses, trivial[name])
         mean = float(np.mean(found))
         gaps.append(mean)
+        defaults.append(score.gap(name, default, target, trivial[name]))
         within.append(np.mean(losses) <= max(run.loss for run in tuned))
         beaten.append(np.mean(losses) <= default)
         rates = [run.learning_rate for run in runs]
@@ -121,7 +129,7 @@ def summary(optimizer: str, ours: dict[str, list[Ours]], trivial: dict[str, floa
                 name,
                 f"{tuned[0].schedule} {tuned[0].learning_rate:.2g}",
                 f"{target:.4g}",
-                f"{score.gap(name, default, target, trivial[name]):.3f}",
+                f"{defaults[-1]:.3f}",
                 f"{np.mean(losses):.4g}",
                 f"{mean:+.3f}",
                 f"{max(found):+.3f}",
@@ -136,6 +144,7 @@ def summary(optimizer: str, ours: dict[str, list[Ours]], trivial: dict[str, floa
     return (
         f"{optimizer}, {keras.backend.backend()}\n{body}\n"
         f"mean gap {np.mean(gaps):+.3f}, median {np.median(gaps):+.3f}, worst workload {max(gaps):+.3f}; "
+        f"the default's mean {np.mean(defaults):.3f}, median {np.median(defaults):.3f}; "
         f"no worse than the tuned runs' worse seed on {sum(within)} of {len(within)}, "
         f"than the default on {sum(beaten)} of {len(beaten)}\n"
     )
@@ -186,6 +195,7 @@ def main() -> None:
     seeds = 1 if given.smoke else given.seeds
     ours: dict[tuple[str, str], list[Ours]] = {}
     trivial: dict[str, float] = {}
+    gaps: list[float] = []
     optimizers = given.optimizers.split(",")
     groups = {"standard": list(WORKLOADS), "everyday": list(EVERYDAY_WORKLOADS)}
     for name in groups.get(given.workloads, given.workloads.split(",")):
@@ -200,9 +210,10 @@ def main() -> None:
             for seed in range(seeds):
                 run = train(workload, data, optimizer, seed)
                 ours.setdefault((name, optimizer), []).append(run)
+                gaps += gaps_to_tuned(name, optimizer, [run.loss], trivial[name])
                 print(
                     f"{name} {optimizer} seed {seed}: rate {run.learning_rate:.3g}, loss {run.loss:.4g}, "
-                    f"cost {run.cost:.2f}, {run.seconds:.0f} s",
+                    f"gap {gaps[-1]:+.3f}, cost {run.cost:.2f}, {run.seconds:.0f} s",
                     flush=True,
                 )
             if given.output:
@@ -211,6 +222,8 @@ def main() -> None:
     for optimizer in optimizers:
         if some := {name: runs for (name, kind), runs in ours.items() if kind == optimizer}:
             print(summary(optimizer, some, trivial))
+    near = sum(gap <= NEAR for gap in gaps)
+    print(f"{len(gaps)} runs: median gap {np.median(gaps):+.3f}, {near} of them at most {NEAR}\n")
     for share in (0.95, 0.99):
         print(time_to_target(ours, trivial, share))
 

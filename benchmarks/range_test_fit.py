@@ -14,6 +14,7 @@ of the rule was chosen on the small tasks and the workloads, Adam's share by a f
 the way of fitting with the figures of these and of the other workloads in sight.
 """
 
+import itertools
 import math
 import sys
 from collections import Counter
@@ -41,6 +42,7 @@ GROUPS = {
     "other workloads": list(OTHER_WORKLOADS),
     "unseen workloads": list(UNSEEN_WORKLOADS),
 }
+LARGEST_EXCESS = "omniglot_dropout"
 HALF = {name: i % 2 for names in GROUPS.values() for i, name in enumerate(names)}
 
 
@@ -137,8 +139,14 @@ def table(title: str, fitted: list[Fitted]) -> None:
         for use in USES:
             if here:
                 row(group, here, use, np.full(len(here), 1 / len(here)))
-    for use in USES:
-        row("all, each task the same", fitted, use, task_weights([case for case, _ in fitted]))
+    parts = {"all, each task the same": fitted}
+    parts |= {f"all but {LARGEST_EXCESS}": [(case, kind) for case, kind in fitted if case.task != LARGEST_EXCESS]}
+    for name in (kind.name for kind in KINDS):
+        parts[f"all, {name}"] = of_kind = [(case, kind) for case, kind in fitted if kind.name == name]
+        parts[f"unseen workloads, {name}"] = [one for one in of_kind if one[0].task in UNSEEN_WORKLOADS]
+    for (part, here), use in itertools.product(parts.items(), USES):
+        if here:
+            row(part, here, use, task_weights([case for case, _ in here]))
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """A sweep on handwritten digits: what it finds, and its time beside the same trainings, each compiled for itself.
 
-    KERAS_BACKEND=jax python benchmarks/sweep_digits.py [EPOCHS]
+    KERAS_BACKEND=jax taskset -c 0 python benchmarks/sweep_digits.py [EPOCHS]
 
-The time is that of the processor, which other work on the machine does not lengthen.
+The time is that of the processor, which other work on the machine does not lengthen, on a single core: threads of
+PyTorch that wait for one another on two take processor time as well.
 """
 
 import sys
