@@ -15,8 +15,10 @@ from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble
 from keras_lr.callbacks._guard import Guarding
 from keras_lr.callbacks._guarded_run import GuardedRun, _Copy
+from keras_lr.callbacks._loss_window import LossWindow
 from keras_lr.callbacks._plan import own_plan
-from keras_lr.callbacks._probation import Probation
+from keras_lr.callbacks._probation import Probation, ends_lower
+from keras_lr.callbacks._rate_in_hand import RateInHand
 from keras_lr.callbacks._velocity import velocity
 
 IMAGES, LABELS = (load_digits().data / 16).astype("float32"), load_digits().target
@@ -278,6 +280,55 @@ def test_batch_losses_are_recovered_from_running_means():
                 found.extend(collected.read())
     found.extend(collected.read())
     np.testing.assert_allclose(found, losses, rtol=1e-9)
+
+
+def test_a_window_goes_on_with_its_losses_and_the_first_one_of_the_last():
+    window, other = LossWindow(4), LossWindow(4)
+    window.start_loss = 7.0
+    window.add(3.0)
+    other.go_on(window.state())
+    assert other.start_loss == 7.0
+    other.begin_mean()
+    for mean in (2.0, 2.0):
+        other.add(mean)
+    assert not other.is_full()
+    other.add(2.0)
+    assert other.is_full()
+    assert other.take().tolist() == [3.0, 2.0, 2.0, 2.0]
+    assert not other.is_full()
+
+
+class Setting:
+    """Stands for the compiled step: it sets the variable of the rate."""
+
+    def __init__(self, optimizer):
+        self._optimizer = optimizer
+
+    def set_learning_rate(self, rate):
+        self._optimizer.learning_rate = rate
+
+
+def test_a_rate_that_came_back_with_old_weights_is_not_taken_for_another_callbacks():
+    optimizer = keras.optimizers.SGD(0.5)
+    rate = RateInHand(optimizer, Setting(optimizer))
+    assert rate.set_by_another() is None
+    rate.set(0.1)
+    optimizer.learning_rate = 0.2  # with a copy of all values that is put back
+    rate.forget()
+    assert rate.set_by_another() is None
+    rate.begin_epoch()
+    assert rate.set_by_another() is None
+    optimizer.learning_rate = 0.3
+    assert rate.set_by_another() == pytest.approx(0.3)
+    assert rate.set_by_another() is None  # once is enough
+
+
+@pytest.mark.parametrize(("length", "lower"), [(4, False), (20, False), (100, True)])
+def test_a_tenth_of_the_rate_must_lie_further_below_where_few_losses_are_known(length, lower):
+    losses = np.tile([0.0, 0.954], length // 2)  # noise 1 around 0.477
+    error = np.sqrt(4 / length)  # of the difference of two halves
+    assert ends_lower(losses, losses + 1.1 * error) is lower
+    assert ends_lower(losses, losses + 2.1 * error)
 
 
 def windows(*means, noise=0.1, seed=0):

@@ -161,6 +161,7 @@ def test_on_a_plateau_the_ladder_does_not_go_down_for_ever(trusted_rungs):
 def test_where_every_rate_does_harm_the_ladder_goes_down():
     ladder = climbed(Plateau(lost=5), 0.1, 200)
     assert len(ladder.losses()) > 10
+    assert len(climbed(Plateau(lost=5), 0.1, 2000).losses()) == _ladder.MOST_LANES
     assert ladder.untouched is not None
 
 

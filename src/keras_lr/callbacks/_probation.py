@@ -22,11 +22,15 @@ class Probation:
 
 
 def ends_lower(losses: np.ndarray, than: np.ndarray) -> bool:
-    """Return whether the second half of one window lies below that of another by more than the noise."""
+    """Return whether the second half of one window lies below that of another by more than the noise.
+
+    The fewer losses there are, the less is known of their noise, and the more they must lie below.
+    """
     if not np.all(np.isfinite(losses)):
         return False
     if not np.all(np.isfinite(than)):
         return True
     half = len(losses) // 2
-    error = typical_noise(losses) * np.sqrt(2 / (len(losses) - half))
+    count = len(losses) - half
+    error = typical_noise(losses) * np.sqrt(2 / count) * (1 + 2 / count)
     return bool(np.mean(losses[half:]) < np.mean(than[half:]) - error)
