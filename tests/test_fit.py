@@ -184,6 +184,16 @@ def test_callbacks_that_would_steer_the_rate_as_well_are_said_or_refused(capsys)
     result = fit(model, epochs=1, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: 1e-9, verbose=1)])
     assert "setting learning rate" not in capsys.readouterr().out  # to one that no step has
     assert result.events[0].text == "the LearningRateScheduler among the callbacks has no effect in this fit"
+
+    class Counting(keras.callbacks.LearningRateScheduler):
+        epochs = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.epochs += 1
+
+    counting = Counting(lambda epoch: 1e-9)  # does something else as well, so it is not left out
+    fit(model, epochs=1, callbacks=[counting])
+    assert counting.epochs == 1
     assert result.history["loss"][-1] < 2.3
     for callback, message in [
         (keras_lr.callbacks.Guard(), "callbacks holds a Guard, and keras_lr.fit brings one of its own"),
