@@ -235,11 +235,12 @@ def test_two_guards_in_one_fit_are_refused_and_one_in_the_next_is_not():
     [
         (128, 2, 0, 5, []),
         (128, 2, 0, 4, [4]),
-        (18 * 32, 1, 0, 4, [4]),
-        (128, 12, 0, 4, [4, 28]),
-        (128, 20, 12, 4, [4, 20]),
+        (18 * 32, 1, 0, 8, [8]),
+        (128, 12, 0, 7, [7]),
+        (128, 12, 0, 8, [8, 32]),
+        (128, 24, 12, 8, [8, 32]),
     ],
-    ids=["no room", "room for one", "no room halfway", "twice", "twice from a later epoch"],
+    ids=["no room", "room for one", "no room halfway", "short windows", "twice", "twice from a later epoch"],
 )
 def test_when_a_tenth_of_the_rate_is_tried(rows, epochs, initial_epoch, window, tried):
     model, guard, used = a_model(keras.optimizers.SGD(0.1)), keras_lr.callbacks.Guard(window_steps=window), []

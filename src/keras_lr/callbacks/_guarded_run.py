@@ -23,6 +23,7 @@ from keras_lr.training._borrow import steerable
 from keras_lr.training._executed_together import Epoch, executed_together
 
 WARMUP_STEPS = 10
+LEAST_LATE_LOSSES = 8  # fewer tell too little of a trained model for a trial halfway
 MOST_RETURNS = 12  # without a good window between them
 MOST_LOST = 4  # a loss that stays high whatever the rate has another cause, such as data in an order
 _NEVER = -(10**9)
@@ -208,11 +209,11 @@ class GuardedRun:
             self._answer(trouble)
 
     def _put_on_probation(self, run_steps: int | None) -> None:
-        """Plan the trials, one at the start and one halfway, each where the run has room for its two windows."""
+        """Plan the trials, one at the start, one halfway where a window says enough, each where its two have room."""
         trial = 2 * self._window.length * self._stride
         if run_steps is None or run_steps >= trial:
             self._probation = Probation()
-        if run_steps is not None:
+        if run_steps is not None and self._window.length >= LEAST_LATE_LOSSES:
             self._late_probation = range(round(run_steps / 2), run_steps - trial + 1)
 
     def _on_probation(self, probation: Probation, losses: np.ndarray) -> None:
