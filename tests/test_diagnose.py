@@ -172,6 +172,17 @@ def test_of_a_schedule_the_highest_rate_to_come_is_judged():
         keras_lr.diagnose(model, X, Y)
 
 
+def test_rows_that_the_run_sees_again_ask_for_a_lower_rate():
+    model = parabola(keras.optimizers.SGD(0.01))
+    once, again = (keras_lr.diagnose(model, X, Y, epochs=epochs) for epochs in (1, 20))
+    partly = keras_lr.diagnose(model, X, Y, epochs=40, batch_size=32, steps_per_epoch=4)  # half the rows in each
+    np.testing.assert_array_equal(once.losses, again.losses)
+    assert again.factor < 0.6 * once.factor
+    assert again.verdict.reason.startswith(once.verdict.reason)
+    for diagnosis in (again, partly):
+        assert "sees the same rows 20 times" in diagnosis.verdict.reason
+
+
 def test_lengths_in_epochs_and_fractions_are_those_of_the_run_to_come():
     steps = keras_lr.schedules.Fraction(1)
     schedule = keras_lr.schedules.Cosine(0.08, steps).warmed_up(keras_lr.schedules.Epochs(1))

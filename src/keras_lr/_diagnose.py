@@ -55,7 +55,8 @@ def diagnose(
             schedule, the highest rate of the run to come.
         x, y, batch_size, sample_weight, class_weight, steps_per_epoch: as in `model.fit`. A Python generator cannot be
             rewound: the batches that were read are gone from it.
-        epochs: of the run that the rate is meant for; it says which part of a schedule is to come. Default 1.
+        epochs: of the run that the rate is meant for. They say which part of a schedule is to come, and how often the
+            run sees each row, which asks for a lower rate. Default 1.
         validation_split: the last fraction of the rows, which `fit` will keep for validation, is not tried.
         seed: of the choice of the batches. The process' own random generators are left as they were.
         progress: called as `progress(done, total, text)` after each lane.
@@ -100,7 +101,8 @@ def diagnose(
         optimizer = innermost(model.optimizer)
         refuse_ftrl(optimizer)
         accumulation = accumulated_batches(optimizer)
-        updates = max(1, data.horizon(epochs) // accumulation)
+        horizon = data.horizon(epochs)
+        updates = max(1, horizon // accumulation)
         coming = _rates_to_come(optimizer, updates, data.steps_per_epoch / accumulation)
         rate = float(np.max(coming))
         stays, made = bool(coming[-1] > rate / 2), _updates_made(optimizer)
@@ -117,7 +119,7 @@ def diagnose(
     table = np.stack([losses[factor] for factor in factors])
     return Diagnosis(
         learning_rate=rate,
-        verdict=judge(factors, table, still, stays=stays, updates=made),
+        verdict=judge(factors, table, still, stays=stays, updates=made, passes=data.passes(horizon)),
         signals=signals,
         factors=factors,
         losses=table,

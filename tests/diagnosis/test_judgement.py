@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_lr.diagnosis import Judgement
-from keras_lr.diagnosis._judgement import NEAR, STEP_BACK, TOLERANCE, judge, late_scores, rounded, rung_to_try
+from keras_lr.diagnosis._judgement import (
+    NEAR,
+    STEP_BACK,
+    TOLERANCE,
+    judge,
+    late_scores,
+    rounded,
+    rung_to_try,
+    share_won,
+)
 
 pytestmark = pytest.mark.numpy_only
 
@@ -47,6 +56,29 @@ def test_a_constant_rate_from_untrained_weights_on_stays_below_the_edge():
     assert judged(0.1, stays=True).factor == pytest.approx(STEP_BACK * edge)
     assert judged(0.1, stays=True, updates=0.9 * edge).factor == pytest.approx(STEP_BACK * edge)
     assert judged(0.1, stays=True, updates=1.1 * edge).factor == edge  # they went farther than one at the edge
+
+
+@pytest.mark.parametrize(("stays", "exponent"), [(False, 0.6), (True, 0.3)])
+def test_rows_seen_again_ask_for_a_lower_rate_where_a_lane_wins_much(stays, exponent):
+    factors = np.array([0.1, 1.0, 10.0])
+    still = np.full(STEPS, 8.0)
+    all_won, half_won, nothing = np.r_[8.0, np.zeros(STEPS - 1)], np.r_[8.0, np.full(STEPS - 1, 4.0)], still
+    for best, won in ((all_won, 1.0), (half_won, 0.5)):
+        losses = np.stack([nothing, best, np.full(STEPS, np.inf)])
+        once = judge(factors, losses, still, stays=stays)
+        again = judge(factors, losses, still, stays=stays, passes=20.0)
+        assert again.factor / once.factor == pytest.approx(20 ** (-exponent * won))
+        assert again.low / once.low == again.high / once.high == pytest.approx(again.factor / once.factor)
+        assert "sees the same rows 20 times" in again.reason
+        assert "times, take" not in once.reason
+        assert judge(factors, losses, still, stays=stays, passes=1.0) == once
+
+
+def test_the_share_won_is_between_0_and_1():
+    assert share_won(np.array([4.0, 3.0, 2.0, 2.0])) == 0.5
+    assert share_won(np.array([4.0, 5.0, 6.0, 6.0])) == 0.0
+    assert share_won(np.array([-1.0, -2.0, -9.0, -9.0])) == 1.0
+    assert share_won(np.zeros(4)) == 0.0
 
 
 @given(st.floats(-3.0, 3.0), st.floats(0.0, 1.5))

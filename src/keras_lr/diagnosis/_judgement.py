@@ -7,6 +7,11 @@ best lane, but for a tenth of its descent. The *edge*, the highest good rate, is
 that decays to zero, whatever the optimizer. A constant rate for untrained weights is best at 0.37 of it: later the loss
 bends more than in the first steps. Weights count as untrained where all updates so far, at the rate in question, went
 less far than a single one at the edge.
+
+Lanes see only rows that are new to them. A run that sees its rows E times soon fits them where a lane wins much, and
+then a high rate ends above a lower one on rows that are held out. So the factor is multiplied by `E^(-0.6 w)` for a
+peak, as in `keras_lr.fit`, and by `E^(-0.3 w)` for a constant rate, w being the share of its first loss that the best
+lane has won (`benchmarks/diagnose_over_epochs.py`).
 """
 
 import enum
@@ -17,6 +22,7 @@ import numpy as np
 TOLERANCE = 0.1  # of the descent: lanes that differ by less are as good as each other
 LEFT_OUT = 0.25  # of a lane: in its first steps the rates have not yet made a difference
 STEP_BACK = 10**-0.43  # from the edge to the best constant rate for untrained weights
+PEAK_PASSES_EXPONENT, CONSTANT_PASSES_EXPONENT = 0.6, 0.3  # of a task whose loss is won as soon as a lane ends
 BELOW, ABOVE = 0.9, 0.6  # decades from the factor to the ends of the interval
 NEAR = 3.0  # a rate within this factor of the best one is right
 SURE = 2.0  # standard errors
@@ -61,7 +67,15 @@ class Verdict:
     high: float | None = None
 
 
-def judge(factors: np.ndarray, losses: np.ndarray, still: np.ndarray, *, stays: bool, updates: float = 0) -> Verdict:
+def judge(
+    factors: np.ndarray,
+    losses: np.ndarray,
+    still: np.ndarray,
+    *,
+    stays: bool,
+    updates: float = 0,
+    passes: float = 1.0,
+) -> Verdict:
     """Judge a rate by lanes that saw the same batches.
 
     Args:
@@ -70,9 +84,11 @@ def judge(factors: np.ndarray, losses: np.ndarray, still: np.ndarray, *, stays: 
         still: the same of a lane with the rate zero, shape `(steps,)`.
         stays: whether the rate is to stay for the run to come; else it is the peak of a schedule that decays.
         updates: how many the optimizer has made. Default 0.
+        passes: E, how often the run to come sees each row. Default 1.
 
     Returns:
-        The verdict. It does not change when a constant is added to all losses or when all are multiplied by one.
+        The verdict. It does not change when all losses are multiplied by a constant or, with one pass, when a constant
+        is added to all.
     """
     seen = _Seen(factors, losses, still)
     if not np.any(np.isfinite(seen.scores)):
@@ -81,9 +97,11 @@ def judge(factors: np.ndarray, losses: np.ndarray, still: np.ndarray, *, stays: 
         return _of_harm(seen)
     lowest, edge = seen.good
     step_back = stays and updates < edge
-    factor = edge * (STEP_BACK if step_back else 1.0)
+    exponent = CONSTANT_PASSES_EXPONENT if stays else PEAK_PASSES_EXPONENT
+    again = passes ** (-exponent * share_won(losses[seen.best]))
+    factor = edge * (STEP_BACK if step_back else 1.0) * again
     interval = factor / 10**BELOW, factor * 10**ABOVE
-    return Verdict(_named(factor), _reason(seen, lowest, edge, step_back), factor, *interval)
+    return Verdict(_named(factor), _reason(seen, lowest, edge, step_back, passes, again), factor, *interval)
 
 
 def rung_to_try(factors: np.ndarray, losses: np.ndarray, still: np.ndarray) -> int:
@@ -99,6 +117,12 @@ def rung_to_try(factors: np.ndarray, losses: np.ndarray, still: np.ndarray) -> i
 def rounded(number: float) -> str:
     """Return a number with two digits and no exponent."""
     return np.format_float_positional(float(f"{number:.1e}"), trim="-")
+
+
+def share_won(losses: np.ndarray) -> float:
+    """Return the share of its first loss, from 0 to 1, that a lane has won by its second half."""
+    won = losses[0] - np.mean(losses[len(losses) // 2 :])
+    return float(np.clip(won / abs(losses[0]), 0.0, 1.0)) if losses[0] else 0.0
 
 
 def late_scores(losses: np.ndarray) -> np.ndarray:
@@ -179,7 +203,7 @@ def _of_harm(seen: _Seen) -> Verdict:
     return Verdict(Judgement.TOO_HIGH, _HARM.format(rounded(harmless[-1])), harmless[-1], harmless[0], harmless[-1])
 
 
-def _reason(seen: _Seen, lowest: float, edge: float, step_back: bool) -> str:
+def _reason(seen: _Seen, lowest: float, edge: float, step_back: bool, passes: float, again: float) -> str:
     factors = seen.factors
     diverged = int(np.sum(~np.isfinite(seen.scores)))
     parts = [
@@ -194,6 +218,8 @@ def _reason(seen: _Seen, lowest: float, edge: float, step_back: bool) -> str:
         parts.append(f"A constant rate from untrained weights on is best at {STEP_BACK:.2g} of the highest of these.")
     else:
         parts.append("The highest of these is the one to have.")
+    if passes >= 1.1:
+        parts.append(f"For a run that sees the same rows {passes:.2g} times, take {again:.2g} of that.")
     return " ".join(parts)
 
 

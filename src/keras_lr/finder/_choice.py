@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_lr.diagnosis._judgement import share_won
 from keras_lr.finder._ladder import RUNG
 from keras_lr.finder._parabola import parabola
 
@@ -90,7 +91,7 @@ def choose(
     if best + 1 < len(scores):
         near_edge = not np.isfinite(scores[best + 1]) or (short and _undoes(losses[best + 1], losses[best]))
     interval = 10 ** (vertex - reach), 10 ** (vertex + reach)
-    pace, won = speeds_up(losses[best]), _share_won(losses[best])
+    pace, won = speeds_up(losses[best]), share_won(losses[best])
     return Choice(10**vertex, *interval, scores, best, near_edge, pace, level=level, won=won)
 
 
@@ -233,17 +234,11 @@ def _ending(rate: float, factor: float, horizon_steps: int, why: str, passes: fl
 
 def _level(rates: np.ndarray, losses: np.ndarray, best: int) -> float:
     """Return the highest rate above the best that ends not behind it for certain, where that won little; 0 if none."""
-    if not _share_won(losses[best]) < LITTLE:
+    if not share_won(losses[best]) < LITTLE:
         return 0.0
     late = losses[best, losses.shape[1] // 2 :]
     above = range(best + 1, len(losses))
     return float(max([rates[lane] for lane in above if not _is_behind(losses[lane], late)], default=0.0))
-
-
-def _share_won(losses: np.ndarray) -> float:
-    """Return the share of its first loss, from 0 to 1, that a lane has won by its second half."""
-    won = losses[0] - np.mean(losses[len(losses) // 2 :])
-    return float(np.clip(won / abs(losses[0]), 0.0, 1.0)) if losses[0] else 0.0
 
 
 def _is_behind(losses: np.ndarray, others: np.ndarray) -> bool:
