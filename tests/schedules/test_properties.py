@@ -49,6 +49,26 @@ def test_a_prefixed_warm_up_rises_to_the_peak_and_then_is_the_schedule(inner, wa
 
 
 @pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        s.GrowingPolynomial(1.0, 13, power=0.5).stretched(1 / 3),
+        s.Triangular(0.0, 1.0, 5, down_steps=6).stretched(1 / 3),
+        s.Sine(0.0, 1.0, 5, down_steps=6).stretched(1 / 10),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_a_turning_point_between_two_steps_is_rounded_to_no_rate_below_0(schedule):
+    assert np.all(schedule.values(range(1000)) >= 0)
+
+
+@pytest.mark.numpy_only
+def test_a_share_of_the_run_that_is_a_whole_number_of_steps_is_not_one_less():
+    assert 100 * 0.29 < 29
+    assert s.SlantedTriangular(1.0, 100, cut=0.29).values(range(101)).argmax() == 29
+
+
+@pytest.mark.numpy_only
 @given(pieces)
 def test_the_configuration_holds_everything(schedule):
     for one in (schedule, schedule.warmed_up(7) * schedule, schedule.delayed(3).repeated(9).at_least(0.1)):

@@ -137,7 +137,7 @@ class GrowingPolynomial(Schedule):
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         horizon = self.decay_steps * xp.maximum(1.0, -xp.floor(-step / self.decay_steps))
-        fraction = (1 - step / horizon) ** self.power
+        fraction = shapes.Power(self.power)(progress(step, horizon, xp), xp)
         return between(self.initial_learning_rate, self.end_learning_rate, fraction)
 
 

@@ -49,7 +49,7 @@ class SlantedTriangular(Schedule):
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
-        top = math.floor(self.total_steps * self.cut)
+        top = math.floor(self.total_steps * self.cut + 1e-9)
         falling = 1 - (step - top) / max(self.total_steps - top, 1e-9)
         if 0 < top < self.total_steps:
             falling = 1 - (step - top) / (top * (1 / self.cut - 1))
