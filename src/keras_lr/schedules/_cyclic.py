@@ -7,11 +7,12 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, TypeAlias
 
+from keras_lr._value import value
 from keras_lr.schedules import shapes
+from keras_lr.schedules._kinds import Positive, Rate, Share, a_function
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import between, progress
 from keras_lr.schedules._units import Length, LengthOrNone
-from keras_lr.schedules._value import Positive, Rate, Share, a_function, value
 
 Height: TypeAlias = Annotated[Callable[[Any], Any], a_function("a function of the cycle that returns its height")]
 

@@ -6,12 +6,13 @@ import dataclasses
 import math
 from typing import Any, ClassVar
 
+from keras_lr._value import value
 from keras_lr.schedules import shapes
+from keras_lr.schedules._kinds import Positive, Rate, Share
 from keras_lr.schedules._piecewise import Interpolated
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import ShapeLike
 from keras_lr.schedules._units import Epochs, Fraction, Length
-from keras_lr.schedules._value import Positive, Rate, Share, value
 
 _COSINE = shapes.Cosine()
 

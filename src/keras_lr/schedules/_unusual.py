@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from keras_lr._value import value
 from keras_lr.schedules._composition import ScheduleLike
+from keras_lr.schedules._kinds import AStep, Count, NotNegative, Positive, Rate
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone, LengthOrZero
-from keras_lr.schedules._value import AStep, Count, NotNegative, Positive, Rate, value
 
 
 class _Hyperbola(Schedule):
