@@ -69,6 +69,27 @@ def test_a_share_of_the_run_that_is_a_whole_number_of_steps_is_not_one_less():
 
 
 @pytest.mark.numpy_only
+@pytest.mark.parametrize("join", [s.Join.UNDERNEATH, s.Join.DAMPING])
+def test_a_warm_up_ends_after_the_schedule_under_it_where_it_is_longer(join):
+    warmed = s.Linear(1.0, 4, 0.5).warmed_up(10, join=join)
+    assert warmed.end_step == 10
+    assert warmed.values(9) < warmed.values(10) == 0.5
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    ("cycle", "rates"),
+    [
+        (s.OneCycle(1.0, 5, rise=0.0), [0.04, 0.853554, 0.500002, 0.14645, 4e-6, 4e-6]),
+        (s.OneCycle(1.0, 5, rise=1.0), [0.04, 0.180589, 0.52, 0.859411, 4e-6, 4e-6]),
+        (s.OneCycleThreePhase(1.0, 3, rise=0.1), [0.04, 0.020002, 4e-6, 4e-6]),
+    ],
+)
+def test_one_cycle_has_its_ends_whatever_the_share_of_the_climb(cycle, rates):
+    assert cycle.values(range(len(rates))).tolist() == pytest.approx(rates, rel=1e-4)
+
+
+@pytest.mark.numpy_only
 @given(pieces)
 def test_the_configuration_holds_everything(schedule):
     for one in (schedule, schedule.warmed_up(7) * schedule, schedule.delayed(3).repeated(9).at_least(0.1)):
@@ -105,6 +126,27 @@ def test_units_become_steps_in_every_part():
 def test_parts_of_a_run_are_together_never_longer_than_it(total_steps, part):
     schedule = s.WSD(0.1, s.Fraction(1), s.Fraction(part), s.Fraction(1 - part)).resolved(total_steps=total_steps)
     assert total_steps - 1 <= schedule.warmup_steps + schedule.decay_steps <= total_steps
+
+
+@pytest.mark.numpy_only
+def test_half_a_step_goes_down_where_a_product_of_floats_is_above_it():
+    assert 0.07 * 50 > 3.5
+    assert s.Linear(0.1, s.Fraction(0.07)).resolved(total_steps=50).decay_steps == 3
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    ("schedule", "steps"),
+    [
+        (s.Linear(1.0, 100).delayed(20), 0),
+        (s.Linear(1.0, 100).warmed_up(10).delayed(20), 30),
+        (s.Linear(1.0, 100).warmed_up(10) * s.Linear(1.0, 100).warmed_up(30), 30),
+        (s.Constant(1.0).then(s.Linear(1.0, 100).warmed_up(10), at_step=50), 0),
+        (s.Constant(1.0).warmed_up(10).then(s.Linear(1.0, 100), at_step=50), 10),
+    ],
+)
+def test_how_long_a_rate_is_warmed_up(schedule, steps):
+    assert schedule.ramp_steps == steps
 
 
 @pytest.mark.numpy_only
@@ -208,6 +250,7 @@ BAD = [
     (lambda: s.Decay(0.1, 10, shape=s.shapes.Cosine), TypeError, r"shapes\.Cosine\(\)"),
     (lambda: s.shapes.Exponential(1.0), ValueError, "Linear"),
     (lambda: s.WarmUp(s.Exponential(0.1, 1), 5, join=s.Join.INCLUDED), ValueError, "must end"),
+    (lambda: s.WarmUp(s.Linear(0.1, 5), 5, join=s.Join.INCLUDED), ValueError, "after the warm-up; it ends at 5"),
     (lambda: s.Lambda(0.1), TypeError, "function of the step"),
     (lambda: s.Lambda(lambda t: t).get_config(), ValueError, "lambda, which cannot be saved"),
     (lambda: s.Table.from_values([0.1, -1]), ValueError, "at least 0"),

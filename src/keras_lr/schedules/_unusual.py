@@ -136,8 +136,7 @@ class Logistic(Schedule):
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
-        exponent = xp.minimum(self.steepness * (step - self.middle_steps), 700.0)  # beyond, float64 overflows
-        return self.initial_learning_rate / (1 + xp.exp(exponent))
+        return self.initial_learning_rate / (1 + xp.exp(self.steepness * (step - self.middle_steps)))
 
 
 @value
