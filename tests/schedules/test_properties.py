@@ -69,6 +69,12 @@ def test_a_share_of_the_run_that_is_a_whole_number_of_steps_is_not_one_less():
 
 
 @pytest.mark.numpy_only
+def test_parts_may_take_the_whole_of_a_run_or_a_period():
+    assert s.FlatCosine(1.0, 10, flat=1.0).values([9, 10, 11]).tolist() == [1, 1, 0]
+    assert s.WSDS(1.0, 2, 2, shape=s.shapes.Linear()).values(range(4)).tolist() == [1, 0.5, 1, 0.5]
+
+
+@pytest.mark.numpy_only
 @pytest.mark.parametrize("join", [s.Join.UNDERNEATH, s.Join.DAMPING])
 def test_a_warm_up_ends_after_the_schedule_under_it_where_it_is_longer(join):
     warmed = s.Linear(1.0, 4, 0.5).warmed_up(10, join=join)
@@ -229,6 +235,7 @@ BAD = [
     (lambda: s.StepBased(0.1, 1.5, 10), ValueError, "`drop` must lie between 0 and 1"),
     (lambda: s.TimeBased(0.1, -1), ValueError, "`decay`"),
     (lambda: s.Piecewise((3, 2), (1, 2, 3)), ValueError, "each above the one before"),
+    (lambda: s.Piecewise((3, 3), (1, 2, 3)), ValueError, "each above the one before"),
     (lambda: s.Piecewise((3,), (1, 2, 3)), ValueError, "need 2 learning_rates"),
     (lambda: s.Chain((0.1, 0.2), (1, 2)), ValueError, "need 1 boundaries"),
     (lambda: s.WSD(0.1, 10, 8, 8), ValueError, "do not fit"),
@@ -275,6 +282,7 @@ def test_picture_with_the_momentum_beside_it():
     axes = cycle.plot(momentum=cycle.momentum())
     steps, drawn = axes.lines[0].get_data()
     np.testing.assert_array_equal(drawn, cycle.values(steps))
+    assert (cycle.end_step, steps[-1]) == (99, 108)
     beside = axes.figure.axes[1]
     np.testing.assert_array_equal(beside.lines[0].get_ydata(), cycle.momentum().values(steps))
     plt.close("all")
