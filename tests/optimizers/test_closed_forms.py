@@ -10,6 +10,7 @@ from oracles.optimizer_problems import PROBLEMS
 
 from keras_lr import optimizers
 from keras_lr.optimizers._batch import hand_over
+from keras_lr.optimizers._hessian_diagonal import window_mean
 
 
 def adgd(first=1e-3):
@@ -210,3 +211,18 @@ def test_a_step_of_momo_and_its_decay_have_the_factor_of_a_layer(kind):
     assert not np.allclose(weights["slow"][0], weights["quick"][0])
     np.testing.assert_allclose(weights["mixed"][0], weights["slow"][0], rtol=1e-6)
     np.testing.assert_allclose(weights["mixed"][1], weights["quick"][1], rtol=1e-6)
+
+
+def test_sophia_leaves_a_weight_alone_that_has_neither_gradient_nor_curvature():
+    variable, optimizer = keras.Variable([1.0, 1.0]), optimizers.Sophia(0.1)
+    with hand_over(SimpleNamespace(hessian_vector_product=lambda vectors: [0.0 * v for v in vectors])):
+        optimizer.apply([ops.convert_to_tensor([0.0, 2.0])], [variable])
+    np.testing.assert_allclose(ops.convert_to_numpy(variable), [1.0, 0.9], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((4,), ()), ((2, 3), (0,)), ((3, 2, 2), (0,)), ((3, 2, 2, 2), (0, 1))])
+def test_curvature_is_averaged_over_the_inputs_of_a_matrix_and_the_window_of_a_convolution(shape, axes):
+    diagonal = np.random.RandomState(0).randn(*shape).astype("float32")
+    (averaged,) = window_mean([ops.convert_to_tensor(diagonal)])
+    wanted = np.broadcast_to(np.mean(np.abs(diagonal), axis=axes, keepdims=True), shape)
+    np.testing.assert_allclose(ops.convert_to_numpy(averaged), wanted, rtol=1e-6)
