@@ -62,6 +62,15 @@ def test_every_step_is_what_moved_the_weights(kind):
     np.testing.assert_allclose(history.history["learning_rate"], record.steps["learning_rate"][[3, 7]], rtol=1e-6)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="elsewhere a function is asked once, by the compiler")
+def test_a_function_without_arguments_is_asked_at_every_step():
+    model = made(keras.optimizers.SGD(lambda: 0.4 / (1 + int(model.optimizer.iterations))))
+    record, weights = RecordLearningRate(every_step=True), Weights()
+    model.fit(X, X, batch_size=1, verbose=0, callbacks=[record, weights])
+    np.testing.assert_allclose(record.steps["learning_rate"], 0.4 / np.arange(1, 5), rtol=1e-6)
+    np.testing.assert_allclose(np.diff(weights.weights), record.steps["learning_rate"], rtol=1e-5)
+
+
 def test_each_epoch_with_accumulation_and_momentum():
     cycle = s.OneCycle(0.5, 8)
     model = made(optimizers.one_cycle(keras.optimizers.SGD(momentum=0.9, gradient_accumulation_steps=2), cycle))

@@ -45,6 +45,11 @@ def test_lowers_at_the_patience_th_measurement_as_keras_does():
     assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == pytest.approx(0.05)
 
 
+def test_a_best_that_is_kept_in_single_precision_is_not_beaten_by_itself():
+    assert float(np.float32(0.1)) > 0.1
+    assert run(made(), [0.1] * 3, ReduceOnPlateau("said", factor=0.5, patience=2, min_delta=0.0)) == 0.5
+
+
 @pytest.mark.parametrize("learning_rate", [0.1, s.Linear(0.1, 100), s.steerable(s.Linear(0.1, 100)), s.WarmUp(0.1, 5)])
 def test_multiplies_any_schedule_and_the_optimizer_uses_it(learning_rate):
     model = made(learning_rate)

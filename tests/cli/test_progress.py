@@ -41,3 +41,17 @@ def test_the_bar_counts_the_steps_of_all_epochs_and_the_race(monkeypatch):
         )
     assert "/12" in screen.getvalue()
     assert re.search(r"epoch 3/3 .*\bloss \d", screen.getvalue())
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras refuses steps_per_execution above 1 on PyTorch")
+def test_steps_that_are_executed_together_are_counted_together():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse", steps_per_execution=2)
+    completed = []
+    with Watched() as watched:
+        look = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: completed.append(watched._progress.tasks[0].completed)
+        )
+        x = np.ones((40, 1))
+        model.fit(x, x, batch_size=10, epochs=2, verbose=0, callbacks=[watched.training(), look])
+    assert completed == [4, 8]

@@ -304,6 +304,13 @@ def test_weights_of_zero_are_swept_over_all_sensible_rates():
     assert 0.02 < float(result.suggest()) < 2
 
 
+def test_a_loss_that_no_rate_can_help_is_named_at_once():
+    model = linear_model(keras.optimizers.SGD())
+    with pytest.raises(ValueError, match="The loss is nan on the first 2 batches before any update"):
+        range_test(model, np.nan * REGRESSION_X, REGRESSION_Y, batch_size=32)
+    assert not model.get_weights()[0].any()
+
+
 @pytest.mark.parametrize("shift", [-100.0, 0.0, 1e-3, 50.0])
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_divergence_is_seen_at_any_scale_and_height_of_the_loss(scale, shift):

@@ -1,5 +1,7 @@
 """Methods without a package to compare with: against their formulas, restated slowly in NumPy."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ from keras import ops
 from oracles.optimizer_problems import PROBLEMS
 
 from keras_lr import optimizers
+from keras_lr.optimizers._batch import hand_over
+from keras_lr.optimizers._hessian_diagonal import window_mean
 
 
 def adgd(first=1e-3):
@@ -181,3 +185,44 @@ def test_barzilai_borwein_keeps_its_rate_where_the_weights_stood_still(short):
         optimizer._learning_rate.assign(multiplier)
         optimizer.apply([ops.convert_to_tensor(np.ones(4), "float32")], [variable])
     np.testing.assert_allclose(ops.convert_to_numpy(variable), 0.99, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("rate", "step"), [(5.0, 0.5), (0.25, 0.25)], ids=["Polyak", "capped"])
+def test_momo_reads_the_step_that_it_took(rate, step):
+    """The line along a gradient of 2 from a loss of 2 is at 0 after a step of one half."""
+    variable, optimizer = keras.Variable([1.0]), optimizers.MoMo(rate, beta=0.0)
+    with hand_over(SimpleNamespace(loss=ops.convert_to_tensor(2.0))):
+        optimizer.apply([ops.convert_to_tensor([2.0])], [variable])
+    assert float(ops.convert_to_numpy(variable)[0]) == 1.0 - 2.0 * step
+    assert float(optimizer.learning_rate) == step
+
+
+@pytest.mark.parametrize("kind", [optimizers.MoMo, optimizers.MoMoAdam])
+def test_a_step_of_momo_and_its_decay_have_the_factor_of_a_layer(kind):
+    """With a cap far below Polyak's step, a factor is another cap."""
+    weights = {}
+    for name, rate, factors in (("slow", 0.05, {}), ("quick", 0.1, {}), ("mixed", 0.1, {"body": 0.5})):
+        variables = [keras.Variable([1.0, -2.0], name=name) for name in ("body", "head")]
+        optimizer = optimizers.PerLayer(kind(rate, weight_decay=0.1), factors)
+        for _ in range(3):
+            with hand_over(SimpleNamespace(loss=ops.convert_to_tensor(1e6))):
+                optimizer.apply([ops.convert_to_tensor([0.3, -0.1])] * 2, variables)
+        weights[name] = [ops.convert_to_numpy(v) for v in variables]
+    assert not np.allclose(weights["slow"][0], weights["quick"][0])
+    np.testing.assert_allclose(weights["mixed"][0], weights["slow"][0], rtol=1e-6)
+    np.testing.assert_allclose(weights["mixed"][1], weights["quick"][1], rtol=1e-6)
+
+
+def test_sophia_leaves_a_weight_alone_that_has_neither_gradient_nor_curvature():
+    variable, optimizer = keras.Variable([1.0, 1.0]), optimizers.Sophia(0.1)
+    with hand_over(SimpleNamespace(hessian_vector_product=lambda vectors: [0.0 * v for v in vectors])):
+        optimizer.apply([ops.convert_to_tensor([0.0, 2.0])], [variable])
+    np.testing.assert_allclose(ops.convert_to_numpy(variable), [1.0, 0.9], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((4,), ()), ((2, 3), (0,)), ((3, 2, 2), (0,)), ((3, 2, 2, 2), (0, 1))])
+def test_curvature_is_averaged_over_the_inputs_of_a_matrix_and_the_window_of_a_convolution(shape, axes):
+    diagonal = np.random.RandomState(0).randn(*shape).astype("float32")
+    (averaged,) = window_mean([ops.convert_to_tensor(diagonal)])
+    wanted = np.broadcast_to(np.mean(np.abs(diagonal), axis=axes, keepdims=True), shape)
+    np.testing.assert_allclose(ops.convert_to_numpy(averaged), wanted, rtol=1e-6)

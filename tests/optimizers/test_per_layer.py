@@ -58,6 +58,15 @@ def test_a_factor_is_another_rate(make):
         np.testing.assert_allclose(mixed[i], quick[i], rtol=1e-6, atol=1e-7)
 
 
+def test_the_decay_of_a_step_is_not_that_of_the_next():
+    """The factor that is used last is not 1."""
+    _, mixed = trained(PerLayer(AdamW(0.1, weight_decay=0.1), {"head": 0.5}))
+    _, slow = trained(AdamW(0.05, weight_decay=0.1))
+    _, quick = trained(AdamW(0.1, weight_decay=0.1))
+    for one, other in zip(mixed, [*quick[:4], *slow[4:]], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+
+
 def test_an_optimizer_that_was_in_another_per_layer_has_the_new_factors_alone():
     variables = network().trainable_variables
     before, inner = ops.convert_to_numpy(variables[0]), SGD(0.1)
@@ -82,6 +91,7 @@ def test_a_factor_scales_the_step_of_a_method_with_global_sums():
     # The frozen layer is no part of the sums, so that the steps of the others have their ratio, not their size.
     moved, wanted = mixed[0] - before[0], plain[0] - before[0]
     head = np.linalg.norm(mixed[4] - before[4]) / np.linalg.norm(plain[4] - before[4])
+    assert head > 1.1
     np.testing.assert_allclose(moved, 0.1 * head * wanted, rtol=1e-3, atol=1e-6)
     np.testing.assert_array_equal(mixed[2], before[2])
 
@@ -92,9 +102,10 @@ def test_the_last_pattern_wins():
     assert not np.array_equal(after[4], before[4])
 
 
-def test_a_pattern_that_matches_nothing_lists_what_there_is():
-    with pytest.raises(ValueError, match=r"\['bod'\][\s\S]*body/kernel"):
-        trained(PerLayer(Adam(), {"bod": 0.1}))
+@pytest.mark.parametrize("pattern", ["bod", "ody"])
+def test_a_pattern_that_matches_nothing_lists_what_there_is(pattern):
+    with pytest.raises(ValueError, match=rf"\['{pattern}'\][\s\S]*body/kernel"):
+        trained(PerLayer(Adam(), {pattern: 0.1}))
 
 
 def test_what_cannot_work_is_refused():
@@ -175,6 +186,15 @@ def test_width_scaling_is_that_of_the_mup_package(width):
         wanted = record[width][theirs]
         wanted["head/kernel"] *= share
         assert factors(wide, narrow) == {name: factor for name, factor in wanted.items() if factor != 1.0}
+
+
+def test_width_scaling_knows_a_table_of_embeddings_for_inputs():
+    def words(width):
+        layers = [keras.layers.Embedding(50, width, name="words"), keras.layers.Dense(1, use_bias=False, name="head")]
+        return keras.Sequential([keras.Input((7,)), *layers])
+
+    assert mup_adam(words(64), words(16)) == {"head/kernel": 0.25}
+    assert mup_sgd(words(64), words(16)) == {"words/embeddings": 4.0, "head/kernel": 0.25}
 
 
 def attention(width, heads, size):

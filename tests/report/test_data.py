@@ -40,6 +40,14 @@ def test_another_file_is_refused(text):
         Report.from_json(text)
 
 
+@pytest.mark.parametrize("lost", ['"title": "Learning rate race",', '"name": "lanes",'])
+def test_a_report_that_has_lost_something_is_refused(race_report, lost):
+    text = race_report.to_json()
+    assert lost in text
+    with pytest.raises(ValueError, match="not whole"):
+        Report.from_json(text.replace(lost, "", 1))
+
+
 def test_an_unknown_part_is_refused(race_report):
     text = race_report.to_json().replace('"is": "Facts"', '"is": "Song"')
     with pytest.raises(ValueError, match="A report has no part 'Song'; there are Text, Facts"):

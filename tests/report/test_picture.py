@@ -7,7 +7,7 @@ import pytest
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-from keras_lr.report import Chart, Line, Report, Text
+from keras_lr.report import Band, Chart, Line, Report, Text
 from keras_lr.report._figure import figure
 
 
@@ -80,6 +80,14 @@ def test_an_axis_that_counts_shows_whole_numbers():
     axis.figure.canvas.draw()
     assert all(tick == round(tick) for tick in axis.get_xticks())
     assert figure(epochs)[0]["layout"]["xaxis"]["dtick"] == 1
+    long = Chart("Loss", "epoch", "loss", lines=[Line("loss", range(12), range(12))])
+    assert "dtick" not in figure(long)[0]["layout"]["xaxis"]
     share = Chart("Loss", "share", "loss", lines=[Line("loss", [0.5, 1.0], [3.0, 2.0])])
     assert not share.counts
     assert "dtick" not in figure(share)[0]["layout"]["xaxis"]
+
+
+def test_a_band_is_filled_where_both_of_its_ends_have_a_place():
+    band = Band("b", [1, 2, 3], [1, np.nan, 1], [2, 2, np.inf])
+    low, high = figure(Chart("c", "x", "y", bands=[band]))[0]["data"]
+    assert (low["x"], low["y"], high["x"], high["y"]) == ([1], [1], [1], [2])

@@ -18,6 +18,12 @@ def test_tables_are_aligned_and_numbers_stand_right():
     ]
 
 
+def test_a_number_is_written_as_the_one_that_it_is_rounded_to():
+    rows = [(9999.4,), (9999.5,), (10000.0,), (-9999.7,)]
+    lines = str(Report("r", [Table("t", ("steps",), rows)])).split("\n")
+    assert [line.strip() for line in lines[-4:]] == ["9999", "10,000", "10,000", "-10,000"]
+
+
 def test_a_column_with_a_word_in_it_stands_left():
     report = Report("r", [Table("t", ("mixed", "b"), [(1.0, "x"), ("none at all", "y")])])
     assert str(report).split("\n")[-2:] == ["1            x", "none at all  y"]

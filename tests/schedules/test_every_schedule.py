@@ -174,6 +174,16 @@ def test_steps_beyond_float32_move_the_rate():
     np.testing.assert_array_equal(compiled(edge)(np.array([2**24, 2**24 + 1])), [1.0, 0.5])
 
 
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_a_rate_has_single_precision_at_least(half):
+    keras.config.set_floatx(half)
+    try:
+        rate = schedules.Constant(0.1)(3)
+    finally:
+        keras.config.set_floatx("float32")
+    assert keras.backend.standardize_dtype(rate.dtype) == "float32"
+
+
 def test_where_a_float32_counter_breaks():
     """Keras' own staircase drops one step early at 2^24 + 1; ours, at the step."""
     drop = 2**24 + 1

@@ -49,6 +49,53 @@ def test_a_prefixed_warm_up_rises_to_the_peak_and_then_is_the_schedule(inner, wa
 
 
 @pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        s.GrowingPolynomial(1.0, 13, power=0.5).stretched(1 / 3),
+        s.Triangular(0.0, 1.0, 5, down_steps=6).stretched(1 / 3),
+        s.Sine(0.0, 1.0, 5, down_steps=6).stretched(1 / 10),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_a_turning_point_between_two_steps_is_rounded_to_no_rate_below_0(schedule):
+    assert np.all(schedule.values(range(1000)) >= 0)
+
+
+@pytest.mark.numpy_only
+def test_a_share_of_the_run_that_is_a_whole_number_of_steps_is_not_one_less():
+    assert 100 * 0.29 < 29
+    assert s.SlantedTriangular(1.0, 100, cut=0.29).values(range(101)).argmax() == 29
+
+
+@pytest.mark.numpy_only
+def test_parts_may_take_the_whole_of_a_run_or_a_period():
+    assert s.FlatCosine(1.0, 10, flat=1.0).values([9, 10, 11]).tolist() == [1, 1, 0]
+    assert s.WSDS(1.0, 2, 2, shape=s.shapes.Linear()).values(range(4)).tolist() == [1, 0.5, 1, 0.5]
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize("join", [s.Join.UNDERNEATH, s.Join.DAMPING])
+def test_a_warm_up_ends_after_the_schedule_under_it_where_it_is_longer(join):
+    warmed = s.Linear(1.0, 4, 0.5).warmed_up(10, join=join)
+    assert warmed.end_step == 10
+    assert warmed.values(9) < warmed.values(10) == 0.5
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    ("cycle", "rates"),
+    [
+        (s.OneCycle(1.0, 5, rise=0.0), [0.04, 0.853554, 0.500002, 0.14645, 4e-6, 4e-6]),
+        (s.OneCycle(1.0, 5, rise=1.0), [0.04, 0.180589, 0.52, 0.859411, 4e-6, 4e-6]),
+        (s.OneCycleThreePhase(1.0, 3, rise=0.1), [0.04, 0.020002, 4e-6, 4e-6]),
+    ],
+)
+def test_one_cycle_has_its_ends_whatever_the_share_of_the_climb(cycle, rates):
+    assert cycle.values(range(len(rates))).tolist() == pytest.approx(rates, rel=1e-4)
+
+
+@pytest.mark.numpy_only
 @given(pieces)
 def test_the_configuration_holds_everything(schedule):
     for one in (schedule, schedule.warmed_up(7) * schedule, schedule.delayed(3).repeated(9).at_least(0.1)):
@@ -85,6 +132,27 @@ def test_units_become_steps_in_every_part():
 def test_parts_of_a_run_are_together_never_longer_than_it(total_steps, part):
     schedule = s.WSD(0.1, s.Fraction(1), s.Fraction(part), s.Fraction(1 - part)).resolved(total_steps=total_steps)
     assert total_steps - 1 <= schedule.warmup_steps + schedule.decay_steps <= total_steps
+
+
+@pytest.mark.numpy_only
+def test_half_a_step_goes_down_where_a_product_of_floats_is_above_it():
+    assert 0.07 * 50 > 3.5
+    assert s.Linear(0.1, s.Fraction(0.07)).resolved(total_steps=50).decay_steps == 3
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    ("schedule", "steps"),
+    [
+        (s.Linear(1.0, 100).delayed(20), 0),
+        (s.Linear(1.0, 100).warmed_up(10).delayed(20), 30),
+        (s.Linear(1.0, 100).warmed_up(10) * s.Linear(1.0, 100).warmed_up(30), 30),
+        (s.Constant(1.0).then(s.Linear(1.0, 100).warmed_up(10), at_step=50), 0),
+        (s.Constant(1.0).warmed_up(10).then(s.Linear(1.0, 100), at_step=50), 10),
+    ],
+)
+def test_how_long_a_rate_is_warmed_up(schedule, steps):
+    assert schedule.ramp_steps == steps
 
 
 @pytest.mark.numpy_only
@@ -167,6 +235,7 @@ BAD = [
     (lambda: s.StepBased(0.1, 1.5, 10), ValueError, "`drop` must lie between 0 and 1"),
     (lambda: s.TimeBased(0.1, -1), ValueError, "`decay`"),
     (lambda: s.Piecewise((3, 2), (1, 2, 3)), ValueError, "each above the one before"),
+    (lambda: s.Piecewise((3, 3), (1, 2, 3)), ValueError, "each above the one before"),
     (lambda: s.Piecewise((3,), (1, 2, 3)), ValueError, "need 2 learning_rates"),
     (lambda: s.Chain((0.1, 0.2), (1, 2)), ValueError, "need 1 boundaries"),
     (lambda: s.WSD(0.1, 10, 8, 8), ValueError, "do not fit"),
@@ -188,6 +257,7 @@ BAD = [
     (lambda: s.Decay(0.1, 10, shape=s.shapes.Cosine), TypeError, r"shapes\.Cosine\(\)"),
     (lambda: s.shapes.Exponential(1.0), ValueError, "Linear"),
     (lambda: s.WarmUp(s.Exponential(0.1, 1), 5, join=s.Join.INCLUDED), ValueError, "must end"),
+    (lambda: s.WarmUp(s.Linear(0.1, 5), 5, join=s.Join.INCLUDED), ValueError, "after the warm-up; it ends at 5"),
     (lambda: s.Lambda(0.1), TypeError, "function of the step"),
     (lambda: s.Lambda(lambda t: t).get_config(), ValueError, "lambda, which cannot be saved"),
     (lambda: s.Table.from_values([0.1, -1]), ValueError, "at least 0"),
@@ -212,6 +282,7 @@ def test_picture_with_the_momentum_beside_it():
     axes = cycle.plot(momentum=cycle.momentum())
     steps, drawn = axes.lines[0].get_data()
     np.testing.assert_array_equal(drawn, cycle.values(steps))
+    assert (cycle.end_step, steps[-1]) == (99, 108)
     beside = axes.figure.axes[1]
     np.testing.assert_array_equal(beside.lines[0].get_ydata(), cycle.momentum().values(steps))
     plt.close("all")

@@ -182,3 +182,28 @@ def test_the_states_of_a_recurrent_layer_come_back():
     assert np.any(before)
     for state, value in zip(model.layers[0].states, before, strict=True):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(state), value)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="layers are modules of PyTorch there")
+def test_a_model_that_asks_pytorch_whether_it_trains_hears_what_it_hears_in_fit():
+    modes = []
+
+    class Asking(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, x):
+            modes.append(self.training)
+            return self.dense(x)
+
+    model = Asking()
+    model.compile("sgd", loss="mse")
+    data = TrainingData(X, Y, batch_size=16)
+    prepare(model, data.example())
+    model.eval()
+    with borrowed(model) as steps:
+        modes.clear()
+        steps.step(data.batches(steps, 1, seed=1)[0], 0.1)
+        assert modes == [True]
+    assert not model.training

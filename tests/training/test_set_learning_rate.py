@@ -166,9 +166,19 @@ def test_an_optimizer_that_takes_no_rate_says_so(set_rate):
         set_rate(made(optimizers.COCOB()), 0.1)
 
 
+@pytest.mark.parametrize("set_rate", [set_learning_rate, scale_learning_rate])
+def test_of_several_optimizers_none_is_turned_where_one_takes_no_rate(set_rate):
+    first, second = keras.optimizers.SGD(0.5), optimizers.COCOB()
+    parts = keras.optimizers.OptimizerMap(first)
+    parts[".*bias"] = second
+    with pytest.raises(ValueError, match="takes no learning rate"):
+        set_rate(made(keras.optimizers.MultiOptimizer(parts)), 0.1)
+    assert float(keras.ops.convert_to_numpy(first.learning_rate)) == 0.5
+
+
 def test_bad_rates_are_refused():
     model = made(keras.optimizers.SGD(0.1))
-    with pytest.raises(ValueError, match=r"learning_rate.*Received: -1"):
+    with pytest.raises(ValueError, match=r"^set_learning_rate: the argument `learning_rate`.*Received: -1"):
         set_learning_rate(model, -1)
     with pytest.raises(ValueError, match="factor"):
         scale_learning_rate(model, 0)

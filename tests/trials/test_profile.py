@@ -37,6 +37,11 @@ def test_the_score_is_the_area_under_the_profile(taken):
         assert 0 <= score <= 1
 
 
+def test_the_steps_of_a_profile_lie_between_1_and_4():
+    ratio = np.array([[1.0, 2.0, 5.0], [np.inf, 1.0, 3.0]])
+    assert _profile.steps_of_profile(ratio).tolist() == [1.0, 2.0, 3.0, 4.0]
+
+
 @given(times, st.floats(1e-3, 1e3))
 def test_the_unit_of_time_changes_nothing(taken, factor):
     np.testing.assert_allclose(

@@ -48,6 +48,12 @@ def test_the_tail_of_students_t_is_that_of_scipy(t, degrees):
     assert chance(t, degrees) == pytest.approx(stats.t.sf(t, degrees), rel=1e-5)
 
 
+def test_a_neighbour_on_a_cliff_does_not_pull_the_vertex_to_the_other_one():
+    """It counts as three times as high as the other: the vertex is an eighth of a decade off, not a quarter."""
+    curve = u_curve(RATES[:3], np.array([[1.0], [0.0], [100.0]]))
+    assert np.log10(curve.best / RATES[1]) == pytest.approx(-0.125)
+
+
 def test_a_rate_at_which_a_seed_diverges_is_never_the_best():
     losses = bowl(0.1) + 0 * NOISE
     losses[6:, 0] = np.inf  # from 0.1 on

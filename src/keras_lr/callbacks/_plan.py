@@ -66,14 +66,12 @@ def rates_at(optimizer: keras.optimizers.Optimizer, updates: npt.NDArray[np.int6
     rate = optimizer._learning_rate
     if isinstance(rate, Schedule | Steerable):
         return rate.values(updates)
-    if isinstance(rate, keras.Variable):
-        return np.full(len(updates), float(keras.ops.convert_to_numpy(rate)))
-    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-        # Keras counts batches, and the last of those that make an update is the one at which it asks.
-        accumulation = accumulated_batches(optimizer)
-        asked = [rate(keras.ops.convert_to_tensor(int(batch))) for batch in (updates + 1) * accumulation - 1]
-        return np.array([float(keras.ops.convert_to_numpy(one)) for one in asked])
-    return np.full(len(updates), float(rate()))
+    if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return np.full(len(updates), own_plan(optimizer)(0))
+    # Keras counts batches, and the last of those that make an update is the one at which it asks.
+    accumulation = accumulated_batches(optimizer)
+    asked = [rate(keras.ops.convert_to_tensor(int(batch))) for batch in (updates + 1) * accumulation - 1]
+    return np.array([float(keras.ops.convert_to_numpy(one)) for one in asked])
 
 
 def rate_used(optimizer: keras.optimizers.Optimizer, planned: float) -> float:

@@ -163,9 +163,9 @@ class _Watched:
     def at_batch(self, batch: int, readable: bool) -> dict[str, float]:
         """Return the values that a batch of this epoch is trained with; cheap."""
         rate, step = self._optimizer._learning_rate, self.update_of(batch)
-        if isinstance(rate, keras.Variable):
+        if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
             if readable or self._number is None:
-                self._number = float(keras.ops.convert_to_numpy(rate))
+                self._number = float(rates_at(self._optimizer, np.array([step]))[0])
             learning_rate = self._number
         else:
             turned = (rate, getattr(rate, "turns", 0))

@@ -207,6 +207,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
     def _measured(self, value: float) -> None:
         steerables, state = self._steerables(), self._state()
         state.epochs = self._epoch + 1.0
+        value = float(np.float32(value))  # as the best is kept
         change = self._judged(state, -value if self.maximize else value)
         before = steerables[0].multiplier
         for steerable in steerables:

@@ -9,6 +9,8 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from keras_lr.training._executed_together import executed_together
+
 
 class Watched:
     """Shows bars on the error stream while it is open; where that is no terminal, one line an epoch.
@@ -81,7 +83,7 @@ class _Training(keras.callbacks.Callback):
         # Counted at the beginning: at its end, Keras would wait for the device to hand over the losses.
         if self._first and batch == 1:
             self._began = time.monotonic()  # the first batch compiles
-        self._progress.update(self._bar, advance=1)
+        self._progress.update(self._bar, advance=executed_together(self._model))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         epochs = self.params["epochs"]

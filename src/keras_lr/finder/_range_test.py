@@ -16,6 +16,7 @@ import numpy as np
 from keras_lr._arguments import check_seed, within
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
+from keras_lr.finder._ladder import NoRateMoves
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import kind_of
 from keras_lr.finder._range_test_result import RangeTestResult
@@ -89,7 +90,8 @@ def range_test(
 
     Raises:
         TypeError: `model` is no Keras model.
-        ValueError: the model is not compiled, has no trainable weights, or an argument is out of its range.
+        ValueError: the model is not compiled, has no trainable weights, or an argument is out of its range; the loss is
+            not finite before any update.
 
     Costs: at most `steps * sweeps` training steps and the probe's, for a sweep ends at divergence; two copies of the
     weights and of the optimizer's slots, and the batches of one sweep in memory.
@@ -203,10 +205,9 @@ def _endless(batches: list[Any], seed: int) -> Iterator[Any]:
 
 def _moving_rate(training: TrainingSteps, batches: list[Any], accumulation: int) -> float | None:
     """Return the rate at which four steps move all weights by a third of their length; None where none does."""
-    lanes = Lanes(training, batches, accumulation)
     try:
-        return lanes.centre()
-    except ValueError:
+        return Lanes(training, batches, accumulation).centre()
+    except NoRateMoves:
         return None
 
 

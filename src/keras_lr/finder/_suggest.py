@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_lr.finder._smoothing import anchored_average, debiased_average, lightning_average
 
+Cut = Callable[[int, int], tuple[int, int]]
 Pick = Callable[[np.ndarray, np.ndarray], float]
 
 
@@ -44,7 +45,7 @@ class Rule:
     library: str
     smooth: Callable[[np.ndarray], np.ndarray]
     stop_factor: float
-    cut: Callable[[int, int], tuple[int, int]]
+    cut: Cut
     pick: Pick
     ends_at_non_finite: bool = True
 
@@ -154,16 +155,9 @@ def _fastai_cut(recorded: int, planned: int) -> tuple[int, int]:
     return planned // 10, recorded - 5
 
 
-def _skip_10_and_1(recorded: int, planned: int) -> tuple[int, int]:
-    return 10, recorded - 1
-
-
-def _skip_10_and_5(recorded: int, planned: int) -> tuple[int, int]:
-    return 10, recorded - 5
-
-
-def _nothing_cut(recorded: int, planned: int) -> tuple[int, int]:
-    return 0, recorded
+def _without(first: int, last: int) -> Cut:
+    """Return the cut that leaves out so many steps at the beginning and at the end."""
+    return lambda recorded, planned: (first, recorded - last)
 
 
 RULES: dict[str, Rule] = {
@@ -171,11 +165,11 @@ RULES: dict[str, Rule] = {
     "slide": Rule("fastai", debiased_average, 4, _fastai_cut, slide),
     "minimum": Rule("fastai", debiased_average, 4, _fastai_cut, tenth_of_minimum),
     "steep": Rule("fastai", debiased_average, 4, _fastai_cut, steepest_difference),
-    "lightning": Rule("Lightning", lightning_average, 4, _skip_10_and_1, steepest_per_rate, False),
-    "lightning_2_5_2": Rule("Lightning", lightning_average, 4, _skip_10_and_1, steepest_per_step, False),
-    "torch_lr_finder": Rule("torch-lr-finder", anchored_average, 5, _skip_10_and_5, steepest_per_step),
-    "ignite": Rule("ignite", anchored_average, 5, _nothing_cut, steepest_before_minimum),
-    "ktrain_valley": Rule("ktrain", debiased_average, 4, _nothing_cut, valley),
-    "ktrain_minimum": Rule("ktrain", debiased_average, 4, _nothing_cut, tenth_of_minimum),
-    "ktrain_steepest": Rule("ktrain", debiased_average, 4, _nothing_cut, steepest_with_lost_offset),
+    "lightning": Rule("Lightning", lightning_average, 4, _without(10, 1), steepest_per_rate, False),
+    "lightning_2_5_2": Rule("Lightning", lightning_average, 4, _without(10, 1), steepest_per_step, False),
+    "torch_lr_finder": Rule("torch-lr-finder", anchored_average, 5, _without(10, 5), steepest_per_step),
+    "ignite": Rule("ignite", anchored_average, 5, _without(0, 0), steepest_before_minimum),
+    "ktrain_valley": Rule("ktrain", debiased_average, 4, _without(0, 0), valley),
+    "ktrain_minimum": Rule("ktrain", debiased_average, 4, _without(0, 0), tenth_of_minimum),
+    "ktrain_steepest": Rule("ktrain", debiased_average, 4, _without(0, 0), steepest_with_lost_offset),
 }

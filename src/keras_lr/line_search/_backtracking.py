@@ -1,18 +1,13 @@
 """Backtracking until the decrease is sufficient (Armijo), with a factor that depends on how far off a trial is."""
 
-from dataclasses import dataclass
-
-import keras
-
 from keras_lr._arguments import check, check_flags
+from keras_lr._value import Value, value
 from keras_lr.line_search._conditions import descends, outcome, sufficient_decrease
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._scalars import alike, at_least, count, is_finite, like, loop, opposite, ratio, where
-from keras_lr.line_search._value import Value
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class Backtracking(Value):
     """Shrink the step until φ(α) ≤ φ(0) + c·α·φ'(0).
 

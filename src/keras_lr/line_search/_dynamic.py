@@ -10,14 +10,13 @@ Reference:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
-
-import keras
+from typing import Any, NamedTuple, Protocol, TypeVar, dataclass_transform
 
 from keras_lr._arguments import check
+from keras_lr._value import Value, value
 from keras_lr.line_search._scalars import Scalar, clip, is_finite, maximum, minimum, select, where
-from keras_lr.line_search._value import Value
+
+_T = TypeVar("_T")
 
 FIRST, GROWING, SHRINKING, REFINING = 0.0, 1.0, 2.0, 3.0
 """The phases of a search: at its first trial, doubling, halving, between the two ends of a bracket."""
@@ -72,8 +71,13 @@ class DynamicRule(Protocol):
         """Accept the trial or name the next one."""
 
 
-@keras.saving.register_keras_serializable(package="keras_lr.line_search")
-@dataclass(frozen=True)
+@dataclass_transform(frozen_default=True)
+def dynamic(cls: type[_T]) -> type[_T]:
+    """Turn a class into a value; in a package of its own, because schedules have a `Maximum` too."""
+    return value(cls, "keras_lr.line_search")
+
+
+@dynamic
 class Limits(Value):
     """What holds for every rule.
 
@@ -166,17 +170,6 @@ def set_out(
         upper=0.0,
         upper_slope=0.0,
         trials=0.0,
-    )
-
-
-def narrow(search: SearchState, slope: Scalar) -> SearchState:
-    """Move one end of the bracket to the trial: the lower end where it descends, else the upper."""
-    descends = slope < 0.0
-    return search._replace(
-        lower=where(descends, search.step_size, search.lower),
-        lower_slope=where(descends, slope, search.lower_slope),
-        upper=where(descends, search.upper, search.step_size),
-        upper_slope=where(descends, search.upper_slope, slope),
     )
 
 

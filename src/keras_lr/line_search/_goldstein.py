@@ -1,15 +1,12 @@
 """Goldstein: neither too long nor too short, from losses alone."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import keras
-
 from keras_lr._arguments import check
+from keras_lr._value import Value, value
 from keras_lr.line_search._conditions import descends, not_too_short, outcome, sufficient_decrease
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._scalars import alike, at_most, count, is_finite, like, loop, opposite, where
-from keras_lr.line_search._value import Value
 
 
 class Bracket(NamedTuple):
@@ -20,8 +17,7 @@ class Bracket(NamedTuple):
     high: Tensor  # the shortest step without; infinite before there is one
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class Goldstein(Value):
     """Find α with φ(0) + (1 - c)·α·φ'(0) ≤ φ(α) ≤ φ(0) + c·α·φ'(0).
 

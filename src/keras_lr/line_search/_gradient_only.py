@@ -10,19 +10,15 @@ Reference:
 """
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
-import keras
-
 from keras_lr._arguments import check
-from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, SHRINKING, Decision, SearchState, Seen, narrow
+from keras_lr._value import Value
+from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, SHRINKING, Decision, SearchState, Seen, dynamic
 from keras_lr.line_search._scalars import Scalar, exp, like, maximum, minimum, where
-from keras_lr.line_search._value import Value
 
 
-@keras.saving.register_keras_serializable(package="keras_lr.line_search")
-@dataclass(frozen=True)
+@dynamic
 class Inexact(Value):
     """Accept a step that ends between the first sign change and a small overshoot (GOLS-I).
 
@@ -76,8 +72,7 @@ class Inexact(Value):
         )
 
 
-@keras.saving.register_keras_serializable(package="keras_lr.line_search")
-@dataclass(frozen=True)
+@dynamic
 class Maximum(Value):
     """Find a step about as long as its overshoot is still tolerated (GOLS-Max).
 
@@ -116,8 +111,7 @@ class Maximum(Value):
         return _grow_or_shrink(search, seen.slope, tolerated, self.growth, smallest_step)
 
 
-@keras.saving.register_keras_serializable(package="keras_lr.line_search")
-@dataclass(frozen=True)
+@dynamic
 class Back(Value):
     """Start every search at the cap and halve until the step no longer overshoots (GOLS-Back).
 
@@ -159,8 +153,7 @@ class Back(Value):
         return Decision(accept, search._replace(phase=SHRINKING, step_size=step_size))
 
 
-@keras.saving.register_keras_serializable(package="keras_lr.line_search")
-@dataclass(frozen=True)
+@dynamic
 class Bisection(Value):
     """Bracket the sign change and bisect it (GOLS-B).
 
@@ -196,7 +189,7 @@ class Bisection(Value):
         check(self, "precision", above=0.0, below=1.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
-        search = narrow(search, seen.slope)
+        search = _narrowed(search, seen.slope)
         open_ended = search.upper == 0.0
         step_size = where(
             open_ended,
@@ -214,8 +207,7 @@ class Bisection(Value):
         )
 
 
-@keras.saving.register_keras_serializable(package="keras_lr.line_search")
-@dataclass(frozen=True)
+@dynamic
 class SlopeTracking(Value):
     """Accept every trial and let the step follow the slope it ended on.
 
@@ -270,4 +262,15 @@ def _grow_or_shrink(
             phase=where(below, GROWING, SHRINKING),
             step_size=where(grow, larger, where(shrink, smaller, step_size)),
         ),
+    )
+
+
+def _narrowed(search: SearchState, slope: Scalar) -> SearchState:
+    """Return the search with one end of the bracket at the trial: the lower end where it descends, else the upper."""
+    descends = slope < 0.0
+    return search._replace(
+        lower=where(descends, search.step_size, search.lower),
+        lower_slope=where(descends, slope, search.lower_slope),
+        upper=where(descends, search.upper, search.step_size),
+        upper_slope=where(descends, search.upper_slope, slope),
     )

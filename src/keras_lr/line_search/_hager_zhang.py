@@ -4,18 +4,15 @@ Hager and Zhang 2006, Algorithm 851: CG_DESCENT, ACM TOMS 32(1), section 4: step
 S4, taken apart so that each turn of one loop makes one evaluation.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-import keras
-
 from keras_lr._arguments import check
+from keras_lr._value import Value, value
 from keras_lr.line_search._conditions import descends, not_steep, outcome, sufficient_decrease
 from keras_lr.line_search._interpolate import inside, secant
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._scalars import alike, count, like, loop, opposite, select, where
-from keras_lr.line_search._value import Value
 
 
 class Phase(IntEnum):
@@ -41,8 +38,7 @@ class Interval(NamedTuple):
     done: Tensor  # whether `point` is acceptable, shape (), bool
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class HagerZhang(Value):
     """Find α with φ(α) ≤ φ(0) + δ·α·φ'(0) and φ'(α) ≥ σ·φ'(0), or nearly so by slopes alone.
 

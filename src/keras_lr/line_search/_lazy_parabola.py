@@ -3,12 +3,10 @@
 Bu and Xu 2024, Gradient descent with generalized Newton's method, arXiv:2407.02772 (ICLR 2025), section 4.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import keras
-
 from keras_lr._arguments import check
+from keras_lr._value import value
 from keras_lr.line_search._conditions import outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._rule import Rule
@@ -22,8 +20,7 @@ class Measured(NamedTuple):
     steps: Tensor  # steps made, shape ()
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class GeN(Rule):
     """Keep a step and correct it every k steps by the parabola through three losses on a fresh batch.
 

@@ -4,12 +4,10 @@ Galli, Rauhut and Schmidt 2023, Don't be so Monotone: Relaxing Stochastic Line S
 arXiv:2306.12747, algorithm 1; the mean is that of Zhang and Hager 2004.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import keras
-
 from keras_lr._arguments import check
+from keras_lr._value import value
 from keras_lr.line_search._backtracking import Backtracking
 from keras_lr.line_search._line import Accepted, Line, Point, Tensor
 from keras_lr.line_search._polyak import polyak_step
@@ -25,8 +23,7 @@ class LossesBefore(NamedTuple):
     cuts: Tensor  # l, cuts that the next first trial takes beforehand, shape ()
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class PoNoS(Rule):
     """Backtrack from Polyak's step until φ(α) ≤ max(C, φ(0)) + c·α·φ'(0), where C is a mean of losses before.
 

@@ -3,19 +3,15 @@
 Mutschler and Zell 2020, Parabolic Approximation Line Search for DNNs, arXiv:1903.11991, algorithm 1.
 """
 
-from dataclasses import dataclass
-
-import keras
-
 from keras_lr._arguments import check
+from keras_lr._value import value
 from keras_lr.line_search._conditions import outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._rule import Memory, Rule
 from keras_lr.line_search._scalars import alike, at_most, count, is_finite, like, opposite, where
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class PAL(Rule):
     """Measure the loss at a distance μ along the direction, and step to the minimum of the parabola.
 

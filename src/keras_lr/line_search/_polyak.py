@@ -1,11 +1,9 @@
 """Polyak steps: the rate from the loss at the start alone, given what the loss can come down to."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import keras
-
 from keras_lr._arguments import check
+from keras_lr._value import value
 from keras_lr.line_search._conditions import outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._rule import Memory, Rule
@@ -18,8 +16,7 @@ class Bound(NamedTuple):
     alpha: Tensor  # the step before, shape ()
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class Polyak(Rule):
     """Step by α = min((φ(0) - φ*)/(c·|φ'(0)|), bound), the bound growing from step to step (SPS_max).
 
@@ -73,8 +70,7 @@ class Polyak(Rule):
         return accepted, Bound(where(accepted.alpha > 0.0, alpha, memory.alpha))
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class SafePolyak(Rule):
     """Step by α = (φ(0) - φ*)/max(|φ'(0)|, M): the Polyak step with a floor under its denominator (SPS_safe).
 

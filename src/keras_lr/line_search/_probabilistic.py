@@ -6,23 +6,21 @@ Reference:
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_lr._arguments import check
+from keras_lr._value import Value
+from keras_lr.line_search._dynamic import dynamic
 from keras_lr.line_search._gaussian_process import Posterior
-from keras_lr.line_search._value import Value
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 _CERTAIN = 1e-9
 
 
-@keras.saving.register_keras_serializable(package="keras_lr.line_search")
-@dataclass(frozen=True)
+@dynamic
 class Wolfe(Value):
     """The probabilistic Wolfe conditions and the constants of the search.
 

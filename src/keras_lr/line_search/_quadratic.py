@@ -10,14 +10,11 @@ Reference:
 """
 
 import enum
-from dataclasses import dataclass
-
-import keras
 
 from keras_lr._arguments import check, chosen
-from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, Decision, SearchState, Seen
+from keras_lr._value import Value
+from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, Decision, SearchState, Seen, dynamic
 from keras_lr.line_search._scalars import Scalar, clip, maximum, minimum, where
-from keras_lr.line_search._value import Value
 
 
 class Enforced(enum.StrEnum):
@@ -36,8 +33,7 @@ class Enforced(enum.StrEnum):
     LEAST_SQUARES = "f0 f0' f1 f1'"
 
 
-@keras.saving.register_keras_serializable(package="keras_lr.line_search")
-@dataclass(frozen=True)
+@dynamic
 class Quadratic(Value):
     """Try the last step, put a quadratic through what was seen, move to its minimum and accept.
 

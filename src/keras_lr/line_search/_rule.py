@@ -1,15 +1,12 @@
 """Rules: searches that remember a few numbers from step to step, as an optimizer needs them."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-import keras
-
 from keras_lr._arguments import check
+from keras_lr._value import Value, value
 from keras_lr.line_search._line import Accepted, Line, Point, Search, Tensor
 from keras_lr.line_search._scalars import at_most, like, where
-from keras_lr.line_search._value import Value
 
 Memory = Any  # a NamedTuple of numbers
 
@@ -79,8 +76,7 @@ class FirstTrial(Protocol):
         """Return the first trial; `alpha` and `slope` are those of the step before."""
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class Growing(Value):
     """Try a little more than the step before: `alpha·factor`, at most `longest`.
 
@@ -119,8 +115,7 @@ class Growing(Value):
         return at_most(alpha * self.factor, self.longest)
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class Restarting(Value):
     """Try the same step first, always: 1 for Newton-like directions, whose length is meant.
 
@@ -145,8 +140,7 @@ class Restarting(Value):
         return like(self.initial, alpha)
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class SameDecrease(Value):
     """Expect the first-order decrease of the step before, `alpha·slope_before/slope`: equation 3.60 of the reference.
 
@@ -186,8 +180,7 @@ class StepBefore(NamedTuple):
     slope: Tensor  # the slope at its start, shape (), 0 at the first step
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class EachStep(Rule):
     """One search at every step, with a rule for its first trial. A search given to `LineSearch` becomes this.
 
@@ -209,7 +202,7 @@ class EachStep(Rule):
     """
 
     search: Search
-    first: FirstTrial = field(default_factory=Growing)
+    first: FirstTrial = Growing()
 
     def __post_init__(self) -> None:
         if isinstance(self.search, type | Rule | Growing | Restarting | SameDecrease) or not callable(self.search):

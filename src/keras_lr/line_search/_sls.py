@@ -42,7 +42,7 @@ def SLS(
     Example:
         >>> from keras_lr.line_search import SLS
         >>> SLS(steps_per_epoch=100).search
-        Backtracking(decrease=0.1, shrink=0.9, adaptive=True, max_evaluations=20)
+        Backtracking(shrink=0.9)
         >>> round(SLS(steps_per_epoch=100).first.factor ** 100, 6)
         2.0
     """

@@ -3,12 +3,10 @@
 Kenneweg et al. 2024, No learning rates needed: Introducing SALSA, arXiv:2407.20650, algorithm 1.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import keras
-
 from keras_lr._arguments import check
+from keras_lr._value import value
 from keras_lr.line_search._conditions import descends, outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._rule import Rule
@@ -42,8 +40,7 @@ class Smoothed(NamedTuple):
     steps: Tensor  # steps made
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class SaLSA(Rule):
     """Backtrack until the smoothed decrease is at least c·α times the smoothed steepness.
 

@@ -4,17 +4,14 @@ Nocedal and Wright 2006, Numerical Optimization, algorithms 3.5 and 3.6, as one 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import keras
-
 from keras_lr._arguments import check
+from keras_lr._value import Value, value
 from keras_lr.line_search._conditions import descends, flat_enough, outcome, sufficient_decrease
 from keras_lr.line_search._interpolate import between
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
 from keras_lr.line_search._scalars import alike, at_most, count, is_finite, like, loop, opposite, select, where
-from keras_lr.line_search._value import Value
 
 
 class Zoom(NamedTuple):
@@ -28,8 +25,7 @@ class Zoom(NamedTuple):
     wider: Tensor  # width two evaluations ago, shape ()
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class StrongWolfe(Value):
     """Find α with φ(α) ≤ φ(0) + c₁·α·φ'(0) and |φ'(α)| ≤ c₂·|φ'(0)|.
 

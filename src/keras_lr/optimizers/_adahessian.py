@@ -54,6 +54,8 @@ class AdaHessian(CurvatureOptimizer):
         True
     """
 
+    arguments = ["beta_1", "beta_2", "epsilon", "power"]
+
     def __init__(
         self,
         learning_rate: Any = 0.15,
@@ -89,7 +91,3 @@ class AdaHessian(CurvatureOptimizer):
         root = lists.add_(root, [ops.ones_like(v) for v in root], scale * self.epsilon)
         x = self.decay_(x, state, rate)
         return lists.addcdiv_(x, state.mean, root, -rate * scale / gathered(self.beta_1, steps))
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("beta_1", "beta_2", "epsilon", "power")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

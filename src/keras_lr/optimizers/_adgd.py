@@ -46,6 +46,7 @@ class AdGD(GlobalOptimizer):
         (3.0, 0.5)
     """
 
+    arguments = ["initial_rate"]
     tuning_free = True
 
     def __init__(self, learning_rate: Any = 1.0, *, initial_rate: float = 1e-7, **kwargs: Any) -> None:
@@ -72,6 +73,3 @@ class AdGD(GlobalOptimizer):
         state.rate = state.scale = found
         state.previous, state.previous_gradient = lists.once_known(found, lists.copy(x), lists.copy(g))
         return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "initial_rate": self.initial_rate}

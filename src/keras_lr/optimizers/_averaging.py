@@ -106,6 +106,8 @@ class PolynomialAveraging(AveragingOptimizer):
         Memory: one copy of the weights.
     """
 
+    arguments = ["average"]
+
     def __init__(self, learning_rate: Any = 1.0, *, average: float | None = 8.0, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)
         self.average = average
@@ -134,6 +136,3 @@ class PolynomialAveraging(AveragingOptimizer):
         return x
 
     to_training_ = to_average_  # an exchange undoes itself, to the last bit
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "average": self.average}

@@ -51,6 +51,7 @@ class BarzilaiBorwein(GlobalOptimizer):
         3.0 0.25
     """
 
+    arguments = ["initial_rate", "short", "smallest_rate", "largest_rate"]
     tuning_free = True
 
     def __init__(
@@ -90,7 +91,3 @@ class BarzilaiBorwein(GlobalOptimizer):
         found = state.scale = ops.where(self.count() == 0, self.initial_rate, found)
         state.previous, state.previous_gradient = lists.once_known(found, lists.copy(x), lists.copy(g))
         return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("initial_rate", "short", "smallest_rate", "largest_rate")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -48,6 +48,7 @@ class COCOB(GlobalOptimizer):
         3.0
     """
 
+    arguments = ["alpha", "epsilon"]
     takes_learning_rate = False
 
     def __init__(self, *, alpha: float = 100.0, epsilon: float = 1e-8, **kwargs: Any) -> None:
@@ -87,5 +88,4 @@ class COCOB(GlobalOptimizer):
         return lists.addcmul_(lists.copy(state.start), state.bet, share, rate)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"alpha": self.alpha, "epsilon": self.epsilon}
-        return {**super().get_config(), "learning_rate": 1.0, **own}
+        return {**super().get_config(), "learning_rate": 1.0}

@@ -51,6 +51,8 @@ class DAdaptAdaGrad(EstimatingOptimizer):
         (3.0, 1.97)
     """
 
+    arguments = ["momentum", "epsilon"]
+
     def __init__(
         self,
         learning_rate: Any = 1.0,
@@ -91,7 +93,3 @@ class DAdaptAdaGrad(EstimatingOptimizer):
         target = lists.copy(state.start)
         target = lists.addcdiv_(target, state.pull, lists.root(state.squares, self.epsilon), -1.0)
         return lists.lerp_(x, target, 1.0 - self.momentum)
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("momentum", "epsilon")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -54,6 +54,8 @@ class DAdaptAdam(EstimatingOptimizer):
         (3.0, 3.99)
     """
 
+    arguments = ["beta_1", "beta_2", "epsilon", "bias_correction"]
+
     def __init__(
         self,
         learning_rate: Any = 1.0,
@@ -97,7 +99,3 @@ class DAdaptAdam(EstimatingOptimizer):
         state.estimate = self.raised(state, candidate)
         x = self.decay_(x, state, found)
         return lists.addcdiv_(x, state.mean, lists.root(state.mean_square, self.epsilon), -1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("beta_1", "beta_2", "epsilon", "bias_correction")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

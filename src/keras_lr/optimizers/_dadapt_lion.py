@@ -50,6 +50,8 @@ class DAdaptLion(EstimatingOptimizer):
         3.0
     """
 
+    arguments = ["beta_1", "beta_2"]
+
     def __init__(
         self,
         learning_rate: Any = 1.0,
@@ -85,7 +87,3 @@ class DAdaptLion(EstimatingOptimizer):
         candidate = quotient(state.progress, (1 - q) * ops.sum(lists.norms(state.pull)))
         state.estimate = self.raised(state, candidate)
         return x
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("beta_1", "beta_2")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

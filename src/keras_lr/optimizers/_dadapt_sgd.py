@@ -48,6 +48,8 @@ class DAdaptSGD(EstimatingOptimizer):
         (3.0, 1.74)
     """
 
+    arguments = ["momentum"]
+
     def __init__(
         self,
         learning_rate: Any = 1.0,
@@ -80,6 +82,3 @@ class DAdaptSGD(EstimatingOptimizer):
         state.estimate = self.raised(state, candidate)
         target = lists.add_(lists.copy(state.start), state.pull, -1.0)
         return lists.lerp_(x, target, 1.0 - self.momentum)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "momentum": self.momentum}

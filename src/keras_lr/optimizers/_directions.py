@@ -6,16 +6,13 @@ along which the slope says little about the step, and searches along them train 
 and Wilke, arXiv:2007.01054).
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
-
-import keras
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr._backends.second_moment import over_root_
+from keras_lr._value import Value, value
 from keras_lr.line_search._scalars import sqrt
-from keras_lr.line_search._value import Value
 
 Tensors = list[Any]
 """One tensor a variable."""
@@ -39,8 +36,7 @@ class Direction(Protocol):
         """
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class SteepestDescent(Value):
     """Search along -g.
 
@@ -65,8 +61,7 @@ class SteepestDescent(Value):
         return gradient, moments
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class AdagradDirection(Value):
     """Search along -g / (√v + ε), v the sum of all squared gradients that made a direction.
 
@@ -103,8 +98,7 @@ class AdagradDirection(Value):
         return u, [moment]
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class RMSpropDirection(Value):
     """Search along -g / (√v + ε), v the moving mean of squared gradients.
 
@@ -144,8 +138,7 @@ class RMSpropDirection(Value):
         return u, [moment]
 
 
-@keras.saving.register_keras_serializable(package="keras_lr")
-@dataclass(frozen=True)
+@value
 class AdamDirection(Value):
     """Search along Adam's direction without the first moment: -g / (√v̂ + ε), v̂ the unbiased mean of squares.
 

@@ -51,6 +51,7 @@ class DoG(PolynomialAveraging):
         (3.0, 0.12)
     """
 
+    arguments = ["relative_start", "epsilon"]
     tuning_free = True
 
     def __init__(
@@ -83,10 +84,6 @@ class DoG(PolynomialAveraging):
         state.scale = ops.sum(found) / math.prod(found.shape)
         x = self.decay_(x, state, rate * found)
         return lists.add_(x, g, -rate * found)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"relative_start": self.relative_start, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}
 
     def begun(self, distances: Tensors, x: Tensors) -> Tensors:
         """Return the distances, a list of one tensor, with the length of the first step in the place of each 0."""

@@ -46,6 +46,7 @@ class DoWG(PolynomialAveraging):
         (3.0, 1.49)
     """
 
+    arguments = ["epsilon"]
     tuning_free = True
 
     def __init__(self, learning_rate: Any = 1.0, *, epsilon: float = 1e-4, **kwargs: Any) -> None:
@@ -68,6 +69,3 @@ class DoWG(PolynomialAveraging):
         state.scale = found
         x = self.decay_(x, state, rate * found)
         return lists.add_(x, g, -rate * found)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "epsilon": self.epsilon}

@@ -23,6 +23,7 @@ class EstimatingOptimizer(GlobalOptimizer):
         ValueError: the estimate could not grow.
     """
 
+    arguments = ["initial_estimate", "growth_rate"]
     tuning_free = True
 
     def __init__(
@@ -46,10 +47,6 @@ class EstimatingOptimizer(GlobalOptimizer):
         """Return the next estimate: the candidate where it is larger, as far as the growth rate lets it."""
         limit = state.estimate * self.growth_rate
         return lists.larger(state.estimate, lists.smaller(candidate, limit))
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"initial_estimate": self.initial_estimate, "growth_rate": self.growth_rate}
-        return {**super().get_config(), **own}
 
 
 def quotient(numerator: Any, denominator: Any) -> Any:

@@ -45,6 +45,7 @@ class GlobalOptimizer(LendingOptimizer):
         ValueError: ``ema_overwrite_frequency`` is set.
     """
 
+    arguments: list[str] = []  # of the class itself; each is kept in an attribute of its name
     packs = True  # whether small variables may be joined; False where a variable's shape, or its own norm, matters
     tuning_free = False  # whether the method needs no rate to begin with, so that the right multiplier is 1
 
@@ -56,8 +57,7 @@ class GlobalOptimizer(LendingOptimizer):
                 f"received ema_overwrite_frequency={kwargs['ema_overwrite_frequency']}. Leave it out: with "
                 "use_ema=True the averaged weights are put in place at the end of fit."
             )
-        learning_rate = checked_rate(name, learning_rate)
-        super().__init__(learning_rate=learning_rate, **kwargs)
+        super().__init__(learning_rate=checked_rate(name, learning_rate), **kwargs)
         self.layer_factors: list[float] | None = None
 
     # What a subclass writes.
@@ -165,6 +165,11 @@ class GlobalOptimizer(LendingOptimizer):
         rate = ops.cast(multiplier, "float32")
         return rate * ops.cast(self._numbers["scale"], "float32") if self.built else rate
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        own = [name for kind in type(self).__mro__ for name in vars(kind).get("arguments", ())]
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
     # The shell.
 
     def build(self, variables: list[Any]) -> None:
@@ -197,8 +202,7 @@ class GlobalOptimizer(LendingOptimizer):
     @lists.without_gradients
     def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
         present = [self._get_variable_index(v) for v in trainable_variables]
-        variables = [self._trainable_variables[i] for i in present]
-        packing = self._packing_of(present)
+        variables, packing = [self._trainable_variables[i] for i in present], self._packing_of(present)
         gradients = lists.to_dtype(grads, self.compute_dtype)
         g = packing.pack(gradients)
         before = self._read(packing, present)

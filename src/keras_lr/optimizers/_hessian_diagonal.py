@@ -21,6 +21,7 @@ class CurvatureOptimizer(NeedsBatch, GlobalOptimizer):
         **kwargs: as in ``GlobalOptimizer``.
     """
 
+    arguments = ["seed"]
     packs = False
 
     def __init__(self, learning_rate: Any, *, seed: int = 0, **kwargs: Any) -> None:
@@ -44,9 +45,6 @@ class CurvatureOptimizer(NeedsBatch, GlobalOptimizer):
         present = [self._get_variable_index(v) for v in state.variables]
         products = lists.to_dtype([products[place[i]] for i in present], self.compute_dtype)
         return lists.multiply_(products, [signs[i] for i in present])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "seed": self.seed}
 
     def _random_signs(self, shape: tuple[int, ...]) -> Any:
         uniform = keras.random.uniform(shape, -1.0, 1.0, dtype=self.compute_dtype, seed=self.signs)

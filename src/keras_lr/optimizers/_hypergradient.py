@@ -30,6 +30,8 @@ class Hypergradient(GlobalOptimizer):
         ValueError: a rate is not positive.
     """
 
+    arguments = ["initial_rate", "hyper_rate"]
+
     def __init__(
         self, learning_rate: Any = 1.0, *, initial_rate: float = 1e-3, hyper_rate: float = 1e-4, **kwargs: Any
     ) -> None:
@@ -56,9 +58,6 @@ class Hypergradient(GlobalOptimizer):
     def change(self, g: Tensors, state: State) -> Any:
         """Return what is added to the rate, from this gradient and the step before (equation 5)."""
         return self.hyper_rate * ops.sum(lists.dots(g, state.previous))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "initial_rate": self.initial_rate, "hyper_rate": self.hyper_rate}
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -125,6 +124,8 @@ class HypergradientAdam(Hypergradient):
         (1.19, 0.027)
     """
 
+    arguments = ["beta_1", "beta_2", "epsilon"]
+
     def __init__(
         self,
         learning_rate: Any = 1.0,
@@ -149,9 +150,6 @@ class HypergradientAdam(Hypergradient):
 
     def direction(self, g: Tensors, state: State) -> Tensors:
         return adam_direction(g, state, self.beta_1, self.beta_2, self.epsilon, self.count() + 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")

@@ -135,12 +135,9 @@ _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 def _fans(layer: Any, variable: Any) -> tuple[float, float]:
     """Return inputs and outputs of a weight of a layer, but for the window of a convolution, which no width changes.
 
-    A vector, a bias, a table of embeddings and a depthwise kernel, each of whose outputs sees one input, have outputs
-    alone.
+    A vector, a bias and a depthwise kernel, each of whose outputs sees one input, have outputs alone.
     """
     shape = tuple(variable.shape)
-    if variable.path.endswith("embeddings"):
-        return 1.0, float(shape[-1])
     if len(shape) < 2 or variable.name == "bias":
         return 1.0, float(math.prod(shape))
     if isinstance(layer, _DEPTHWISE) or variable.name == "depthwise_kernel":

@@ -52,6 +52,8 @@ class MoMo(NeedsBatch, GlobalOptimizer):
         True
     """
 
+    arguments = ["beta", "lower_bound", "estimate_bound"]
+
     def __init__(
         self,
         learning_rate: Any = 1.0,
@@ -119,10 +121,6 @@ class MoMo(NeedsBatch, GlobalOptimizer):
         """Make a number, a schedule or a function the cap; what is read is the step that was taken last."""
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
 
-    def get_config(self) -> dict[str, Any]:
-        names = ("beta", "lower_bound", "estimate_bound")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
 
 @keras.saving.register_keras_serializable(package="keras_lr")
 class MoMoAdam(MoMo):
@@ -160,6 +158,8 @@ class MoMoAdam(MoMo):
         True
     """
 
+    arguments = ["beta_2", "epsilon"]
+
     def __init__(
         self,
         learning_rate: Any = 1e-2,
@@ -195,4 +195,4 @@ class MoMoAdam(MoMo):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config["beta_1"] = config.pop("beta")
-        return {**config, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        return config

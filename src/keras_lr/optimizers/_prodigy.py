@@ -59,6 +59,9 @@ class Prodigy(EstimatingOptimizer):
         (3.0, 0.43)
     """
 
+    arguments = ["beta_1", "beta_2", "beta_3", "epsilon", "estimate_factor"]
+    arguments += ["bias_correction", "safeguard_warmup", "every"]
+
     def __init__(
         self,
         learning_rate: Any = 1.0,
@@ -128,8 +131,3 @@ class Prodigy(EstimatingOptimizer):
         state.largest_estimate = lists.larger(state.largest_estimate, candidate)
         state.estimate = lists.smaller(state.largest_estimate, d * self.growth_rate)
         return state.estimate
-
-    def get_config(self) -> dict[str, Any]:
-        betas = ("beta_1", "beta_2", "beta_3")
-        names = (*betas, "epsilon", "estimate_factor", "bias_correction", "safeguard_warmup", "every")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

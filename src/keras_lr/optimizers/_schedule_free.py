@@ -41,6 +41,8 @@ class ScheduleFree(AveragingOptimizer):
         ValueError: an argument is out of its range; the message names it.
     """
 
+    arguments = ["interpolation", "warmup_steps", "weight_power", "rate_power", "decoupling"]
+
     def __init__(
         self,
         learning_rate: Any,
@@ -105,10 +107,6 @@ class ScheduleFree(AveragingOptimizer):
 
     def to_training_(self, x: Tensors, state: State, on: Any) -> Tensors:
         return lists.where_(on == 1.0, lambda x, z: lists.lerp_(x, z, 1.0 - self.interpolation), x, state.z)
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("interpolation", "warmup_steps", "weight_power", "rate_power", "decoupling")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -180,6 +178,8 @@ class ScheduleFreeAdamW(ScheduleFree):
         3.0
     """
 
+    arguments = ["beta_2", "epsilon"]
+
     def __init__(
         self, learning_rate: Any = 0.0025, *, beta_2: float = 0.999, epsilon: float = 1e-8, **kwargs: Any
     ) -> None:
@@ -200,9 +200,6 @@ class ScheduleFreeAdamW(ScheduleFree):
         root = ops.sqrt(gathered(self.beta_2, self.count() + 1.0))
         state.passing = lists.under_(lists.root(state.mean_square, root * self.epsilon), g)
         return lists.scale_(state.passing, root)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")

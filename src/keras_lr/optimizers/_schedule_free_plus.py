@@ -58,6 +58,7 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
         True
     """
 
+    arguments = ["beta_1", "beta_2", "epsilon", "following_steps"]
     tuning_free = True
 
     def __init__(
@@ -105,7 +106,3 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
         """Return the decay of the direction: proportional to the rate, which multiplies it again."""
         decay = super().decay(state)
         return None if decay is None else decay * state.scale * state.multiplier
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("beta_1", "beta_2", "epsilon", "following_steps")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

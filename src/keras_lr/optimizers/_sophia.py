@@ -53,6 +53,8 @@ class Sophia(CurvatureOptimizer):
         True
     """
 
+    arguments = ["beta_1", "beta_2", "gamma", "epsilon", "interval"]
+
     def __init__(
         self,
         learning_rate: Any = 1e-3,
@@ -91,7 +93,3 @@ class Sophia(CurvatureOptimizer):
         size = lists.clip_(lists.scale_(lists.copy(state.curvature), self.gamma), low=self.epsilon)
         move = lists.clip_(lists.under_(size, state.mean), low=-1.0, high=1.0)
         return lists.add_(self.decay_(x, state, rate), move, -rate)
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("beta_1", "beta_2", "gamma", "epsilon", "interval")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

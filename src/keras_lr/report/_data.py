@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lr.report import _parts
-from keras_lr.report._parts import Part
+from keras_lr.report._parts import Band, Chart, Facts, Line, Mark, Part, Points, Span, Table, Text
 
 FORMAT = "keras-lr report 1"
 _NOT_FINITE = "not finite"
@@ -31,7 +30,10 @@ def from_json(text: str) -> tuple[str, list[Part]]:
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
         raise ValueError(f"This is not a report: its format is {found!r}, and {FORMAT!r} is what can be read.")
-    return tree["title"], [_from_tree(part) for part in tree["parts"]]
+    try:
+        return tree["title"], [_from_tree(part) for part in tree["parts"]]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"This report is not whole, as its text was when it was written: {error}.") from error
 
 
 def _to_tree(value: Any) -> Any:
@@ -62,17 +64,4 @@ def _from_tree(tree: Any) -> Any:
     return kind(**{name: _from_tree(value) for name, value in tree.items() if name != "is"})
 
 
-_KINDS: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (
-        _parts.Text,
-        _parts.Facts,
-        _parts.Table,
-        _parts.Chart,
-        _parts.Line,
-        _parts.Points,
-        _parts.Band,
-        _parts.Mark,
-        _parts.Span,
-    )
-}
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Text, Facts, Table, Chart, Line, Points, Band, Mark, Span)}

@@ -13,7 +13,7 @@ def written(cell: Cell) -> str:
         return cell
     if isinstance(cell, int):
         return f"{cell:,}"
-    return f"{cell:,.0f}" if 1e4 <= abs(cell) < 1e7 else f"{cell:.4g}"
+    return f"{cell:,.0f}" if 9999.5 <= abs(cell) < 1e7 else f"{cell:.4g}"
 
 
 def is_number(cell: Cell) -> bool:

@@ -68,9 +68,9 @@ class Shown(abc.ABC):
             ValueError: the path ends otherwise.
         """
         path = pathlib.Path(path)
-        report = self.report()
         match path.suffix.lower():
             case ".html":
+                report = self.report()
                 content = _page.page(report.title, report.parts)
             case ".json":
                 content = self.to_json()

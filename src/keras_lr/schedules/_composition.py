@@ -13,11 +13,12 @@ from typing import Annotated, Any, TypeAlias
 
 import keras
 
+from keras_lr._value import value
 from keras_lr.schedules._classics import Constant
 from keras_lr.schedules._exchange import Lambda
+from keras_lr.schedules._kinds import several
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrZero, Lengths
-from keras_lr.schedules._value import several, value
 
 
 def as_schedule(given: Any, called: str) -> Schedule:

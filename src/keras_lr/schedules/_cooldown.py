@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from keras_lr._value import value
 from keras_lr.schedules import shapes
 from keras_lr.schedules._classics import Constant
 from keras_lr.schedules._composition import ScheduleLike
+from keras_lr.schedules._kinds import Rate
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import ShapeLike, between, progress, shaped
 from keras_lr.schedules._units import Epochs, Fraction, Length, LengthOrNone, LengthOrZero
-from keras_lr.schedules._value import Rate, value
 
 
 def _warmed_up(step: Any, warmup: Any, peak: float, rate: Any, xp: Any) -> Any:

@@ -7,11 +7,12 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, TypeAlias
 
+from keras_lr._value import value
 from keras_lr.schedules import shapes
+from keras_lr.schedules._kinds import Positive, Rate, Share, a_function
 from keras_lr.schedules._schedule import Schedule
-from keras_lr.schedules._shaped import between
+from keras_lr.schedules._shaped import between, progress
 from keras_lr.schedules._units import Length, LengthOrNone
-from keras_lr.schedules._value import Positive, Rate, Share, a_function, value
 
 Height: TypeAlias = Annotated[Callable[[Any], Any], a_function("a function of the cycle that returns its height")]
 
@@ -21,7 +22,7 @@ class CosineRestarts(Schedule):
     """Fall along a cosine again and again (SGDR): cycle i has length ``T_0 m^i`` and peak ``eta_0 a^i``.
 
     At a restart the rate is exactly that cycle's peak. Which cycle a step is in comes from a logarithm that is put
-    right by comparing with the neighbouring restarts, so rounding cannot move a restart.
+    right by comparing with the next restart, so rounding cannot move one.
 
     Args:
         initial_learning_rate: `eta_0`, the first peak.
@@ -72,14 +73,11 @@ class CosineRestarts(Schedule):
             return cycle, t - cycle
 
         def start(i: Any) -> Any:
-            return (m**i - 1) / (m - 1) * (1 - 1e-12)
+            return (m**i - 1) / (m - 1)
 
-        guess = xp.maximum(xp.floor(xp.log1p(t * (m - 1)) / math.log(m)), 0.0)
-        guess = xp.where(t >= start(guess + 1), guess + 1, guess)
-        cycle = xp.where(t < start(guess), guess - 1, guess)
-        length = m**cycle
-        into = (t - (length - 1) / (m - 1)) / length
-        return cycle, xp.where(into < 1e-11, 0.0, xp.minimum(into, 1.0))
+        cycle = xp.floor(xp.log1p(t * (m - 1)) / math.log(m))
+        cycle = xp.where(t >= start(cycle + 1) * (1 - 1e-12), cycle + 1, cycle)
+        return cycle, (t - start(cycle)) / m**cycle
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -113,7 +111,7 @@ class _Cycle(Schedule):
         cycle = xp.floor(step / self.period)
         into = step - cycle * self.period
         down = self.period - self.up_steps
-        x = xp.where(into <= self.up_steps, into / self.up_steps, (self.period - into) / down)
+        x = xp.where(into <= self.up_steps, progress(into, self.up_steps, xp), progress(self.period - into, down, xp))
         return between(self.max_learning_rate, self.base_learning_rate, self.wave(x, xp) * self.scale(cycle, step))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
+from keras_lr._value import value
 from keras_lr.schedules import shapes
+from keras_lr.schedules._kinds import Positive, Rate, Real, Share
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import ShapeLike, between, progress, shaped
 from keras_lr.schedules._units import Length
-from keras_lr.schedules._value import Positive, Rate, Real, Share, value
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -137,7 +138,7 @@ class GrowingPolynomial(Schedule):
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         horizon = self.decay_steps * xp.maximum(1.0, -xp.floor(-step / self.decay_steps))
-        fraction = (1 - step / horizon) ** self.power
+        fraction = shapes.Power(self.power)(progress(step, horizon, xp), xp)
         return between(self.initial_learning_rate, self.end_learning_rate, fraction)
 
 

@@ -11,9 +11,10 @@ import keras
 import numpy as np
 
 from keras_lr._arguments import within
+from keras_lr._value import value
+from keras_lr.schedules._kinds import a_function
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
-from keras_lr.schedules._value import a_function, value
 
 Function: TypeAlias = Annotated[Callable[[Any], Any], a_function("a function of the step that returns the rate")]
 

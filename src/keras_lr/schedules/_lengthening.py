@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_lr._arguments import within
+from keras_lr._value import value
 from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length
-from keras_lr.schedules._value import value
 
 
 @value

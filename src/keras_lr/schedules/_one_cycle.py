@@ -6,12 +6,13 @@ import dataclasses
 import math
 from typing import Any, ClassVar
 
+from keras_lr._value import value
 from keras_lr.schedules import shapes
+from keras_lr.schedules._kinds import Positive, Rate, Share
 from keras_lr.schedules._piecewise import Interpolated
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import ShapeLike
 from keras_lr.schedules._units import Epochs, Fraction, Length
-from keras_lr.schedules._value import Positive, Rate, Share, value
 
 _COSINE = shapes.Cosine()
 
@@ -49,7 +50,7 @@ class SlantedTriangular(Schedule):
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
-        top = math.floor(self.total_steps * self.cut)
+        top = math.floor(self.total_steps * self.cut + 1e-9)
         falling = 1 - (step - top) / max(self.total_steps - top, 1e-9)
         if 0 < top < self.total_steps:
             falling = 1 - (step - top) / (top * (1 / self.cut - 1))

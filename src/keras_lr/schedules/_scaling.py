@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras_lr.schedules._value import not_negative, positive, rate
+from keras_lr.schedules._kinds import not_negative, positive, rate
 
 
 def linear_batch_rule(learning_rate: float, batch_size: float, new_batch_size: float) -> float:

@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from keras_lr import schedules  # for the algebra: a circle, so its names are looked up when a method is called
 from keras_lr._backends.arithmetic import evaluate
+from keras_lr._value import Value
 from keras_lr.schedules._asking_optimizer import updates
+from keras_lr.schedules._kinds import AStep, positive
 from keras_lr.schedules._units import (
     Epochs,
     Fraction,
@@ -23,7 +25,6 @@ from keras_lr.schedules._units import (
     in_steps,
     refuse_a_part_of_a_step,
 )
-from keras_lr.schedules._value import AStep, Value, positive
 
 
 class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):

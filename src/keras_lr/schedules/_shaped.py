@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeAlias
 
 from keras_lr.schedules import shapes
-from keras_lr.schedules._value import a_function
+from keras_lr.schedules._kinds import a_function
 
 ShapeLike: TypeAlias = Annotated[Any, a_function("a shape, such as shapes.Cosine(), or a function of the progress")]
 

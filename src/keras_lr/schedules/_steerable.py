@@ -16,8 +16,8 @@ import numpy.typing as npt
 from keras_lr._backends.arithmetic import evaluate
 from keras_lr.schedules._asking_optimizer import updates
 from keras_lr.schedules._composition import as_schedule
+from keras_lr.schedules._kinds import rate
 from keras_lr.schedules._schedule import Schedule
-from keras_lr.schedules._value import rate
 
 _MULTIPLIER, _LEARNING_RATE, _RULE = 0, 1, slice(2, 8)
 _FOLLOWED = -1.0

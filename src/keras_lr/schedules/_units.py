@@ -10,7 +10,8 @@ import itertools
 import math
 from typing import Annotated, Any, TypeAlias
 
-from keras_lr.schedules._value import Positive, Value, real, several, value
+from keras_lr._value import Value, value
+from keras_lr.schedules._kinds import Positive, real, several
 
 
 @value

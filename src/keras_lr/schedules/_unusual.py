@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from keras_lr._value import value
 from keras_lr.schedules._composition import ScheduleLike
+from keras_lr.schedules._kinds import AStep, Count, NotNegative, Positive, Rate
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone, LengthOrZero
-from keras_lr.schedules._value import AStep, Count, NotNegative, Positive, Rate, value
 
 
 class _Hyperbola(Schedule):
@@ -135,8 +136,7 @@ class Logistic(Schedule):
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
-        exponent = xp.minimum(self.steepness * (step - self.middle_steps), 700.0)  # beyond, float64 overflows
-        return self.initial_learning_rate / (1 + xp.exp(exponent))
+        return self.initial_learning_rate / (1 + xp.exp(self.steepness * (step - self.middle_steps)))
 
 
 @value

@@ -7,12 +7,13 @@ import math
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from keras_lr._arguments import check, chosen
+from keras_lr._value import value
 from keras_lr.schedules import shapes
 from keras_lr.schedules._composition import ScheduleLike
+from keras_lr.schedules._kinds import Share, share
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import ShapeLike, shaped
 from keras_lr.schedules._units import Length, LengthOrZero
-from keras_lr.schedules._value import Share, share, value
 
 
 class Join(enum.Enum):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from keras_lr.schedules._value import Positive, Value, value
+from keras_lr._value import Value, value
+from keras_lr.schedules._kinds import Positive
 
 
 class Shape(Value):

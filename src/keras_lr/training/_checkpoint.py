@@ -33,7 +33,7 @@ class Checkpoint:
 def write_checkpoint(directory: pathlib.Path, checkpoint: Checkpoint) -> None:
     """Write a file into a directory, in the place of the one before."""
     directory.mkdir(parents=True, exist_ok=True)
-    facts = json.dumps({"format": FORMAT, **checkpoint.facts}, default=_plain)
+    facts = json.dumps({"format": FORMAT, **checkpoint.facts}, default=lambda array: array.tolist())
     arrays: dict[str, Any] = {_FACTS: np.frombuffer(facts.encode(), np.uint8)}
     for name, values in checkpoint.values.items():
         arrays |= {f"{name}/{i}": array for i, array in enumerate(values)}
@@ -101,7 +101,3 @@ def _tensor(array: np.ndarray, like: Any) -> Any:
         array = array.view(dtype)
     tensor = keras.ops.convert_to_tensor(array, dtype=keras.backend.standardize_dtype(like.dtype))
     return tensor.to(like.device) if keras.backend.backend() == "torch" else tensor
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist()  # NumPy's arrays and numbers

@@ -45,16 +45,20 @@ def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
     >>> round(float(model.optimizer.learning_rate), 6)
     0.05
     """
-    for optimizer in _parts(model):
-        if isinstance(learning_rate, Real) and not isinstance(learning_rate, bool):
-            _set_number(model, optimizer, Constant(learning_rate).learning_rate)
-        elif callable(learning_rate):
-            _set_schedule(model, optimizer, learning_rate)
-        else:
-            raise TypeError(
-                "set_learning_rate: the argument `learning_rate` must be a schedule, a number or a function of the "
-                f"step. Received: {learning_rate!r}."
-            )
+    parts = list(_parts(model))
+    is_number = isinstance(learning_rate, Real) and not isinstance(learning_rate, bool)
+    if is_number and not within(learning_rate, least=0.0):
+        raise ValueError(
+            "set_learning_rate: the argument `learning_rate` must be finite and at least 0. Received: "
+            f"{learning_rate!r}."
+        )
+    if not is_number and not callable(learning_rate):
+        raise TypeError(
+            "set_learning_rate: the argument `learning_rate` must be a schedule, a number or a function of the step. "
+            f"Received: {learning_rate!r}."
+        )
+    for optimizer in parts:
+        (_set_number if is_number else _set_schedule)(model, optimizer, learning_rate)
 
 
 def scale_learning_rate(model: keras.Model, factor: float) -> None:
@@ -79,7 +83,7 @@ def scale_learning_rate(model: keras.Model, factor: float) -> None:
     """
     if not within(factor, above=0.0):
         raise ValueError(f"scale_learning_rate: the argument `factor` must be above 0. Received: {factor!r}.")
-    for optimizer in _parts(model):
+    for optimizer in list(_parts(model)):
         rate = optimizer._learning_rate
         if isinstance(rate, keras.Variable):
             rate.assign(np.float64(keras.ops.convert_to_numpy(rate)) * factor)

@@ -30,8 +30,8 @@ from keras_lr.trials._carry_out import carry_out
 from keras_lr.trials._compare_result import CompareResult
 from keras_lr.trials._counted import StepCounter
 from keras_lr.trials._course import Course
+from keras_lr.trials._measure import Measure, measure_of
 from keras_lr.trials._methods import Method, checked_methods, described_method, is_function, train
-from keras_lr.trials._monitor import Monitor, monitor_of
 from keras_lr.trials._open_storage import Storage, check_storage
 from keras_lr.trials._outcome import Outcome, filled
 from keras_lr.trials._record import InMemory, Record
@@ -55,7 +55,7 @@ class Run:
 class Comparing:
     """See `Work`: what the runs of a comparison have in common."""
 
-    def __init__(self, tasks: dict[str, Task], methods: dict[str, Method], monitors: dict[str, Monitor]) -> None:
+    def __init__(self, tasks: dict[str, Task], methods: dict[str, Method], monitors: dict[str, Measure]) -> None:
         self._tasks, self._methods, self._monitors = tasks, methods, monitors
         self._last: Callable[[], keras.Model | None] = lambda: None  # the model of the run before, while it lives
 
@@ -153,7 +153,7 @@ def compare(
     targets = _checked_targets(target, tasks)
     with kept_random_state():
         models = {name: _prepared(one, chosen[0]) for name, one in tasks.items()}
-        monitors = {name: monitor_of(one, models[name], monitor, mode) for name, one in tasks.items()}
+        monitors = {name: measure_of(one, models[name], monitor, mode) for name, one in tasks.items()}
         if len({judged.higher_is_better for judged in monitors.values()}) > 1:
             raise ValueError(f"monitor={monitor!r} is better higher on one task and lower on another; pass mode=...")
         work = Comparing(tasks, methods, monitors)
@@ -219,7 +219,7 @@ def _fit_arguments(task: Task, model: keras.Model) -> dict[str, Any]:
     return arguments
 
 
-def _untrained(model: keras.Model, task: Task, monitor: Monitor) -> Outcome:
+def _untrained(model: keras.Model, task: Task, monitor: Measure) -> Outcome:
     """Return what is monitored as an untrained model has it: on validation data where it is of those."""
     data = training_data(task, model).for_fit()
     if monitor.name.startswith("val_"):
@@ -237,7 +237,7 @@ def _record(
     storage: "Storage | None",
     tasks: dict[str, Task],
     methods: dict[str, Method],
-    monitors: dict[str, Monitor],
+    monitors: dict[str, Measure],
     models: dict[str, keras.Model],
 ) -> Record:
     if storage is None:

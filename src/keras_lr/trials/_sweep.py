@@ -25,7 +25,7 @@ from keras_lr.trials._arguments import (
 )
 from keras_lr.trials._carry_out import carry_out
 from keras_lr.trials._course import Course
-from keras_lr.trials._monitor import Monitor, monitor_of
+from keras_lr.trials._measure import Measure, measure_of
 from keras_lr.trials._open_storage import Storage, check_storage
 from keras_lr.trials._outcome import Outcome, filled
 from keras_lr.trials._record import InMemory, Record
@@ -52,7 +52,7 @@ class Trial:
 class Sweeping:
     """See `Work`: what the trials of a sweep have in common."""
 
-    def __init__(self, task: Task, schedule: ScheduleOf | None, monitor: Monitor, trainer: Trainer | None) -> None:
+    def __init__(self, task: Task, schedule: ScheduleOf | None, monitor: Measure, trainer: Trainer | None) -> None:
         self._task, self._schedule, self._monitor = task, schedule, monitor
         self._trainer = trainer
 
@@ -147,7 +147,7 @@ def sweep(
         )
     with kept_random_state():
         trainer = Trainer(task, schedule, chosen[0])
-        judged = monitor_of(task, trainer.model, monitor, mode)
+        judged = measure_of(task, trainer.model, monitor, mode)
         work = Sweeping(task, schedule, judged, trainer)
         with _record(storage, task, trainer, judged) as record:
             if ladder is None:
@@ -176,7 +176,7 @@ def sweep(
     )
 
 
-def _record(storage: "Storage | None", task: Task, trainer: Trainer, judged: Monitor) -> Record:
+def _record(storage: "Storage | None", task: Task, trainer: Trainer, judged: Measure) -> Record:
     if storage is None:
         return InMemory()
     settings = {

@@ -115,7 +115,7 @@ def is_worse(losses: np.ndarray, best: np.ndarray) -> bool:
     if len(differences) < 2:
         return True
     mean, deviation = np.mean(differences), np.std(differences, ddof=1)
-    if mean <= 0 or deviation == 0:
+    if deviation == 0:
         return bool(mean > 0)
     return chance(float(mean / deviation) * len(differences) ** 0.5, len(differences) - 1) < SIGNIFICANCE
 

@@ -146,9 +146,7 @@ def scale_(a: Tensors, scale: Any) -> Tensors:
 
 def lerp_(a: Tensors, b: Tensors, weight: Any) -> Tensors:
     """Return a + weight · (b - a)."""
-    weight = _number(weight)
-    if weight != 0:
-        torch._foreach_lerp_(a, b, weight)
+    torch._foreach_lerp_(a, b, _number(weight))
     return a
 
 

@@ -8,7 +8,7 @@ from keras_lr.task import Task
 
 
 @dataclass(frozen=True)
-class Monitor:
+class Measure:
     """What trials are judged by.
 
     Attributes:
@@ -25,7 +25,7 @@ class Monitor:
         return -1.0 if self.higher_is_better else 1.0
 
 
-def monitor_of(task: Task, model: keras.Model, monitor: str | None, mode: str) -> Monitor:
+def measure_of(task: Task, model: keras.Model, monitor: str | None, mode: str) -> Measure:
     """Return what is monitored, as `monitor` and `mode` of Keras' callbacks say.
 
     Args:
@@ -49,7 +49,7 @@ def monitor_of(task: Task, model: keras.Model, monitor: str | None, mode: str) -
             f"validation_split=..., or monitor {name.removeprefix('val_')!r}."
         )
     if mode != "auto":
-        return Monitor(name, mode == "max")
+        return Measure(name, mode == "max")
     asked = keras.callbacks.EarlyStopping(monitor=name)
     asked.set_model(model)
     try:
@@ -59,4 +59,4 @@ def monitor_of(task: Task, model: keras.Model, monitor: str | None, mode: str) -
             f"Whether a higher {name!r} is better cannot be known: the compiled model has no metric of that name that "
             "says so. Pass mode='min' or mode='max'."
         ) from None
-    return Monitor(name, bool(asked.monitor_op(2.0, 1.0)))
+    return Measure(name, bool(asked.monitor_op(2.0, 1.0)))
