@@ -145,6 +145,10 @@ def test_every_colour_can_be_seen_on_a_light_and_on_a_dark_page():
         assert (_luminance(ink) + 0.05) / (_luminance("#14161a") + 0.05) >= 3
 
 
+def test_an_ending_may_be_in_capitals(race_report, tmp_path):
+    assert saved(race_report, tmp_path, "REPORT.HTML") == saved(race_report, tmp_path)
+
+
 def test_another_ending_is_refused(race_report, tmp_path):
     with pytest.raises(ValueError, match=r"ends in '.pkl'; a result is saved as a page, 'report.html', or as data"):
         race_report.save(tmp_path / "report.pkl")

@@ -7,7 +7,8 @@ import pytest
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-from keras_lr.report import Band, Chart, Line, Report, Text
+from keras_lr.report import Band, Chart, Line, Points, Report, Text
+from keras_lr.report._drawable import SCALE, colour
 from keras_lr.report._figure import figure
 
 
@@ -39,7 +40,8 @@ def test_what_is_not_finite_is_a_cross_on_the_upper_edge(race_report):
 
 def test_hostile_names_are_drawn_as_they_are(hostile_report):
     (axes,) = hostile_report.plot()
-    axes.figure.canvas.draw()  # a "$" would start a formula that does not parse
+    axes.figure.canvas.draw()
+    assert r"\$x\$" in axes.get_title(loc="left")  # a bare "$" would start a formula
 
 
 def test_given_axes_are_drawn_on():
@@ -91,3 +93,14 @@ def test_a_band_is_filled_where_both_of_its_ends_have_a_place():
     band = Band("b", [1, 2, 3], [1, np.nan, 1], [2, 2, np.inf])
     low, high = figure(Chart("c", "x", "y", bands=[band]))[0]["data"]
     assert (low["x"], low["y"], high["x"], high["y"]) == ([1], [1], [1], [2])
+
+
+def test_what_has_one_name_has_one_line_in_the_legend():
+    parts = {"points": [Points("loss", [1], [2])], "bands": [Band("loss", [1, 2], [1, 1], [2, 2])]}
+    _, (entry,) = figure(Chart("c", "x", "y", [Line("loss", [1, 2], [1, 2])], **parts))
+    assert (entry.style, entry.traces) == ("solid", [0, 1, 2, 3])
+
+
+def test_the_colours_of_a_family_run_from_one_end_of_the_scale_to_the_other():
+    family = Chart("c", "x", "y", [Line(str(i), [0], [0]) for i in range(3)], ordered=True)
+    assert (colour(0, family), colour(2, family)) == (SCALE[0], SCALE[-1])

@@ -156,6 +156,13 @@ def test_steps_that_are_executed_together_are_counted_where_an_epoch_ends(backen
     assert keras_lr.compare(task, {"rate": 0.1}, seeds=1).steps[0, 0].tolist() == [[made // 2, made]]
 
 
+def test_a_given_schedule_counts_updates_where_gradients_are_accumulated():
+    """An epoch has six batches, and so three updates."""
+    task = a_task(lambda: build(keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)))
+    follow = Trainer(task, lambda peak, steps: Cosine(peak, Epochs(1)), 0)._plan(0.1)
+    np.testing.assert_allclose([follow(step) for step in range(12)], np.repeat(Cosine(0.1, 3).values(range(6)), 2))
+
+
 def test_lengths_in_epochs_and_fractions_are_known():
     trainer = Trainer(a_task(), lambda peak, steps: Cosine(peak, Fraction(1)).warmed_up(Epochs(1)), 0)
     shares = [float(share) for share in trainer.shape().split()]
