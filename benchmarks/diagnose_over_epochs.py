@@ -103,8 +103,8 @@ def verdicts(name: str, optimizer: str, epochs: int) -> list[Result]:
 
 
 def summary(results: list[Result]) -> str:
-    """A row for every group of tasks, use and optimizer: without the rule, and with it."""
-    groups = {"few rows": FEW_ROWS, "more rows": MORE_ROWS, "small networks": list(SMALL)}
+    """A row for every group of tasks, use and optimizer, without the rule and with it; means are geometric."""
+    groups = {"few rows": FEW_ROWS, "more rows": MORE_ROWS, "small networks": list(SMALL), "all": list(ALL)}
     header = ["tasks", "use", "optimizer", "cases", "once: within 3", "factor", "excess", "ours: within 3", "factor"]
     rows = []
     for group, names in groups.items():

@@ -339,6 +339,14 @@ MISTAKES = {
         lambda: schedules.Cosine(1e-2, 1000).warmed_up(0.1),
         r"warmup_steps` is a number of steps, and less than one\. Received: 0\.1.*give Fraction\(0\.1\)",
     ),
+    "a share for the steps of a part": (
+        lambda: schedules.WSD(1e-2, 1000, warmup_steps=0.1),
+        r"WSD: the argument `warmup_steps` is a number of steps, and less than one\. .*give Fraction\(0\.1\)",
+    ),
+    "shares for boundaries": (
+        lambda: schedules.Piecewise((0.5, 0.75), (1e-2, 1e-3, 1e-4)),
+        r"`boundaries` is a number of steps, and less than one\. Received: 0\.5.*give Fraction\(0\.5\)",
+    ),
     "a schedule without its room": (lambda: keras_lr.OneCycle, "no attribute 'OneCycle'; it has attach, callbacks"),
 }
 

@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 import keras_lr
 from keras_lr._backends.shuffled_arrays import shuffled_arrays
+from keras_lr._backends.steps_interface import loss_of
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.callbacks._divergence import LossWatch, Trouble
 from keras_lr.callbacks._guard import Guarding
@@ -60,6 +61,69 @@ def test_a_rate_far_too_high_ends_near_the_good_loss(optimizer, good):
         assert np.median([loss for loss, _ in runs] / best) < 1.2
     # Ten times too high need not diverge; a hundred times does, and is seen.
     assert all(guard.factor <= 0.1 and guard.events for _, guard in runs)
+
+
+class LossOfTheBatch(keras.metrics.Metric):
+    def __init__(self):
+        super().__init__(name="of_the_batch")
+        self.last = self.add_variable((), "zeros", name="last")
+
+    def update_state(self, y, y_pred, sample_weight=None):
+        losses = keras.losses.sparse_categorical_crossentropy(y, y_pred, from_logits=True)
+        self.last.assign(keras.ops.mean(losses))
+
+    def result(self):
+        return self.last + 0.0  # a value of its own, which the next assignment leaves alone
+
+
+class ReportsAMean(keras.Sequential):
+    def train_step(self, *arguments):
+        return super().train_step(*arguments)
+
+
+class ReportsTheBatch(keras.Sequential):
+    def train_step(self, *arguments):
+        done = super().train_step(*arguments)
+        logs = done[0] if isinstance(done, tuple) else done
+        logs = {"loss": logs["of_the_batch"]}
+        return (logs, done[1]) if isinstance(done, tuple) else logs
+
+
+def test_a_step_of_ones_own_may_report_a_mean_or_the_loss_of_the_batch():
+    seen = []
+    for kind in (keras.Sequential, ReportsAMean, ReportsTheBatch):
+        keras.utils.set_random_seed(0)
+        model = kind([keras.Input((64,)), *a_model("adam").layers])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(1.0), loss, metrics=[LossOfTheBatch()])
+        guard = keras_lr.callbacks.Guard()
+        model.fit(X, Y, epochs=8, verbose=0, callbacks=[guard])
+        seen.append([(event.step, event.text, event.factor) for event in guard.events])
+    assert seen[0]
+    assert seen[0] == seen[1] == seen[2]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="only PyTorch hands a graph over")
+def test_no_graph_is_kept_with_the_losses():
+    weight = keras.Variable(3.0)
+    loss = weight.value * 2.0
+    assert loss.requires_grad
+    reported = loss_of({"loss": loss})
+    assert not reported.requires_grad
+    assert float(reported) == 6.0
+    assert loss_of({"loss": 1.5}) == 1.5
+
+
+def test_the_rate_can_be_read_before_the_first_step():
+    model = a_model(keras.optimizers.Adam(keras_lr.schedules.Linear(0.01, 100)))
+    read = []
+
+    class Reader(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            read.append(float(self.model.optimizer.learning_rate))
+
+    model.fit(X[:64], Y[:64], verbose=0, callbacks=[Reader(), keras_lr.callbacks.Guard(probation=False)])
+    assert read[0] == pytest.approx(0.01)
 
 
 def test_a_healthy_training_is_left_alone():

@@ -321,6 +321,24 @@ def test_divergence_is_seen_at_any_scale_and_height_of_the_loss(scale, shift):
     assert 75 < ends < 95
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_row_that_no_rate_can_train_on_is_left_out(momentum):
+    rows = REGRESSION_Y.copy()
+    rows[5] = np.nan
+    model = linear_model(keras.optimizers.SGD(momentum=momentum))
+    model.set_weights([np.array([[3.0], [0.0], [4.0]], "float32")])
+    model.optimizer.build(model.trainable_variables)
+    with unchanged(model):
+        result = range_test(model, REGRESSION_X, rows, batch_size=8, steps=40, sweeps=2, high=0.02)
+    assert np.all(np.isfinite(result.sweeps))
+    assert not np.array_equal(*result.sweeps)
+
+
+def test_a_loss_that_is_finite_on_no_batch_has_no_rate():
+    found = range_test(linear_model(keras.optimizers.SGD()), REGRESSION_X, np.nan * REGRESSION_Y, batch_size=8)
+    assert "not finite at the lowest rates" in found.suggest().reason
+
+
 def test_a_loss_that_is_not_a_number_ends_a_sweep():
     assert has_diverged(np.array([1.0, np.nan]), 100)
     assert not has_diverged(np.ones(50), 100)

@@ -140,6 +140,10 @@ def test_what_finds_its_own_steps_proposes_none(around):
         around(DoG())
     with pytest.raises(TypeError, match="Prodigy has to find the weights"):
         around(PerLayer(Prodigy(), {".*": 1.0}))
+    with pytest.raises(TypeError, match="ScheduleFreeAdamW has to find the weights"):
+        around(keras.optimizers.ScheduleFreeAdamW())
+    with pytest.raises(TypeError, match="Ftrl has to find the weights"):
+        around(PerLayer(keras.optimizers.Ftrl(), {".*": 1.0}))
     with pytest.raises(TypeError, match="goes inside a LossScaleOptimizer"):
         around(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()))
     with pytest.raises(ValueError, match="gradient_accumulation_steps=2"):

@@ -114,6 +114,16 @@ def test_one_knob_stretches_everything(steps, factor):
 
 
 @pytest.mark.numpy_only
+def test_a_trial_may_have_a_part_of_a_step_and_be_saved():
+    trial = s.WSD(0.1, 1000, 5, 50).stretched(0.1)
+    assert trial.warmup_steps == 0.5
+    assert s.from_json(trial.to_json()) == trial
+    assert trial.stretched(10) == s.WSD(0.1, 1000, 5, 50)
+    with pytest.raises(ValueError, match=r"`warmup_steps` is a number of steps, and less than one"):
+        s.WSD(0.1, 1000, 0.5, 50)
+
+
+@pytest.mark.numpy_only
 def test_units_become_steps_in_every_part():
     schedule = s.WarmUp(s.Chain((s.Cosine(0.1, s.Fraction(0.5)), 0.01), (s.Epochs(3),)), s.Epochs(0.5))
     assert not schedule.is_resolved()

@@ -248,6 +248,12 @@ def test_the_target_is_95_percent_of_the_way_from_untrained_to_the_best_median()
 
 
 @pytest.mark.numpy_only
+def test_seeds_that_all_gave_the_same_are_said():
+    assert "All 2 seeds gave the same numbers" in str(a_result([0.1, 0.1], [[0.5, 0.5], [0.6, 0.6]])).replace("\n", " ")
+    assert "gave the same" not in str(a_result([0.1, 0.1], [[0.5, 0.5], [0.6, 0.7]]))
+
+
+@pytest.mark.numpy_only
 def test_the_table_of_a_task_shows_medians_and_the_worst_and_the_best_seed():
     result = a_result([0.1, 0.1, 0.2], [[0.5, 0.9, 0.6], [0.5, 0.5, 0.99]])
     steps, seconds = result.steps.copy(), result.seconds.copy()

@@ -78,6 +78,14 @@ def test_one_seed_is_said():
     assert "One seed cannot tell" in a_result(VALUES[:, 1:2]).reason
 
 
+def test_seeds_that_all_gave_the_same_are_said():
+    equal = a_result(np.repeat(VALUES[:3, :1], 3, axis=1))
+    assert "All 3 seeds gave the same numbers" in equal.reason
+    assert "cannot tell the rates apart" not in equal.reason
+    for other in (a_result(VALUES[:, :1]), a_result()):
+        assert "gave the same numbers" not in other.reason
+
+
 def test_it_draws_and_saves(tmp_path):
     result = a_result()
     axes = result.plot()

@@ -65,6 +65,9 @@ class TrainingSteps(Protocol):
     def reset_metrics(self) -> None:
         """Let the means that the logs report begin anew."""
 
+    def means(self) -> list[float]:
+        """Return what the means among the model's metrics have come to; waits for the device."""
+
     def step(self, batch: Batch, learning_rate: float) -> Any:
         """Train on one batch; returns its loss before the update, a scalar of the backend, not waited for."""
 
@@ -102,7 +105,9 @@ def loss_of(logs: dict[str, Any]) -> Any:
             "learning rate is judged. Let it return what one optimizer minimises under that name; for a model of "
             "several losses and optimizers, such as a GAN, use model.fit."
         )
-    return logs["loss"]
+    loss = logs["loss"]
+    # PyTorch's autograd graph of the batch, which a step of the model's own may hand over with the loss, is let go.
+    return loss.detach() if hasattr(loss, "detach") else loss
 
 
 def unsteered(train_function: Any) -> Any:

@@ -10,9 +10,13 @@ class BatchLosses:
 
     The means stay where they are (on the device) until `read`, so collecting costs nothing. Where Keras reports once in
     several steps (`steps_per_execution`), what is recovered is the mean loss of those.
+
+    Attributes:
+        of_batches: set where a step of the model's own reports the loss of its batch and no mean, to take it as it is.
     """
 
     def __init__(self) -> None:
+        self.of_batches = False
         self._means: list[tuple[int, Any]] = []  # (how many reports the mean is of, the mean)
         self._count = 0
         self._last = (0, 0.0)
@@ -22,9 +26,9 @@ class BatchLosses:
         self._count = 0
 
     @property
-    def mean_is_empty(self) -> bool:
-        """Whether no batch has been reported since the mean began."""
-        return self._count == 0
+    def count(self) -> int:
+        """How many batches have been reported since the mean began."""
+        return self._count
 
     def add(self, mean: Any) -> None:
         """Collect the mean reported after one more batch."""
@@ -40,7 +44,7 @@ class BatchLosses:
         for count, mean in self._means:
             value = float(mean)
             before, mean_before = self._last if count > 1 else (0, 0.0)
-            losses.append(count * value - before * mean_before)
+            losses.append(value if self.of_batches else count * value - before * mean_before)
             self._last = (count, value)
         self._means = []
         return np.asarray(losses)

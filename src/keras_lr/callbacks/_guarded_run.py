@@ -24,6 +24,7 @@ from keras_lr.training._executed_together import Epoch, executed_together
 
 WARMUP_STEPS = 10
 LEAST_LATE_LOSSES = 8  # fewer tell too little of a trained model for a trial halfway
+LOOKS = 3  # at what a train_step of the model's own reports
 MOST_RETURNS = 12  # without a good window between them
 MOST_LOST = 4  # a loss that stays high whatever the rate has another cause, such as data in an order
 _NEVER = -(10**9)
@@ -90,6 +91,8 @@ class GuardedRun:
         self._probation: Probation | None = None
         self._late_probation = range(0)  # the steps at which it may begin
         self._rate_in_hand = RateInHand(model.optimizer, self._steps)
+        self._rate_in_hand.set(self._coming_rate())  # for those who read it before the first step
+        self._looks_left = 0 if type(model).train_step is keras.Model.train_step else LOOKS
         self._steps.steer(self._before, self._after)
 
     def begin_epoch(self, epoch: int, steps: int | None) -> None:
@@ -112,7 +115,7 @@ class GuardedRun:
 
     def report(self, logs: dict[str, Any]) -> None:
         """Add the rate of the epoch's last step to what Keras reports of the epoch."""
-        if self._window.mean_is_empty:  # a return at the epoch's last step: Keras' 0 would be the best loss ever seen
+        if self._window.count == 0:  # a return at the epoch's last step: Keras' 0 would be the best loss ever seen
             logs.update({name: math.nan for name in logs if not name.startswith("val_")})
         logs["learning_rate"] = rate_used(innermost(self._model.optimizer), self._rate)
 
@@ -171,15 +174,18 @@ class GuardedRun:
             self._reset_metrics()
             self._metrics_taken = False
         self._epoch.begin_call()
-        # Steps that Keras executes together share one rate: that of their middle.
-        self._rate = self._rate_at(self.step + (self._stride - 1) // 2)
+        self._rate = self._coming_rate()
         self._rate_in_hand.set(self._rate)
 
-    def _rate_at(self, step: int) -> float:
+    def _coming_rate(self) -> float:
+        # Steps that Keras executes together share one rate: that of their middle.
+        step = self.step + (self._stride - 1) // 2
         return self._plan(step) * self.factor * min(1.0, (step - self._returned_at) / WARMUP_STEPS)
 
     def _after(self, logs: dict[str, Any]) -> None:
         self._window.add(loss_of(logs))
+        if self._looks_left and self._window.count > 1:  # the first of an epoch is its own mean
+            self._look_at(float(loss_of(logs)))
         self.step += self._epoch.call()
         if self._epoch.is_over:
             self._window.read()  # before a validation would see weights that are no good
@@ -192,6 +198,13 @@ class GuardedRun:
             self._on_probation(self._probation, losses)
         else:
             self._judged(losses)
+
+    def _look_at(self, reported: float) -> None:
+        """See whether a step of the model's own reports one of the means that the model keeps, or the batch alone."""
+        self._looks_left -= 1
+        if math.isfinite(reported) and not any(math.isclose(reported, m, rel_tol=1e-6) for m in self._steps.means()):
+            self._window.take_as_they_are()
+            self._looks_left = 0
 
     def _judged(self, losses: np.ndarray) -> None:
         """Answer a window with trouble; keep the weights at the end of one without."""

@@ -26,9 +26,13 @@ class LossWindow:
         self._reported.begin_mean()
 
     @property
-    def mean_is_empty(self) -> bool:
-        """Whether no batch has been reported since the mean began."""
-        return self._reported.mean_is_empty
+    def count(self) -> int:
+        """How many batches have been reported since the mean began."""
+        return self._reported.count
+
+    def take_as_they_are(self) -> None:
+        """Say that what is reported are the losses of the batches themselves, and no mean."""
+        self._reported.of_batches = True
 
     def add(self, mean: Any) -> None:
         """Collect the mean reported after one more batch, without waiting for the device."""

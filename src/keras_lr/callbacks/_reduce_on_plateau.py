@@ -44,6 +44,11 @@ class ReduceOnPlateau(keras.callbacks.Callback):
     one more). A measurement is an improvement when it is better than the best by `min_delta` of the best's size, as in
     PyTorch and optax (Keras' default is an absolute 1e-4).
 
+    From its first `fit` on the optimizer holds a `schedules.Steerable` in the place of a number. Then Keras'
+    `LearningRateScheduler` and `ReduceLROnPlateau`, and ``model.optimizer.learning_rate = 0.01``, fail with Keras'
+    `TypeError` that the optimizer "was created with a `LearningRateSchedule`": give the optimizer a schedule in place
+    of the first, leave the second out, and call `keras_lr.set_learning_rate(model, 0.01)` for the third.
+
     Args:
         monitor: the name of the measure in the logs. Default "val_loss"; ignored when `every_steps` is given.
         factor: by what to multiply, between 0 and 1. Default 0.1.

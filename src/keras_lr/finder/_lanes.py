@@ -132,14 +132,16 @@ class Lanes:
         broken = np.flatnonzero(~np.isfinite(losses))
         # An activation that turns NaN into 0, as TensorFlow's ReLU does, hides dead weights.
         dead = not len(broken) and not self._steps.finite()
-        suspected = dead or (
-            len(broken) and not np.isfinite(self._untouched_loss(self._batches[broken[0] % len(self._batches)]))
-        )
+        suspected = dead or (len(broken) and not self.is_sound(self._batches[broken[0] % len(self._batches)]))
         if suspected and self._leave_out_bad_batches():
             return self.train(rates, step)
         if dead:
             losses[-1] = np.nan
         return losses
+
+    def is_sound(self, batch: Any) -> bool:
+        """Return whether the loss and the gradient of untouched weights on a batch are finite; costs a step."""
+        return bool(np.isfinite(self._untouched_loss(batch)))
 
     def _leave_out_bad_batches(self) -> bool:
         """Leave out the batches that no rate can train on; returns whether there were any."""

@@ -6,6 +6,7 @@ lies around a rate that moves the weights, and several sweeps from the same weig
 
 import enum
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -93,8 +94,11 @@ def range_test(
         ValueError: the model is not compiled, has no trainable weights, or an argument is out of its range; the loss is
             not finite before any update.
 
-    Costs: at most `steps * sweeps` training steps and the probe's, for a sweep ends at divergence; two copies of the
-    weights and of the optimizer's slots, and the batches of one sweep in memory.
+    A batch whose loss or gradient is not finite at any rate, as with NaN in its data, is left out.
+
+    Costs: at most `steps * sweeps` training steps and the probe's, for a sweep ends at divergence, and up to two more
+    of each batch where one is left out; two copies of the weights and of the optimizer's slots, and the batches of one
+    sweep in memory.
 
     Example:
     >>> import keras, keras_lr, numpy as np
@@ -128,14 +132,19 @@ def range_test(
         with borrowed(model) as training:
             start = training.copy()  # before the probe, which moves the weights a little
             batches = data.batches(training, steps * accumulation, seed)
-            moving_rate = _moving_rate(training, batches, accumulation)
+            lanes = Lanes(training, batches, accumulation)
+            moving_rate = _moving_rate(lanes)
             rates = _rates(low, high, moving_rate, steps, spacing)
             losses = np.full((sweeps, steps), np.nan)
             for i in range(sweeps):
                 training.put(start)
                 if i:
                     batches = data.batches(training, steps * accumulation, seed + i)
-                taken = _swept(training, _endless(batches, seed + i), rates, accumulation, watch)
+                taken, last = _swept(training, _endless(batches, seed + i), rates, accumulation, watch)
+                if not np.all(np.isfinite(taken)) and not all(map(lanes.is_sound, last)):
+                    sound = [batch for batch in batches if lanes.is_sound(batch)] or batches
+                    training.put(start)
+                    taken, _ = _swept(training, _endless(sound, seed + i), rates, accumulation, watch)
                 losses[i, : len(taken)] = taken
                 if progress:
                     text = f"sweep {i + 1} of {sweeps} ended at the rate {rates[len(taken) - 1]:.2g}"
@@ -156,19 +165,26 @@ def _swept(
     rates: np.ndarray,
     accumulation: int,
     watch: Callable[[TrainingSteps], float] | None,
-) -> list[float]:
-    """Train on a borrowed model while the rate rises; return the loss at each rate, up to the divergence."""
+) -> tuple[list[float], list[Any]]:
+    """Train on a borrowed model while the rate rises, up to the divergence.
+
+    Returns:
+        The loss at each rate, and the batches of the last few.
+    """
     losses: list[float] = []
     waiting: list[list[Any]] = []
+    last: deque[Any] = deque(maxlen=READ_EVERY * accumulation)
     for step, rate in enumerate(rates):
-        parts = [training.step(next(batches), float(rate)) for _ in range(accumulation)]
+        taken = list(itertools.islice(batches, accumulation))
+        last += taken
+        parts = [training.step(batch, float(rate)) for batch in taken]
         waiting.append([watch(training)] if watch else parts)
         if len(waiting) == READ_EVERY or step == len(rates) - 1:
             losses += [float(np.mean([keras.ops.convert_to_numpy(part) for part in parts])) for parts in waiting]
             waiting = []
             if has_diverged(np.array(losses), len(rates)):
                 break
-    return losses
+    return losses, list(last)
 
 
 def _validation_loss(model: keras.Model, data: tuple[Any, ...], training: TrainingSteps) -> float:
@@ -203,10 +219,10 @@ def _endless(batches: list[Any], seed: int) -> Iterator[Any]:
     return (batches[i] for _ in itertools.count() for i in random.permutation(len(batches)))
 
 
-def _moving_rate(training: TrainingSteps, batches: list[Any], accumulation: int) -> float | None:
+def _moving_rate(lanes: Lanes) -> float | None:
     """Return the rate at which four steps move all weights by a third of their length; None where none does."""
     try:
-        return Lanes(training, batches, accumulation).centre()
+        return lanes.centre()
     except NoRateMoves:
         return None
 

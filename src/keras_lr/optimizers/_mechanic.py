@@ -33,9 +33,9 @@ class Mechanic(GlobalOptimizer):
     β = 0.9, ..., 0.999999 bet on the sign of h; their wealth over ``√v`` is s, and ``x = x₀ + s Δ``.
 
     Args:
-        optimizer: any optimizer of Keras but one that normalises its step by the weights (LAMB, LARS), `PerLayer` or
-            `Scheduled` around it included. Give it the rate 1.0, or a schedule that peaks there; its weight decay is
-            part of what it proposes.
+        optimizer: any optimizer of Keras but one that normalises its step by the weights (LAMB, LARS) or makes them
+            anew from a state of its own (Ftrl, ScheduleFreeAdamW), `PerLayer` or `Scheduled` around it included. Give
+            it the rate 1.0, or a schedule that peaks there; its weight decay is part of what it proposes.
         decay: λ, a pull of s towards 0 that steadies it.
         initial_scale: s starts here.
         discounts: how many discounts bet.
@@ -46,7 +46,7 @@ class Mechanic(GlobalOptimizer):
     Raises:
         ValueError: an argument is out of its range or the inner optimizer's, or that one itself clips, accumulates or
             averages, or is several.
-        TypeError: the inner optimizer finds its own steps, as those of this package do, or scales the loss.
+        TypeError: the inner optimizer finds its own steps or weights, as those of this package do, or scales the loss.
 
     Costs:
         Memory: one copy of the weights beside what the inner optimizer holds, and one while a step is computed.

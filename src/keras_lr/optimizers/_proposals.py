@@ -9,16 +9,20 @@ import keras
 from keras_lr._backends.wrapped_optimizers import optimizers_in, wrappers_and_core
 from keras_lr.optimizers._global import GlobalOptimizer
 
+# They make the weights anew from sums or a point of their own, of which a method around them moves none.
+FROM_OWN_STATE = (keras.optimizers.Ftrl, keras.optimizers.ScheduleFreeAdamW)
+
 
 def refuse_other_than_proposals(name: str, optimizer: keras.optimizers.Optimizer) -> None:
     """Refuse an optimizer that is more than a step proposed from a gradient, for a method that goes a part of it."""
     refuse_loss_scaling(name, optimizer)
     for part in optimizers_in(optimizer):
-        if isinstance(part, GlobalOptimizer) or getattr(part, "needs_batch", False):
+        if isinstance(part, FROM_OWN_STATE + (GlobalOptimizer,)) or getattr(part, "needs_batch", False):
             own = type(part).__name__
             raise TypeError(
                 f"{name} goes a part of the step that an optimizer proposes, and {own} has to find the weights where "
-                f"it put them. Received: {own} inside {name}. Use {own} alone, or an optimizer of Keras inside {name}."
+                f"it put them. Received: {own} inside {name}. Use {own} alone, or an optimizer such as Adam inside "
+                f"{name}."
             )
 
 

@@ -12,7 +12,7 @@ from keras_lr.schedules._kinds import Positive, Rate, Share
 from keras_lr.schedules._piecewise import Interpolated
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import ShapeLike
-from keras_lr.schedules._units import Epochs, Fraction, Length
+from keras_lr.schedules._units import Epochs, Fraction, Length, computed
 
 _COSINE = shapes.Cosine()
 
@@ -93,7 +93,8 @@ class _OneCycle(Schedule):
     def _through(self, start: float, peak: float, end: float) -> Interpolated:
         boundaries = self._boundaries()
         back = (start,) * (len(boundaries) - 2)
-        return Interpolated(boundaries, (start, peak, *back, end), self.shape)
+        with computed():
+            return Interpolated(boundaries, (start, peak, *back, end), self.shape)
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import keras
@@ -22,8 +22,8 @@ from keras_lr.schedules._units import (
     LengthOrNone,
     LengthOrZero,
     Lengths,
+    computed,
     in_steps,
-    refuse_a_part_of_a_step,
 )
 
 
@@ -127,7 +127,14 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
                 changes[name] = held._mapped(change, ratio)
             elif isinstance(held, tuple) and any(isinstance(one, Schedule) for one in held):
                 changes[name] = tuple(one._mapped(change, ratio) for one in held)
-        return dataclasses.replace(self, **changes) if changes else self
+        with computed():
+            return dataclasses.replace(self, **changes) if changes else self
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make the schedule again from what `get_config` returned."""
+        with computed():
+            return super().from_config(config)
 
     def resolved(self, *, steps_per_epoch: float | None = None, total_steps: float | None = None) -> Self:
         """Return the schedule with epochs and fractions turned into steps.
@@ -230,7 +237,6 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
 
     def warmed_up(self, warmup_steps: Length, **how: Any) -> "Schedule":
         """Return the schedule with a warm-up before it; see `WarmUp` for the keywords."""
-        refuse_a_part_of_a_step(warmup_steps, "warmed_up: the argument `warmup_steps`")
         return schedules.WarmUp(self, warmup_steps, **how)
 
     def cooled_down(self, at_step: Length, cooldown_steps: Length, **how: Any) -> "Schedule":

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any, TypeAlias
 
 from keras_lr._value import Value, value
@@ -46,6 +49,22 @@ class Fraction(Value):
     fraction: Positive
 
 
+_computed: ContextVar[bool] = ContextVar("_computed", default=False)
+
+
+@contextmanager
+def computed() -> Iterator[None]:
+    """Let a length be less than one step: what is computed, as by `stretched`, or read from a file, may be that short.
+
+    By hand nobody means a part of a step.
+    """
+    token = _computed.set(True)
+    try:
+        yield
+    finally:
+        _computed.reset(token)
+
+
 def _length_or_zero(given: Any, called: str) -> Any:
     if isinstance(given, Epochs | Fraction):
         return given
@@ -54,6 +73,11 @@ def _length_or_zero(given: Any, called: str) -> Any:
     number = real(given, called)
     if number < 0:
         raise ValueError(f"{called} must be at least 0 steps. Received: {given!r}.")
+    if 0 < number < 1 and not _computed.get():
+        raise ValueError(
+            f"{called} is a number of steps, and less than one. Received: {given!r}. For a share of the run give "
+            f"Fraction({given!r}), for a part of an epoch Epochs({given!r})."
+        )
     return int(number) if number == int(number) else number
 
 
@@ -84,15 +108,6 @@ LengthOrNone: TypeAlias = Annotated[float | Any | None, _length_or_none]
 LengthOrZero: TypeAlias = Annotated[float | Any, _length_or_zero]
 Lengths: TypeAlias = Annotated[tuple[float | Any, ...], _lengths]
 """One or more lengths, each above the one before."""
-
-
-def refuse_a_part_of_a_step(given: Length, called: str) -> None:
-    """Refuse what is written by hand for a share of the run; what is computed, as by `stretched`, may be that short."""
-    if isinstance(given, float) and 0 < given < 1:
-        raise ValueError(
-            f"{called} is a number of steps, and less than one. Received: {given!r}. For a share of the run give "
-            f"Fraction({given!r}), for a part of an epoch Epochs({given!r})."
-        )
 
 
 def in_steps(given: Length, steps_per_epoch: float | None, total_steps: float | None, called: str) -> Length:

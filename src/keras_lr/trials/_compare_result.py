@@ -8,6 +8,7 @@ import numpy as np
 from keras_lr.report import Band, Chart, Facts, Line, Part, Report, Shown, Table, Text
 from keras_lr.trials import _profile
 from keras_lr.trials._axis import NOTE, is_wide, without_exploded
+from keras_lr.trials._outcome import said_of_equal_seeds
 
 SHARE_OF_THE_WAY = 0.95
 
@@ -140,8 +141,9 @@ class CompareResult(Shown):
             )
         return (
             f"A run has arrived at the end of the first epoch at the target: {targets}. Steps are all that the model "
-            "was run, those before the training included; seconds are what one waits, building and compiling included."
-        )
+            "was run, those before the training included; seconds are what one waits, building and compiling included. "
+            + said_of_equal_seeds(self.values)
+        ).rstrip()
 
     def _task_table(self, index: int) -> Table:
         monitor, target = self.monitors[index], float(self.targets[index])

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -27,6 +29,17 @@ class Outcome:
         if self.diverged:
             return -math.inf if higher_is_better else math.inf
         return self.curve[-1]
+
+
+def said_of_equal_seeds(values: np.ndarray) -> str:
+    """Return what is to be said where all seeds gave the same numbers, shape `(..., seeds)`; else nothing."""
+    count = values.shape[-1]
+    if count < 2 or not np.any(np.isfinite(values)) or np.any(values != values[..., :1]):
+        return ""
+    return (
+        f"All {count} seeds gave the same numbers, so nothing is known of chance. If build() sets a seed, as "
+        "keras.utils.set_random_seed does, leave that out: every run is given its own."
+    )
 
 
 def filled(values: Sequence[float], epochs: int) -> list[float]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_lr.report import Chart, Facts, Line, Mark, Part, Points, Report, Shown, Span, Table, Text
 from keras_lr.trials._axis import NOTE, is_wide, without_exploded
+from keras_lr.trials._outcome import said_of_equal_seeds
 from keras_lr.trials._u_curve import UCurve, u_curve
 
 
@@ -96,7 +97,9 @@ class SweepResult(Shown):
             side = "lowest" if curve.index == 0 else "highest"
             added = f", also after {self.widened} further rungs" if self.widened else ""
             parts.append(f"It is the {side} rate that was tried{added}: a better one may lie beyond.")
-        if count > 1:
+        if equal := said_of_equal_seeds(self.values):
+            parts.append(equal)
+        elif count > 1:
             parts.append(
                 f"From {curve.low:.2g} to {curve.high:.2g} the {count} seeds cannot tell the rates apart (paired t "
                 "test at 5 %)."

@@ -56,6 +56,10 @@ class StepsInPlace:
     def reset_metrics(self) -> None:
         self._model.reset_metrics()
 
+    def means(self) -> list[float]:
+        means = [metric for metric in self._model.metrics if isinstance(metric, keras.metrics.Mean)]
+        return [float(keras.ops.convert_to_numpy(metric.result())) for metric in means]
+
     def set_learning_rate(self, learning_rate: float) -> None:
         self._rate.assign(learning_rate)
 

@@ -86,6 +86,11 @@ class TrainingSteps:
         else:
             self._state = (*self._state[:3], self._fresh_metrics())
 
+    def means(self) -> list[float]:
+        values = {id(v): value for v, value in zip(self._model.metrics_variables, self._state[3], strict=True)}
+        means = [metric for metric in self._model.metrics if isinstance(metric, keras.metrics.Mean)]
+        return [float(metric.stateless_result([values[id(v)] for v in metric.variables])) for metric in means]
+
     def set_learning_rate(self, learning_rate: float) -> None:
         if self._state is None:
             learning_rate_variable(self._model.optimizer).assign(np.float32(learning_rate))
