@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import pandas
 import pytest
 from keras import layers
 from sklearn.datasets import load_digits
 
 import keras_lr
-from keras_lr._fit_events import over_fit, unscaled_inputs, unscaled_targets
+from keras_lr._fit_events import over_fit, rows_not_finite, unscaled_inputs, unscaled_targets
 from keras_lr.callbacks import Event
 from keras_lr.finder import RaceResult
 from keras_lr.finder._race import run_race
@@ -271,7 +272,7 @@ def test_events_are_told_in_the_order_in_which_they_happened():
     events = fit(a_model(keras.optimizers.Adam(schedule)), x, shuffle=False, callbacks=[Ends()]).events
     assert [event.step for event in events] == sorted(event.step for event in events)
     for event, words in zip(
-        (events[0], events[1], events[-1]), ("set aside", "not finite", "ended after"), strict=True
+        (*events[:3], events[-1]), ("set aside", "hold NaN", "not finite", "ended after"), strict=True
     ):
         assert words in event.text
 
@@ -279,7 +280,7 @@ def test_events_are_told_in_the_order_in_which_they_happened():
 def test_what_happens_in_the_run_is_printed_when_it_happens(capsys):
     x = IMAGES[TRAIN].copy()
     x[700:703] = np.nan
-    event = fit(a_model(), x, shuffle=False, verbose=2, epochs=2).events[0]
+    event = fit(a_model(), x, shuffle=False, verbose=2, epochs=2).events[1]
     said = capsys.readouterr().out.splitlines()
     assert "not finite" in event.text
     assert said.index("Epoch 1/2") < said.index(str(event)) < said.index("Epoch 2/2")
@@ -528,6 +529,30 @@ def test_symbols_and_inputs_that_are_not_finite_are_not_called_unscaled():
     symbols = keras.Sequential([keras.Input((4,), dtype="int32"), layers.Embedding(1000, 4)])
     assert not unscaled_inputs(symbols, (np.full((8, 4), 900), LABELS[:8]))
     assert not unscaled_inputs(flat_model(), (np.where(IMAGES[:8] > 0, np.inf, 0.0), LABELS[:8]))
+
+
+def test_rows_that_are_not_finite_are_counted():
+    whole, holes = np.ones((6, 2), "float32"), np.ones((6, 3), "float32")
+    holes[1, 0], holes[1, 2], holes[4, 1] = np.nan, np.inf, -np.inf
+    table = pandas.DataFrame({"a": whole[:, 0], "b": holes[:, 1]})
+    assert not rows_not_finite(x=whole, y=None)
+    assert not rows_not_finite(x=[whole, np.array([["a"] * 6]).T], y=np.full((6, 1), 1e38, "float32"))
+    for x, count in ((holes, 2), (table, 1), ({"a": whole, "b": holes, "c": table}, 2)):
+        (event,) = rows_not_finite(x=x, y=whole)
+        assert event.text.startswith(f"{count} of 6 rows of x hold NaN or infinity")
+    assert [event.text[:22] for event in rows_not_finite(x=holes, y=holes)] == [
+        "2 of 6 rows of x hold ",
+        "2 of 6 rows of y hold ",
+    ]
+
+
+def test_fit_says_that_rows_are_not_finite():
+    x, y = np.ones((64, 4), "float32"), np.zeros((64, 1), "float32")
+    y[40] = np.nan
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    model.compile("adam", "mse")
+    result = keras_lr.fit(model, x, y, epochs=2, verbose=0)
+    assert any("1 of 64 rows of y hold NaN" in event.text for event in result.events)
 
 
 def test_race_and_events_are_told_while_it_runs_unless_verbose_is_0(capsys):

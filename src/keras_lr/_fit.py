@@ -16,6 +16,7 @@ from keras_lr._fit_events import (
     end_of_run,
     only_sets_rate,
     over_fit,
+    rows_not_finite,
     set_aside,
     slow_statistics,
     unscaled_inputs,
@@ -145,7 +146,7 @@ def fit(
     found = read_backup(directory, run) if directory else None
     events = set_aside(model.optimizer, others) + slow_statistics(model, horizon)
     others = [callback for callback in others if not only_sets_rate(callback)]
-    events += unscaled_inputs(model, example) + unscaled_targets(model, example)
+    events += rows_not_finite(x=x, y=y) + unscaled_inputs(model, example) + unscaled_targets(model, example)
 
     say = print if verbose else _silent
     race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress or _told(say))

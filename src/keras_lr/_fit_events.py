@@ -75,6 +75,31 @@ def _has_seen_nothing(layer: keras.layers.BatchNormalization) -> bool:
     return not mean.any() and bool((variance == 1).all())
 
 
+def rows_not_finite(**arrays: Any) -> list[Event]:
+    """Return a word about each of some arrays, by its name in `fit`, with rows that hold NaN or infinity."""
+    events = []
+    for name, given in arrays.items():
+        bad = [rows for part in keras.tree.flatten(given) if (rows := _not_finite(part)) is not None]
+        if bad and (count := np.count_nonzero(np.any(bad, axis=0))):
+            text = (
+                f"{count:,} of {len(bad[0]):,} rows of {name} hold NaN or infinity: unless the model is made for that, a "
+                "batch with such a row has no finite loss, and its step is lost; leave these rows out, or fill them"
+            )
+            events.append(Event(0, text, 1.0))
+    return events
+
+
+def _not_finite(given: Any) -> np.ndarray | None:
+    """Return which rows hold NaN or infinity; None of what is no array of NumPy or table of pandas with fractions."""
+    array = given.to_numpy() if hasattr(given, "to_numpy") else given
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or not array.ndim:
+        return None
+    with np.errstate(invalid="ignore"):
+        if np.isfinite(np.sum(array, dtype=np.float64)):  # quick, and the rule
+            return np.zeros(len(array), bool)
+    return ~np.all(np.isfinite(array.reshape(len(array), -1)), axis=1)
+
+
 def unscaled_inputs(model: keras.Model, batch: Any) -> list[Event]:
     """Return a word about inputs that go into a connected or convolutional layer and are far from size 1."""
     x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
