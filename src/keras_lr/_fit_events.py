@@ -82,8 +82,8 @@ def rows_not_finite(**arrays: Any) -> list[Event]:
         bad = [rows for part in keras.tree.flatten(given) if (rows := _not_finite(part)) is not None]
         if bad and (count := np.count_nonzero(np.any(bad, axis=0))):
             text = (
-                f"{count:,} of {len(bad[0]):,} rows of {name} hold NaN or infinity: unless the model is made for that, a "
-                "batch with such a row has no finite loss, and its step is lost; leave these rows out, or fill them"
+                f"{count:,} of {len(bad[0]):,} rows of {name} hold NaN or infinity: unless the model is made for that, "
+                "a batch with such a row has no finite loss, and its step is lost; leave these rows out, or fill them"
             )
             events.append(Event(0, text, 1.0))
     return events
