@@ -11,7 +11,6 @@ networks of `small_tasks.py`, of which a quarter is held out.
 """
 
 import argparse
-import csv
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,8 +19,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import small_tasks
-from fit_against_tuned import table
 from many_epochs import ADDED, DEFAULT, HIGHEST, OPTIMIZERS, TASKS, Task
+from tables import save, table
 from workload import Data
 
 import keras_lr
@@ -138,10 +137,7 @@ def main() -> None:
                 results += verdicts(name, optimizer, epochs)
     print(f"\n{keras.backend.backend()}\n{summary(results)}")
     if given.output:
-        with given.output.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(asdict(results[0])))
-            writer.writeheader()
-            writer.writerows(asdict(result) for result in results)
+        save(given.output, [asdict(result) for result in results])
 
 
 if __name__ == "__main__":

@@ -11,15 +11,16 @@ seconds. `--smoke` cuts every run to 60 steps and one seed: it shows that everyt
 """
 
 import argparse
-import csv
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import score
 from everyday_workloads import EVERYDAY_WORKLOADS
+from tables import save, table
 from workload import Data, Feed, Workload, evaluate
 from workloads import WORKLOADS
 
@@ -97,17 +98,6 @@ def gaps_to_tuned(name: str, optimizer: str, losses: list[float], trivial: float
     return [score.gap(name, loss, target, trivial) for loss in losses]
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Columns padded to their widest entry, the first to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-
-    def line(row: list[str]) -> str:
-        first, *others = zip(row, widths, strict=True)
-        return "  ".join([first[0].ljust(first[1]), *(text.rjust(width) for text, width in others)])
-
-    return "\n".join([line(header), "  ".join("-" * width for width in widths), *map(line, rows)])
-
-
 def summary(optimizer: str, ours: dict[str, list[Ours]], trivial: dict[str, float]) -> str:
     """The table of one optimizer and the figures over its workloads."""
     baseline = score.load_runs()
@@ -174,13 +164,9 @@ def time_to_target(ours: dict[tuple[str, str], list[Ours]], trivial: dict[str, f
     return f"steps to {share:.0%} of the way\n{table(['method', 'score', 'reached'], rows)}\n"
 
 
-def save(path: Path, runs: list[Ours]) -> None:
-    """Write the runs, one a row."""
-    with path.open("w", newline="") as file:
-        rows = [asdict(run) | {"curve": " ".join(f"{k:g}:{v:.5g}" for k, v in run.curve)} for run in runs]
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+def row(run: Ours) -> dict[str, Any]:
+    """Return a run as a row of a file, its curve in one cell."""
+    return asdict(run) | {"curve": " ".join(f"{k:g}:{v:.5g}" for k, v in run.curve)}
 
 
 def main() -> None:
@@ -217,7 +203,7 @@ def main() -> None:
                     flush=True,
                 )
             if given.output:
-                save(given.output, [run for runs in ours.values() for run in runs])
+                save(given.output, [row(run) for runs in ours.values() for run in runs])
     print()
     for optimizer in optimizers:
         if some := {name: runs for (name, kind), runs in ours.items() if kind == optimizer}:

@@ -11,7 +11,8 @@ import statistics
 import time
 
 import keras
-from fit_against_tuned import OPTIMIZERS, table
+from fit_against_tuned import OPTIMIZERS
+from tables import table
 from workload import Data, Feed, Workload
 from workloads import WORKLOADS
 

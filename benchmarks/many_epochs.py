@@ -9,7 +9,6 @@ that are seen again and again, whose exponent was chosen on the tasks `chosen`; 
 """
 
 import argparse
-import csv
 import gzip
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +19,9 @@ from pathlib import Path
 import keras
 import numpy as np
 from _data import data_path
-from fit_against_tuned import table
 from keras import layers
 from sklearn import datasets
+from tables import save, table
 from workload import Data
 
 import keras_lr
@@ -287,10 +286,7 @@ def main() -> None:
                     print(results[-1], flush=True)
     print(f"\n{keras.backend.backend()}\n{summary(results)}")
     if given.output:
-        with given.output.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(asdict(results[0])))
-            writer.writeheader()
-            writer.writerows(asdict(result) for result in results)
+        save(given.output, [asdict(result) for result in results])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from fit_against_tuned import OPTIMIZERS, table
+from fit_against_tuned import OPTIMIZERS
+from tables import save, table
 from workload import Feed
 from workloads import WORKLOADS
 
@@ -76,10 +77,7 @@ def main() -> None:
             rate = f"{chosen_rate(name, optimizer):.6g}"
             rows.append({"backend": backend, "workload": name, "optimizer": optimizer, "learning_rate": rate})
             print(f"{name} {optimizer}: {rate}", flush=True)
-    with given.output.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    save(given.output, rows)
     print(summary(rows))
 
 

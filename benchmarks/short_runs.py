@@ -13,7 +13,6 @@ which a dozen steps at no rate bring off it.
 """
 
 import argparse
-import csv
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,9 +22,9 @@ from pathlib import Path
 import keras
 import numpy as np
 from _data import images
-from fit_against_tuned import table
 from keras import layers
 from sklearn import datasets
+from tables import save, table
 from workload import Data, Feed, classes_loss
 
 import keras_lr
@@ -271,10 +270,7 @@ def main() -> None:
                         flush=True,
                     )
         if given.output:
-            with given.output.open("w", newline="") as file:
-                writer = csv.DictWriter(file, list(asdict(results[0])))
-                writer.writeheader()
-                writer.writerows(asdict(r) for r in results)
+            save(given.output, [asdict(r) for r in results])
     print(f"\n{keras.backend.backend()}\n{summary(results)}")
 
 
