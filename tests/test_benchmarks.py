@@ -46,7 +46,7 @@ PRINTED = {
     "rates_on_backends": ("sgd co2_deep_linear", "within one rung (3.16): adam: 1 of 1; sgd: 1 of 1"),
     "optimizers_on_workloads": ("co2_deep_linear", "DoG"),
     "line_searches_on_workloads": ("co2_deep_linear", "PAL"),
-    "gradient_only_on_workloads": ("co2_deep_linear", "Inexact(growth", "AtTheCap()"),
+    "gradient_only_on_workloads": ("co2_deep_linear", "Inexact(overshoot=3.0", "AtTheCap()"),
     "gradient_only_first_tries": ("| GradientOnly() | SGD |", "| digits_from_zero |"),
     "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
     "many_epochs": ("task='iris', optimizer='adam', epochs=1, seed=0", "iris  ", "all   "),
