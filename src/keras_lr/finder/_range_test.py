@@ -141,7 +141,9 @@ def range_test(
                 if i:
                     batches = data.batches(training, steps * accumulation, seed + i)
                 taken, last = _swept(training, _endless(batches, seed + i), rates, accumulation, watch)
-                if not np.all(np.isfinite(taken)) and not all(map(lanes.is_sound, last)):
+                finite = bool(np.all(np.isfinite(taken)))
+                # An activation that turns NaN into 0, as TensorFlow's ReLU does, hides dead weights.
+                if not (finite and training.finite()) and not all(map(lanes.is_sound, batches if finite else last)):
                     sound = [batch for batch in batches if lanes.is_sound(batch)] or batches
                     training.put(start)
                     taken, _ = _swept(training, _endless(sound, seed + i), rates, accumulation, watch)
