@@ -216,8 +216,12 @@ def a_backup(tmp_path_factory):
             {"optimizer": {"class_name": "Adam", "config": {"beta_1": 0.5}}},
             r"\{'beta_1': 0.9\}, and is \{'beta_1': 0.5\} now",
         ),
+        (
+            {"optimizer": keras_lr.optimizers.PerLayer("adam", {"dense.*": 0.1})},
+            r"\{'factors': None\}, and is \{'factors': \{'dense\.\*': 0.1\}\} now",
+        ),
     ],
-    ids=["epochs", "weights", "optimizer", "setting"],
+    ids=["epochs", "weights", "optimizer", "setting", "factors"],
 )
 def test_a_backup_of_another_run_is_refused(a_backup, change, message):
     arguments = dict(change)

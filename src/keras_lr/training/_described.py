@@ -1,23 +1,35 @@
 """What a training depends on besides weights and data, in values that JSON can hold, and how two such things differ."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
-from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr._backends.wrapped_optimizers import innermost, wrappers_and_core
+from keras_lr.optimizers import PerLayer
+
+_OWN_AFFAIRS = ("name", "learning_rate")
 
 
 def described(model: keras.Model) -> dict[str, Any]:
     """Return what must be the same in a model that goes on from what was kept, whatever its weights are."""
-    config = innermost(model.optimizer).get_config()
-    settings = {name: value for name, value in config.items() if isinstance(value, (bool, int, float, str))}
+    settings = _settings(innermost(model.optimizer).get_config())
+    for one in wrappers_and_core(model.optimizer):
+        if isinstance(one, PerLayer):
+            settings["factors"] = one.factors
     weights = [f"{v.name} {tuple(v.shape)} {keras.backend.standardize_dtype(v.dtype)}" for v in model.variables]
     return {
         "backend": keras.backend.backend(),
         "optimizer": type(innermost(model.optimizer)).__name__,
-        "settings of the optimizer": {n: v for n, v in settings.items() if n not in ("name", "learning_rate")},
+        "settings of the optimizer": settings,
         "weights": weights,
     }
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are plain values, and those of what is in it."""
+    found = {name: _settings(v) if isinstance(v, Mapping) else v for name, v in config.items() if v is not None}
+    return {n: v for n, v in found.items() if n not in _OWN_AFFAIRS and isinstance(v, (bool, int, float, str, dict))}
 
 
 def difference(name: str, kept: Any, given: Any) -> str:
