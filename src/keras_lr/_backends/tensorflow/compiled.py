@@ -8,4 +8,4 @@ import tensorflow as tf
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """See `_backends.compiled`."""
-    return tf.function(function, reduce_retracing=True)
+    return tf.function(function, reduce_retracing=True, autograph=False)
