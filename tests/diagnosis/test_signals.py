@@ -84,6 +84,13 @@ def test_the_interval_widens_with_the_scatter():
     assert calm.high - calm.low == pytest.approx(0.2 * 1.645 / np.sqrt(400), rel=0.1)
 
 
+@pytest.mark.parametrize(("count", "known"), [(2, False), (3, True)])
+def test_an_interval_needs_three_steps(count, known):
+    one = np.ones(count)
+    signal = reach(Steps(one, -one, one, np.array([-0.5, -0.4, -0.6])[:count], one, one))
+    assert (signal.low is not None, signal.high is not None) == (known, known)
+
+
 def test_the_update_to_weight_ratio():
     steps = Steps(*(np.ones(3) for _ in range(4)), np.array([0.1, 0.2, 0.4]), np.full(3, 10.0))
     signal = update_to_weight(steps)

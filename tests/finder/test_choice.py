@@ -247,6 +247,17 @@ def test_a_lane_stagnates_where_it_does_not_win_half_as_much_again(won, others, 
     assert _choice.stagnates(one, rest) is stagnates
 
 
+@pytest.mark.parametrize(("last", "stagnates"), [(6.0, True), (5.9, False)])
+def test_what_a_lane_wins_is_the_mean_from_its_second_loss_on(last, stagnates):
+    # The other lane wins 1 and 3, this one 2 and 4: half as much again, and a hair more.
+    assert _choice.stagnates(np.array([10.0, 8.0, last]), [np.array([10.0, 9.0, 7.0])]) is stagnates
+
+
+def test_a_lane_wins_much_by_its_second_half():
+    assert _choice.wins_much(np.array([6.0, 9.0, 0.0, 4.9, 5.0, 5.1]))
+    assert not _choice.wins_much(np.array([6.0, 5.0, 5.0, 4.5, 5.0, 5.5]))  # within three standard deviations
+
+
 def test_a_race_of_one_lane_says_so():
     rates = np.array([0.02])
     choice = _choice.choose(rates, bowl(rates, 0.02, noise=0.3))
