@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from typing import Annotated, get_origin, get_type_hints
+from typing import get_type_hints
 
 import keras
 import numpy as np
@@ -64,8 +64,6 @@ def needed(parameter):
 
 def kind_of(hint):
     """Return "whole", "real" or "flag", as an annotation asks for; None where it asks for something else."""
-    if get_origin(hint) is Annotated:
-        hint = hint.__origin__
     return {int: "whole", float: "real", bool: "flag", int | None: "whole", float | None: "real"}.get(hint)
 
 
@@ -75,7 +73,7 @@ def checked_arguments(made):
     takes_more = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(made).parameters.values())
     for base in bases if takes_more else bases[:1]:
         maker = base.__init__ if inspect.isclass(base) else base
-        for name, hint in get_type_hints(maker, include_extras=True).items():
+        for name, hint in get_type_hints(maker).items():
             asked = name in inspect.signature(maker).parameters and (made.__name__, name) not in SETTLED
             if kind_of(hint) and asked:
                 yield name, kind_of(hint), type(None) in getattr(hint, "__args__", ())

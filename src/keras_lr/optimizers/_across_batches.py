@@ -12,7 +12,7 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from keras_lr._arguments import check_kind
+from keras_lr._arguments import Argument, check_kind
 from keras_lr._backends import lists
 from keras_lr._backends.moves import MOVES_VARIABLES, move_
 from keras_lr._backends.products import products
@@ -76,11 +76,9 @@ class AcrossBatches(GlobalOptimizer):
         self.limits = limits
         self.needs_batch = False
         if isinstance(direction, type) or not hasattr(direction, "descend"):
-            raise ValueError(
-                f"{type(self).__name__} takes a direction such as optimizers.AdamDirection(). Received: "
-                f"direction={direction!r}."
-            )
-        check_kind(self, "limits", Limits, "line_search.Limits()")
+            argument = Argument(type(self).__name__, "direction")
+            raise ValueError(argument.refusal("a direction such as optimizers.AdamDirection()", direction))
+        check_kind(self, "limits", Limits, "line_search.Limits(...)")
 
     # What a subclass writes.
 

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check_kind, chosen
+from keras_lr._arguments import Argument, check_kind, member
 from keras_lr._backends.search_scalars import unpack
 from keras_lr.line_search import Limits, Wolfe
 from keras_lr.line_search._dynamic import Decision, SearchState, Seen, judge
@@ -120,8 +120,8 @@ class ProbabilisticLineSearch(AcrossBatches):
             **kwargs,
         )
         self.conditions = Wolfe() if conditions is None else conditions
-        self.noise = chosen(Noise, noise, "noise")
-        check_kind(self, "conditions", Wolfe, "line_search.Wolfe()")
+        self.noise = member(Noise)(noise, Argument("ProbabilisticLineSearch", "noise"))
+        check_kind(self, "conditions", Wolfe, "line_search.Wolfe(...)")
         self.needs_batch = True
 
     def build_state(self) -> None:

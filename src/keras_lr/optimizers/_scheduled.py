@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from keras_lr._arguments import within
+from keras_lr._arguments import Argument, within
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.optimizers._proposals import refuse_loss_scaling
@@ -79,7 +79,9 @@ class Scheduled(LendingOptimizer):
         refuse_loss_scaling("Scheduled", optimizer)
         self.inner_optimizer = optimizer
         _check(innermost(optimizer), hyperparameters)
-        self._plans = _Plans({key: as_schedule(given, f"Scheduled: `{key}`") for key, given in hyperparameters.items()})
+        self._plans = _Plans(
+            {key: as_schedule(given, Argument("Scheduled", key)) for key, given in hyperparameters.items()}
+        )
         self._held: dict[str, _Hyperparameter] = {}  # Keras tracks what is put into it
         for key in self._plans.by_name:
             self._held[key] = _Hyperparameter(
