@@ -126,9 +126,10 @@ Flag: TypeAlias = Annotated[bool, flag]
 """True or False."""
 
 
-def check(owner: Any, name: str, *, whole: bool = False, remedy: str = "", **ends: Unpack[Range]) -> None:
-    """Check that the attribute `name` is a number in its range."""
-    number(whole=whole, remedy=remedy, **ends)(getattr(owner, name), _argument(owner, name))
+def check(owner: Any, *names: str, whole: bool = False, remedy: str = "", **ends: Unpack[Range]) -> None:
+    """Check that attributes are numbers in a range."""
+    for name in names:
+        number(whole=whole, remedy=remedy, **ends)(getattr(owner, name), _argument(owner, name))
 
 
 def check_flags(owner: Any, **given: Any) -> None:

@@ -11,7 +11,6 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import check_betas
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._hessian_diagonal import CurvatureOptimizer, window_mean
 from keras_lr.optimizers._moments import gathered
@@ -66,12 +65,12 @@ class AdaHessian(CurvatureOptimizer):
         power: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.power = power
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
         check(self, "epsilon", least=0.0)
         check(self, "power", least=0.0, most=1.0)
 

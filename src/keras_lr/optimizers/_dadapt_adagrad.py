@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._refusals import refuse_weight_decay
 
@@ -61,11 +61,11 @@ class DAdaptAdaGrad(EstimatingOptimizer):
         epsilon: float = 1e-6,
         **kwargs: Any,
     ) -> None:
-        check_betas(momentum=momentum)
         refuse_weight_decay("DAdaptAdaGrad", kwargs)
         super().__init__(learning_rate, **kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
+        check(self, "momentum", least=0.0, below=1.0)
         check(self, "epsilon", least=0.0)
 
     def build_state(self) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
 from keras_lr.optimizers._global import State, Tensors
 
 
@@ -60,10 +61,10 @@ class DAdaptLion(EstimatingOptimizer):
         beta_2: float = 0.99,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
 
     def build_state(self) -> None:
         super().build_state()

@@ -65,8 +65,7 @@ class DoG(PolynomialAveraging):
         super().__init__(learning_rate, **kwargs)
         self.relative_start = relative_start
         self.epsilon = epsilon
-        check(self, "relative_start", above=0.0)
-        check(self, "epsilon", above=0.0)
+        check(self, "relative_start", "epsilon", above=0.0)
 
     def build_state(self) -> None:
         super().build_state()

@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import check_betas, quotient
+from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._moments import adam_direction
 
@@ -38,8 +38,7 @@ class Hypergradient(GlobalOptimizer):
         super().__init__(learning_rate, **kwargs)
         self.initial_rate = initial_rate
         self.hyper_rate = hyper_rate
-        check(self, "initial_rate", above=0.0)
-        check(self, "hyper_rate", above=0.0)
+        check(self, "initial_rate", "hyper_rate", above=0.0)
 
     def direction(self, g: Tensors, state: State) -> Tensors:
         """Return what is to be multiplied by the rate and subtracted, as a new list: the gradient."""
@@ -136,11 +135,11 @@ class HypergradientAdam(Hypergradient):
         epsilon: float = 1e-8,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, hyper_rate=hyper_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
         check(self, "epsilon", least=0.0)
 
     def build_state(self) -> None:

@@ -93,13 +93,12 @@ class LBFGS(keras.optimizers.Optimizer):
         name: str = "lbfgs",
         **kwargs: Any,
     ) -> None:
-        refuse_what_moves(self, kwargs)
+        refuse_what_moves(type(self).__name__, kwargs)
         super().__init__(learning_rate=1.0, name=name, **kwargs)
         self.iterations_per_step, self.pairs, self.gradient_tolerance = iterations_per_step, pairs, gradient_tolerance
         self.search = StrongWolfe() if search is None else search
         check_kind(self, "search", StrongWolfe, "line_search.StrongWolfe(...)")
-        check(self, "iterations_per_step", least=1, whole=True)
-        check(self, "pairs", least=1, whole=True)
+        check(self, "iterations_per_step", "pairs", least=1, whole=True)
         check(self, "gradient_tolerance", least=0.0)
 
     def build(self, variables: list[keras.Variable]) -> None:

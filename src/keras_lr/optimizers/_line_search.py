@@ -110,7 +110,7 @@ class LineSearch(LendingOptimizer):
         name: str = "line_search",
         **kwargs: Any,
     ) -> None:
-        refuse_what_moves(self, kwargs)
+        refuse_what_moves(type(self).__name__, kwargs)
         learning_rate = checked_rate("LineSearch", learning_rate)
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         search = Backtracking() if search is None else search

@@ -9,11 +9,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check, within
+from keras_lr._arguments import Argument, check, number
 from keras_lr._backends import lists
 from keras_lr._backends.learning_rate_variable import refuse_several
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._proposals import refuse_other_than_proposals, refuse_own_handling
+from keras_lr.optimizers._refusals import refuse
 
 CHANGES_THE_GRADIENT = (
     "clipnorm",
@@ -77,15 +78,12 @@ class Mechanic(GlobalOptimizer):
         **kwargs: Any,
     ) -> None:
         for name in ("learning_rate", "weight_decay"):
-            if kwargs.get(name) is not None:
-                raise ValueError(
-                    f"Mechanic goes a part of the step of the optimizer inside it, whose own {name} is part of that "
-                    f"step. Received: {name}={kwargs[name]!r}. Give it to that optimizer."
-                )
+            reason = "as it goes a part of the step of the optimizer inside it"
+            refuse("Mechanic", name, kwargs.get(name), reason, "Give it to that optimizer.")
         if not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise TypeError(f"Mechanic takes an optimizer, such as SGD(1.0, momentum=0.9). Received: {optimizer!r}.")
-        if not within(decay, least=0.0):
-            raise ValueError(f"decay pulls back to the start, at least 0; received decay={decay!r}")
+            argument = Argument("Mechanic", "optimizer")
+            raise TypeError(argument.refusal("an optimizer such as SGD(1.0, momentum=0.9)", optimizer))
+        number(least=0.0)(decay, Argument("Mechanic", "decay"))
         refuse_other_than_proposals("Mechanic", optimizer)
         refuse_several(optimizer)
         refuse_own_handling("Mechanic", optimizer, CHANGES_THE_GRADIENT)

@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_lr._arguments import check, check_flags
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import adam_correction
 
@@ -76,7 +76,6 @@ class Prodigy(EstimatingOptimizer):
         every: int = 1,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -87,6 +86,7 @@ class Prodigy(EstimatingOptimizer):
         self.safeguard_warmup = safeguard_warmup
         self.every = every
         self.packs = every == 1  # the authors count entries variable by variable
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
         if beta_3 is not None:
             check(self, "beta_3", least=0.0, most=1.0)
         check(self, "epsilon", least=0.0)
