@@ -127,7 +127,7 @@ def judge(
     """Let the rule decide on a trial, behind the guards that hold for all rules.
 
     A gradient met at rest begins a search whatever its slope. A zero gradient says nothing and moves nothing. A
-    gradient that is not finite lowers the cap of this search to a tenth of the trial and starts again there.
+    gradient that is not finite shrinks the trial by `non_finite_shrink`, which becomes the cap, and starts again there.
     """
     finite = is_finite(seen.slope) & is_finite(seen.gradient_norm) & is_finite(seen.value)
     seen = Seen(*(where(finite, field, 0.0) for field in seen))

@@ -47,7 +47,7 @@ class Quadratic(Value):
             fall short of it; above 1.
 
     Raises:
-        ValueError: `growth` is not above 1.
+        ValueError: `growth` is not above 1, or `enforced` is no `Enforced`.
 
     Example:
         >>> import keras

@@ -26,10 +26,11 @@ class AdaHessian(CurvatureOptimizer):
 
     Args:
         learning_rate: the rate, 0.15 by default: curvature sets the scale.
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squared curvatures.
-        epsilon: added to the root.
-        power: 1 is Newton-like, 0 gradient descent.
+        beta_1: decay of the mean of gradients; 0.9, as Adam's.
+        beta_2: decay of the mean of squared curvatures; 0.999, as Adam's.
+        epsilon: added to the root, in units of curvature where ``power`` is 1. The authors' 1e-4 bounds the steps
+            where the loss is flat.
+        power: 1, the method, is Newton-like; 0 is gradient descent.
         seed: of the random probes.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 

@@ -25,9 +25,9 @@ class BarzilaiBorwein(GlobalOptimizer):
 
     Args:
         learning_rate: a factor on the rate that the method finds; 1 is the method.
-        initial_rate: the rate of the first step, where there is no s yet.
-        short: take the short rate in place of the long one; steadier, slower.
-        smallest_rate: no rate is below this.
+        initial_rate: the rate of the first step, where there is no s yet; lower 1e-3 if that step diverges.
+        short: take the short rate; steadier and slower than the long one, the default.
+        smallest_rate: no rate is below this. The default binds seldom, as that of ``largest_rate``.
         largest_rate: no rate is above this; it is also the rate where y vanishes. Where s does, the rate before stays.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 

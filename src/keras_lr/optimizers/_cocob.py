@@ -23,8 +23,8 @@ class COCOB(GlobalOptimizer):
     problems; behind a tuned Adam on deep networks.
 
     Args:
-        alpha: the bets of about this many first steps are held back: a warm-up.
-        epsilon: the first L.
+        alpha: the bets of about this many first steps are held back: a warm-up. 100 is the paper's.
+        epsilon: the first L, in units of the gradient; any small number does.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``weight_decay``: the point is the start
             plus a sum of gradients, so nothing else can shrink it; and ``learning_rate``, which would scale the
             distance from the start: a schedule would pull the weights back to it.

@@ -25,10 +25,10 @@ class DAdaptAdaGrad(EstimatingOptimizer):
 
     Args:
         learning_rate: a multiplier of d, a float or a schedule.
-        momentum: share of the old point that a step keeps.
-        epsilon: added to the root; ``a`` starts at 1e-6 too.
+        momentum: share of the old point that a step keeps; 0, the default, for none.
+        epsilon: added to the root, in units of the gradient; 1e-6 is the authors', and ``a`` starts there too.
         initial_estimate: d₀; any small number does.
-        growth_rate: d grows by at most this factor a step.
+        growth_rate: d grows by at most this factor a step; without a limit by default.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``weight_decay``: the point is the start
             less a scaled sum of gradients, so nothing else can shrink it.
 

@@ -26,12 +26,12 @@ class DAdaptAdam(EstimatingOptimizer):
 
     Args:
         learning_rate: a multiplier of d, a float or a schedule.
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squares.
-        epsilon: added to the root.
+        beta_1: decay of the mean of gradients; 0.9, as Adam's.
+        beta_2: decay of the mean of squares; 0.999, as Adam's.
+        epsilon: added to the root, in units of the gradient.
         initial_estimate: d₀; any small number does.
-        growth_rate: d grows by at most this factor a step; 1.02 makes a warm-up of it.
-        bias_correction: multiply the rate by Adam's correction.
+        growth_rate: d grows by at most this factor a step, without a limit by default; 1.02 makes a warm-up of it.
+        bias_correction: multiply the rate by Adam's correction; off, as the authors have it.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``. The authors take 2 to 4 times the usual
             ``weight_decay``.
 

@@ -25,10 +25,10 @@ class DAdaptLion(EstimatingOptimizer):
 
     Args:
         learning_rate: a multiplier of d, a float or a schedule.
-        beta_1: weight of the momentum in the direction.
-        beta_2: decay of the momentum.
+        beta_1: weight of the momentum in the direction; 0.9, as Lion's.
+        beta_2: decay of the momentum; 0.99, as Lion's.
         initial_estimate: d₀; any small number does.
-        growth_rate: d grows by at most this factor a step.
+        growth_rate: d grows by at most this factor a step; without a limit by default.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:

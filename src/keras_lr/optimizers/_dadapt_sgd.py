@@ -24,9 +24,9 @@ class DAdaptSGD(EstimatingOptimizer):
 
     Args:
         learning_rate: a multiplier of d, a float or a schedule.
-        momentum: share of the old point that a step keeps.
+        momentum: share of the old point that a step keeps; 0, the default, for none.
         initial_estimate: d₀; any small number does.
-        growth_rate: d grows by at most this factor a step; 1.02 makes a warm-up of it.
+        growth_rate: d grows by at most this factor a step, without a limit by default; 1.02 makes a warm-up of it.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``weight_decay``: the point is the start
             less a sum of gradients, so nothing else can shrink it.
 

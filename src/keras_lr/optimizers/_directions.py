@@ -66,7 +66,7 @@ class AdagradDirection(Value):
     """Search along -g / (√v + ε), v the sum of all squared gradients that made a direction.
 
     Args:
-        epsilon: ε, keeps entries apart whose gradient was always 0. In units of the gradient.
+        epsilon: ε, in units of the gradient; small, as it only keeps entries from 0/0 whose gradient was always 0.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -101,7 +101,7 @@ class RMSpropDirection(Value):
 
     Args:
         rho: Weight of the old mean, between 0 and 1; 0.9 as in Keras.
-        epsilon: ε, in units of the gradient.
+        epsilon: ε, in units of the gradient; 1e-7 as in Keras.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -136,8 +136,8 @@ class AdamDirection(Value):
     """Search along Adam's direction without the first moment: -g / (√v̂ + ε), v̂ the unbiased mean of squares.
 
     Args:
-        beta_2: Weight of the old mean, between 0 and 1.
-        epsilon: ε, in units of the gradient.
+        beta_2: Weight of the old mean, between 0 and 1; 0.999, as Adam's.
+        epsilon: ε, in units of the gradient; 1e-8 as in Adam's paper.
 
     Raises:
         ValueError: an argument is out of its range.

@@ -44,7 +44,7 @@ class GradientOnly(AcrossBatches):
             over it. Give it wherever it is known: no search lowers the noise floor by itself.
         initial_step: The very first trial, in units of the direction. Each decade that it is too small costs one
             gradient, once; too large a start is cut by the cap.
-        limits: The guards that hold for every rule.
+        limits: The guards that hold for every rule. None is `Limits()`.
         **kwargs: As for every Keras optimizer; `weight_decay` is decoupled, applied once an accepted step with that
             step's size.
 

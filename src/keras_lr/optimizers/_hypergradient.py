@@ -67,8 +67,8 @@ class HypergradientSGD(Hypergradient):
 
     Args:
         learning_rate: a multiplier of the rate that the method finds.
-        initial_rate: the first rate.
-        hyper_rate: β, 1e-3 to 1e-6.
+        initial_rate: the first rate; β is small, so a rate that is far off stays so for long.
+        hyper_rate: β, 1e-3 to 1e-6, in units of a rate over a squared gradient.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:
@@ -97,11 +97,11 @@ class HypergradientAdam(Hypergradient):
 
     Args:
         learning_rate: a multiplier of the rate that the method finds.
-        initial_rate: the first rate.
-        hyper_rate: β, 1e-7 to 1e-8.
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squares.
-        epsilon: added to the root.
+        initial_rate: the first rate; 1e-3, as Adam's.
+        hyper_rate: β, 1e-7 to 1e-8, in units of a rate over a gradient.
+        beta_1: decay of the mean of gradients; 0.9, as Adam's.
+        beta_2: decay of the mean of squares; 0.999, as Adam's.
+        epsilon: added to the root, in units of the gradient.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:
@@ -162,7 +162,7 @@ class NormalizedHypergradient(Hypergradient):
     Args:
         learning_rate: a multiplier of the rate that the method finds.
         initial_rate: the first rate.
-        hyper_rate: β, in units of the rate: what the first step may change it by.
+        hyper_rate: β, in units of the rate: what the first step may change it by. The default is ``initial_rate``'s.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:

@@ -53,9 +53,9 @@ class LBFGS(keras.optimizers.Optimizer):
     Args:
         iterations_per_step: iterations in a training step. More of them save one gradient in so many, and the logs
             are coarser.
-        pairs: memory of the method, in pairs of vectors of the size of the weights.
-        search: how far; `StrongWolfe()` with curvature 0.9 takes the first trial, 1, nearly always.
-        gradient_tolerance: iterations end when no entry of the gradient is larger.
+        pairs: memory of the method, in pairs of vectors of the size of the weights; 3 to 20 are usual.
+        search: how far. None is `StrongWolfe()`, whose curvature of 0.9 takes the first trial, 1, nearly always.
+        gradient_tolerance: iterations end when no entry of the gradient is larger; in units of the gradient.
         name: name of the optimizer.
         **kwargs: see `LineSearch`.
 

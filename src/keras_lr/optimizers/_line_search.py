@@ -67,7 +67,8 @@ class LineSearch(LendingOptimizer):
 
     Args:
         search: how far: a rule (`PAL()`, `SLS()`, `PoNoS()`, `SaLSA()`, `Polyak()`, `GeN()`, ...), or a search
-            (`Backtracking()`, `StrongWolfe()`, ...), which becomes `EachStep(search)`.
+            (`Backtracking()`, `StrongWolfe()`, ...), which becomes `EachStep(search)`. None is `Backtracking()`, which
+            needs no gradient at its trials.
         direction: which way: None for the negative gradient, or a Keras optimizer, whose update at its own learning
             rate is the direction, so that α multiplies that rate. A direction within 0.06 degrees of a right angle
             to the gradient, or beyond, is replaced by the negative gradient at the same length (`replaced` counts

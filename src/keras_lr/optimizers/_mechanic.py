@@ -37,9 +37,9 @@ class Mechanic(GlobalOptimizer):
         optimizer: any optimizer of Keras but one that normalises its step by the weights (LAMB, LARS) or makes them
             anew from a state of its own (Ftrl, ScheduleFreeAdamW), `PerLayer` or `Scheduled` around it included. Give
             it the rate 1.0, or a schedule that peaks there; its weight decay is part of what it proposes.
-        decay: λ, a pull of s towards 0 that steadies it.
-        initial_scale: s starts here.
-        discounts: how many discounts bet.
+        decay: λ, a pull of s towards 0 that steadies it; 0.01 is the authors', 0 is none.
+        initial_scale: s starts here: small, since it grows fast where the steps agree with the gradients.
+        discounts: how many discounts bet, 1 - 0.1 to 1 - 0.1ⁿ; 6 is the authors'.
         epsilon: guards divisions.
         **kwargs: clipping, accumulation and the like, for the gradient that both optimizers see. ``learning_rate``
             and ``weight_decay`` belong to the inner optimizer.

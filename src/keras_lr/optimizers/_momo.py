@@ -27,7 +27,7 @@ class MoMo(NeedsBatch, GlobalOptimizer):
 
     Args:
         learning_rate: the largest step, a float or a schedule. It may be far too large: that is the point.
-        beta: decay of the averages.
+        beta: decay of the averages; 0 looks at the batch at hand alone.
         lower_bound: what the loss cannot fall below, 0 for most losses.
         estimate_bound: raise the bound from what is seen, where the loss cannot reach it.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``, except clipping, after which loss and gradient no
@@ -132,9 +132,9 @@ class MoMoAdam(MoMo):
 
     Args:
         learning_rate: the largest rate, a float or a schedule; 0.01, ten times Adam's default.
-        beta_1: decay of the averages of loss and gradient.
-        beta_2: decay of the mean of squares.
-        epsilon: added to the root.
+        beta_1: decay of the averages of loss and gradient; 0.9, as Adam's.
+        beta_2: decay of the mean of squares; 0.999, as Adam's.
+        epsilon: added to the root, in units of the gradient.
         lower_bound: what the loss cannot fall below, 0 for most losses.
         estimate_bound: raise the bound from what is seen, where the loss cannot reach it.
         **kwargs: as in ``MoMo``.

@@ -26,13 +26,13 @@ class Prodigy(EstimatingOptimizer):
 
     Args:
         learning_rate: a multiplier of d, a float or a schedule (linear or cosine to 0; no restarts).
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squares.
+        beta_1: decay of the mean of gradients; 0.9, as Adam's.
+        beta_2: decay of the mean of squares; 0.999, as Adam's.
         beta_3: decay of the estimate's sums, from 0 to 1 (no decay); √β₂ by default.
-        epsilon: added to the root, in units of d.
+        epsilon: added to the root, times d; in units of the gradient.
         initial_estimate: d₀. Raise it to 1e-5 or 1e-4 if d does not leave it within 3 % of the steps.
         estimate_factor: multiplies every estimate; 0.5 or 2 corrects a d that is wrong for a kind of model.
-        growth_rate: d grows by at most this factor a step.
+        growth_rate: d grows by at most this factor a step; without a limit by default.
         bias_correction: multiply the rate by Adam's correction. On by default (the reference has it off): it
             keeps small batches and β₂ above 0.999 from diverging.
         safeguard_warmup: keep the rate out of the estimate's denominator: for a schedule with a warm-up.

@@ -153,8 +153,8 @@ class ScheduleFreeAdamW(ScheduleFree):
 
     Args:
         learning_rate: the rate, 0.0025 by default: 1 to 10 times what suits AdamW.
-        beta_2: decay of the mean of squares.
-        epsilon: added to the root.
+        beta_2: decay of the mean of squares; 0.999, as AdamW's.
+        epsilon: added to the root, in units of the gradient.
         **kwargs: as in ``ScheduleFreeSGD``.
 
     Raises:

@@ -31,10 +31,10 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
 
     Args:
         learning_rate: a multiplier of the Polyak step.
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squares.
-        epsilon: added to the root.
-        following_steps: the average is the newest z for so many steps; once or twice a warm-up.
+        beta_1: decay of the mean of gradients; 0.9 is the authors'.
+        beta_2: decay of the mean of squares; 0.95 is the authors', for language models.
+        epsilon: added to the root, in units of the gradient.
+        following_steps: the average is the newest z for so many steps: 0, or once or twice a warm-up.
         **kwargs: as in ``ScheduleFreeSGD`` (``weight_power`` 2 for long runs), except clipping, after which loss and
             gradient no longer belong to each other. ``weight_decay`` is multiplied by l twice: 20 to 50, not 0.1.
 

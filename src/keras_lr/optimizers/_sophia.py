@@ -25,11 +25,11 @@ class Sophia(CurvatureOptimizer):
 
     Args:
         learning_rate: the rate; 0.8 of what suits AdamW.
-        beta_1: decay of the momentum.
-        beta_2: decay of the curvature, once in ``interval`` steps.
+        beta_1: decay of the momentum; 0.965 is the authors'.
+        beta_2: decay of the curvature, once in ``interval`` steps; 0.99 is the authors'.
         gamma: share of the curvature; so that 10 to 50 % of the entries are not clipped.
-        epsilon: smallest curvature.
-        interval: steps between two looks at the curvature.
+        epsilon: smallest curvature; where it is less, or negative, the step is the sign of the momentum.
+        interval: steps between two looks at the curvature; the authors' 10 keeps them cheap.
         seed: of the random probes.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``; the authors take ``weight_decay=0.1``.
 
