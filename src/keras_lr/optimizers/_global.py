@@ -2,7 +2,7 @@
 
 Keras updates one variable at a time, and a norm over the whole model does not fit there. Before it loops it
 calls one collective hook, ``_backend_update_step(grads, variables, learning_rate)``, with gradients that are
-unscaled, accumulated and clipped. This file is the only one that overrides it. Everything else that Keras does
+unscaled, accumulated and clipped. All methods of this base override it here, once. Everything else that Keras does
 around it (loss scaling, accumulation, clipping, constraints, the average of weights) keeps working.
 """
 

@@ -60,7 +60,8 @@ class LBFGS(keras.optimizers.Optimizer):
         **kwargs: see `LineSearch`.
 
     Raises:
-        ValueError: an argument that `LineSearch` refuses too; `fit` with changing batches; `attach` to other weights.
+        ValueError: an argument is out of its range, or `LineSearch` refuses it too; `fit` with changing batches;
+            `attach` to other weights.
 
     Costs:
         An evaluation of loss and gradient a trial, mostly one an iteration; memory for 2·pairs sets of weights. Layers

@@ -223,7 +223,7 @@ class LineSearch(LendingOptimizer):
         lists.write(variables, before)
         return proposed
 
-    def _plan(self, loss: Any, remembered: list[Any], square: Any, slope: Any = None, length: Any = None) -> "Plan":
+    def _plan(self, loss: Any, remembered: list[Any], square: Any, slope: Any = None, length: Any = None) -> Plan:
         """Return what is known before the loss is asked for anywhere else.
 
         Args:
@@ -257,7 +257,7 @@ class LineSearch(LendingOptimizer):
         return Plan(start, scale, first, go, astray, instead, memory, outcome)
 
     def _search(
-        self, batch: Batch, variables: list[Any], direction: Tensors, plan: "Plan", before: Own, multiplier: Any
+        self, batch: Batch, variables: list[Any], direction: Tensors, plan: Plan, before: Own, multiplier: Any
     ) -> tuple[Accepted, Any]:
         """Move the weights by what the rule finds; return the outcome and what the rule remembers."""
         if self.rule.looks_back:
