@@ -84,7 +84,7 @@ def diagnose(
     ('too low', True)
     """
     refuse_no_model(model)
-    check_seed(seed)
+    check_seed("diagnose", seed)
     check_progress(progress)
     data = TrainingData(
         x,

@@ -116,7 +116,7 @@ def fit(
     (True, True)
     """
     refuse_no_model(model)
-    check_seed(seed)
+    check_seed("fit", seed)
     check_counts(validation_steps=validation_steps, validation_batch_size=validation_batch_size)
     validation_freq = checked_validation_freq(validation_freq)
     check_flags("fit", shuffle=shuffle)

@@ -1,7 +1,7 @@
 """Values: frozen, checked, compared by content, printed as the call that makes them, saved by Keras.
 
 A schedule, a shape and a length are values, a line search, its rule and its direction too. The annotation of a field
-may say what it holds: ``Annotated`` gives a type the function that checks and converts what is given.
+may say what it holds: ``Annotated`` gives a type the check that also converts what is given.
 """
 
 import dataclasses
@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self, TypeVar, dataclass_transform, get_origin, get_type_hints
 
 import keras
+
+from keras_lr._arguments import Argument
 
 _T = TypeVar("_T")
 
@@ -23,7 +25,7 @@ class Value:
         for name, annotation in self._annotations().items():
             if get_origin(annotation) is Annotated:
                 (check,) = annotation.__metadata__
-                object.__setattr__(self, name, check(getattr(self, name), self._called(name)))
+                object.__setattr__(self, name, check(getattr(self, name), self._argument(name)))
 
     @classmethod
     @functools.cache
@@ -33,8 +35,8 @@ class Value:
         return {field.name: found[field.name] for field in dataclasses.fields(cls)}
 
     @classmethod
-    def _called(cls, argument: str) -> str:
-        return f"{cls.__name__}: the argument `{argument}`"
+    def _argument(cls, name: str) -> Argument:
+        return Argument(cls.__name__, name)
 
     def __repr__(self) -> str:
         """Return the call that makes this value; arguments at their default are left out."""
@@ -48,7 +50,7 @@ class Value:
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, as plain values that JSON can hold."""
         return {
-            field.name: _plain(getattr(self, field.name), self._called(field.name))
+            field.name: _plain(getattr(self, field.name), self._argument(field.name))
             for field in dataclasses.fields(self)
         }
 
@@ -79,14 +81,14 @@ def _printed(item: Any) -> str:
     return getattr(item, "__name__", "function") if callable(item) and not isinstance(item, Value) else repr(item)
 
 
-def _plain(item: Any, called: str) -> Any:
+def _plain(item: Any, argument: Argument) -> Any:
     if isinstance(item, enum.Enum):
         return item.value
     if isinstance(item, tuple):
-        return [_plain(one, called) for one in item]
+        return [_plain(one, argument) for one in item]
     if getattr(item, "__name__", "") == "<lambda>":
         raise ValueError(
-            f"{called} is a lambda, which cannot be saved. Write a function with `def` and register it with "
+            f"{argument} is a lambda, which cannot be saved. Write a function with `def` and register it with "
             "@keras.saving.register_keras_serializable()."
         )
     return keras.saving.serialize_keras_object(item)

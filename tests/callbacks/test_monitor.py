@@ -172,7 +172,7 @@ def test_a_second_fit_is_another_run():
 
 
 def test_what_cannot_be_looked_at_is_refused():
-    with pytest.raises(ValueError, match="every=0"):
+    with pytest.raises(ValueError, match=r"^Monitor takes a whole number of at least 1 as every. Received: every=0"):
         callbacks.Monitor(every=0)
     model = network("adam")
     model.compile("adam", loss="binary_crossentropy", steps_per_execution=4)

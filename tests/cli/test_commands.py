@@ -290,7 +290,7 @@ def test_plot_turns_fractions_and_epochs_into_steps(folder, terminal):
     ("call", "said"),
     [
         ("OneCycle(0.1)", "total_steps"),
-        ("Cosine(-1, 100)", "negative rate"),
+        ("Cosine(-1, 100)", "a number of at least 0 as initial_learning_rate. Received: initial_learning_rate=-1."),
         ("Nothing(1)", "'Nothing' is not defined"),
         ("OneCycle", "is no schedule"),
         ("1 +", "invalid syntax"),

@@ -212,8 +212,8 @@ def test_floats_and_tensors_decide_alike(step, cap, slope, value, phase, norm):
     ("build", "word"),
     [
         (lambda: Inexact(growth=1.0), "growth"),
-        (lambda: Inexact(first_growth=0.5), "0.5"),
-        (lambda: Maximum(overshoot=-1.5), "-1.5"),
+        (lambda: Inexact(first_growth=0.5), "first_growth"),
+        (lambda: Maximum(overshoot=-1.5), "overshoot"),
         (lambda: Bisection(precision=0.0), "precision"),
         (lambda: SlopeTracking(gain=-1.0), "gain"),
         (lambda: Quadratic(growth=0.5), "growth"),
@@ -222,5 +222,5 @@ def test_floats_and_tensors_decide_alike(step, cap, slope, value, phase, norm):
     ],
 )
 def test_wrong_constants_are_refused(build, word):
-    with pytest.raises(ValueError, match=word):
+    with pytest.raises(ValueError, match=rf"^\w+ takes a number .* as {word}\. Received: {word}="):
         build()

@@ -157,12 +157,12 @@ def test_configuration_makes_the_same_optimizer():
 
 @pytest.mark.parametrize("argument", [{"clipnorm": 1.0}, {"clipvalue": 0.5}, {"global_clipnorm": 1.0}])
 def test_clipping_is_refused(argument):
-    with pytest.raises(ValueError, match="max_update_ratio already bounds"):
+    with pytest.raises(ValueError, match=f"takes no {next(iter(argument))}, .*=.*max_update_ratio already bounds"):
         GradientOnly(**argument)
 
 
 def test_moving_the_weights_under_a_search_is_refused():
-    with pytest.raises(ValueError, match="ema_overwrite_frequency"):
+    with pytest.raises(ValueError, match=r"^GradientOnly takes no ema_overwrite_frequency, .*=10"):
         GradientOnly(use_ema=True, ema_overwrite_frequency=10)
     weight = keras.Variable(np.ones(2, "float32"), name="w")
     weight.constraint = keras.constraints.NonNeg()

@@ -112,12 +112,12 @@ def test_plateaus_and_schedules_see_the_effective_rate():
 
 
 def test_weights_may_not_be_moved_behind_the_method():
-    with pytest.raises(ValueError, match="ema_overwrite_frequency=3"):
+    with pytest.raises(ValueError, match=r"^Prodigy takes no ema_overwrite_frequency, .*=3. With use_ema=True alone"):
         Prodigy(use_ema=True, ema_overwrite_frequency=3)
 
 
 def test_the_average_is_not_averaged_again():
-    with pytest.raises(ValueError, match="use_ema"):
+    with pytest.raises(ValueError, match=r"^DoG takes no use_ema, .*own average.* use_ema=True. Leave"):
         DoG(use_ema=True)
 
 
@@ -146,5 +146,5 @@ def test_what_finds_its_own_steps_proposes_none(around):
         around(PerLayer(keras.optimizers.Ftrl(), {".*": 1.0}))
     with pytest.raises(TypeError, match="goes inside a LossScaleOptimizer"):
         around(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()))
-    with pytest.raises(ValueError, match="gradient_accumulation_steps=2"):
+    with pytest.raises(ValueError, match=r"takes no .*gradient_accumulation_steps=2.* instead"):
         around(PerLayer(keras.optimizers.SGD(gradient_accumulation_steps=2), {".*": 1.0}))

@@ -109,13 +109,17 @@ def test_a_pattern_that_matches_nothing_lists_what_there_is(pattern):
 
 
 def test_what_cannot_work_is_refused():
-    with pytest.raises(ValueError, match="-1"):
+    with pytest.raises(
+        ValueError, match=r"^PerLayer takes a number of at least 0 as factors\['body'\]\. Received: .*=-1\. 0 freezes"
+    ):
         PerLayer(Adam(), {"body": -1})
-    with pytest.raises(ValueError, match="'a tenth'"):
+    with pytest.raises(ValueError, match=r"as factors.*='a tenth'"):
         PerLayer(Adam(), {"body": "a tenth"})
     with pytest.raises(ValueError, match="holds no regular expression: missing"):
         PerLayer(Adam(), {"(": 0.1})
-    with pytest.raises(TypeError, match=r"factors=0\.1 must map patterns to factors"):
+    with pytest.raises(
+        TypeError, match=r"a dictionary of factors by pattern, .*'encoder.* as factors\. Received: factors=0\.1"
+    ):
         PerLayer(Adam(), 0.1)
     with pytest.raises(ValueError, match="froze every variable"):
         trained(PerLayer(Adam(), {".*": 0}))
@@ -145,7 +149,9 @@ def test_layerwise_decay_falls_towards_the_input():
     assert list(layerwise_decay(nested, 0.5).values()) == [0.125, 0.25, 0.5, 1.0]
     trained_model = PerLayer(Adam(), layerwise_decay(nested, 0.5))
     trained_model.build(nested.trainable_variables)
-    with pytest.raises(ValueError, match="decay=2"):
+    with pytest.raises(
+        ValueError, match=r"^layerwise_decay takes a number above 0 and at most 1 as decay. Received: decay=2"
+    ):
         layerwise_decay(network(), 2)
 
 

@@ -167,7 +167,7 @@ def test_one_cycle_with_inverse_momentum():
 
 
 def test_what_is_no_optimizer_is_refused():
-    with pytest.raises(TypeError, match=r"Scheduled takes an optimizer.*Received: 'sgd'"):
+    with pytest.raises(TypeError, match=r"Scheduled takes an optimizer.*Received: optimizer='sgd'"):
         optimizers.Scheduled("sgd", momentum=0.9)
 
 

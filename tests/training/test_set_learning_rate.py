@@ -178,7 +178,7 @@ def test_of_several_optimizers_none_is_turned_where_one_takes_no_rate(set_rate):
 
 def test_bad_rates_are_refused():
     model = made(keras.optimizers.SGD(0.1))
-    with pytest.raises(ValueError, match=r"^set_learning_rate: the argument `learning_rate`.*Received: -1"):
+    with pytest.raises(ValueError, match=r"^set_learning_rate takes a number of at least 0 .* learning_rate=-1"):
         set_learning_rate(model, -1)
     with pytest.raises(ValueError, match="factor"):
         scale_learning_rate(model, 0)

@@ -58,8 +58,7 @@ class AveragedWeights(keras.callbacks.Callback):
         self.data = data
         self.batches = batches
         self.batch_size = batch_size
-        check(self, "batches", least=1, whole=True)
-        check(self, "batch_size", least=1, whole=True)
+        check(self, "batches", "batch_size", least=1, whole=True)
         self._kept: list[Any] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_lr._arguments import check_flags, within
+from keras_lr._arguments import Argument, check_flags, number
 from keras_lr.callbacks._event import Event
 from keras_lr.callbacks._guarded_run import GuardedRun
 from keras_lr.callbacks._plan import plan
@@ -95,10 +95,8 @@ class Guard(Guarding):
         probation: bool = True,
         verbose: bool = False,
     ) -> None:
-        if window_steps is not None and not within(window_steps, least=4, whole=True):
-            raise ValueError(
-                f"window_steps={window_steps!r} is no number of losses to judge by; give 4 or more, or None."
-            )
+        if window_steps is not None:
+            number(least=4, whole=True)(window_steps, Argument("Guard", "window_steps"))
         if learning_rate is not None:
             plan(learning_rate)
         check_flags(self, probation=probation, verbose=verbose)

@@ -105,7 +105,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self.factor, self.patience, self.cooldown = factor, patience, cooldown
         self.min_multiplier, self.max_multiplier, self.raise_after = min_multiplier, max_multiplier, raise_after
         self.every_steps, self.verbose = every_steps, verbose
-        check_kind(self, "monitor", str, "'val_loss'")
+        check_kind(self, "monitor", str, "a name such as 'val_loss'")
         check(self, "factor", above=0, below=1)
         check(self, "max_multiplier", above=0, below=None)
         check(self, "min_multiplier", above=0, most=max_multiplier)

@@ -159,7 +159,7 @@ def race(
     True
     """
     refuse_no_model(model)
-    check_seed(seed)
+    check_seed("race", seed)
     check_progress(progress)
     data = TrainingData(
         x,

@@ -111,7 +111,7 @@ def range_test(
     True
     """
     refuse_no_model(model)
-    check_seed(seed)
+    check_seed("range_test", seed)
     check_progress(progress)
     _check(low, high, steps, sweeps, spacing, validation_data)
     data = TrainingData(

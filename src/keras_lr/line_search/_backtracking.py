@@ -1,6 +1,6 @@
 """Backtracking until the decrease is sufficient (Armijo), with a factor that depends on how far off a trial is."""
 
-from keras_lr._arguments import check, check_flags
+from keras_lr._arguments import Flag, Natural, Part
 from keras_lr._value import Value, value
 from keras_lr.line_search._conditions import descends, outcome, sufficient_decrease
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
@@ -38,16 +38,10 @@ class Backtracking(Value):
         (True, 0)
     """
 
-    decrease: float = 0.1
-    shrink: float = 0.5
-    adaptive: bool = True
-    max_evaluations: int = 20
-
-    def __post_init__(self) -> None:
-        check(self, "decrease", above=0.0, below=1.0)
-        check(self, "shrink", above=0.0, below=1.0)
-        check_flags(self, adaptive=self.adaptive)
-        check(self, "max_evaluations", least=1, whole=True)
+    decrease: Part = 0.1
+    shrink: Part = 0.5
+    adaptive: Flag = True
+    max_evaluations: Natural = 20
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         return self.below(line, start, start.value, alpha)

@@ -12,7 +12,7 @@ Reference:
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar, dataclass_transform
 
-from keras_lr._arguments import check
+from keras_lr._arguments import Limit, Natural, Part, Positive, check
 from keras_lr._value import Value, value
 from keras_lr.line_search._scalars import Scalar, clip, is_finite, maximum, minimum, select, where
 
@@ -105,18 +105,15 @@ class Limits(Value):
         0.5 0.75 0.875
     """
 
-    smallest_step: float = 1e-8
-    largest_step: float = 1e7
-    max_trials: int = 30
-    non_finite_shrink: float = 0.1
-    max_non_finite: int = 20
+    smallest_step: Positive = 1e-8
+    largest_step: Limit = 1e7
+    max_trials: Natural = 30
+    non_finite_shrink: Part = 0.1
+    max_non_finite: Natural = 20
 
     def __post_init__(self) -> None:
-        check(self, "smallest_step", above=0.0)
-        check(self, "largest_step", least=self.smallest_step, below=None)
-        check(self, "max_trials", least=1, whole=True)
-        check(self, "non_finite_shrink", above=0.0, below=1.0)
-        check(self, "max_non_finite", least=1, whole=True)
+        super().__post_init__()
+        check(self, "largest_step", least=self.smallest_step, below=None, remedy="The bound is smallest_step.")
 
 
 def at_rest(initial_step: float) -> SearchState:
@@ -130,7 +127,7 @@ def judge(
     """Let the rule decide on a trial, behind the guards that hold for all rules.
 
     A gradient met at rest begins a search whatever its slope. A zero gradient says nothing and moves nothing. A
-    gradient that is not finite lowers the cap of this search to a tenth of the trial and starts again there.
+    gradient that is not finite shrinks the trial by `non_finite_shrink`, which becomes the cap, and starts again there.
     """
     finite = is_finite(seen.slope) & is_finite(seen.gradient_norm) & is_finite(seen.value)
     seen = Seen(*(where(finite, field, 0.0) for field in seen))

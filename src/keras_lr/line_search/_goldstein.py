@@ -1,8 +1,8 @@
 """Goldstein: neither too long nor too short, from losses alone."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from keras_lr._arguments import check
+from keras_lr._arguments import AboveOne, Limit, Natural, number
 from keras_lr._value import Value, value
 from keras_lr.line_search._conditions import descends, not_too_short, outcome, sufficient_decrease
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
@@ -49,16 +49,10 @@ class Goldstein(Value):
         True
     """
 
-    decrease: float = 0.1
-    factor: float = 2.0
-    longest: float = 10.0
-    max_evaluations: int = 20
-
-    def __post_init__(self) -> None:
-        check(self, "decrease", above=0.0, below=0.5)
-        check(self, "factor", above=1.0)
-        check(self, "longest", above=0.0, below=None)
-        check(self, "max_evaluations", least=1, whole=True)
+    decrease: Annotated[float, number(above=0.0, below=0.5)] = 0.1
+    factor: AboveOne = 2.0
+    longest: Limit = 10.0
+    max_evaluations: Natural = 20
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         start, alpha = alike(start, alpha)

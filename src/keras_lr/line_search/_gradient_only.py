@@ -10,9 +10,9 @@ Reference:
 """
 
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from keras_lr._arguments import check
+from keras_lr._arguments import AboveOne, Part, Positive, number, or_none
 from keras_lr._value import Value
 from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, SHRINKING, Decision, SearchState, Seen, dynamic
 from keras_lr.line_search._scalars import Scalar, exp, like, maximum, minimum, where
@@ -48,16 +48,10 @@ class Inexact(Value):
         0.7 0.4 -0.2 0.04
     """
 
-    growth: float = 2.0
-    overshoot: float = 0.9
-    first_growth: float | None = None
+    growth: AboveOne = 2.0
+    overshoot: Positive = 0.9
+    first_growth: Annotated[float | None, or_none(number(above=1.0))] = None
     needs_value: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check(self, "growth", above=1.0)
-        check(self, "overshoot", above=0.0)
-        if self.first_growth is not None:
-            check(self, "first_growth", above=1.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         small_overshoot = (seen.slope > 0.0) & (seen.slope < self.overshoot * abs(search.start_slope))
@@ -98,13 +92,9 @@ class Maximum(Value):
         0.7 0.4 -0.2 -1.4
     """
 
-    growth: float = 2.0
-    overshoot: float = 0.9
+    growth: AboveOne = 2.0
+    overshoot: Positive = 0.9
     needs_value: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check(self, "growth", above=1.0)
-        check(self, "overshoot", above=0.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         tolerated = self.overshoot * abs(search.start_slope)
@@ -136,13 +126,9 @@ class Back(Value):
         -2.0 -0.5 2.5 1.0
     """
 
-    growth: float = 2.0
-    overshoot: float = 0.9
+    growth: AboveOne = 2.0
+    overshoot: Positive = 0.9
     needs_value: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check(self, "growth", above=1.0)
-        check(self, "overshoot", above=0.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         first = search.phase == FIRST
@@ -180,13 +166,9 @@ class Bisection(Value):
         0.7 0.4 -0.2 0.1 -0.05 0.025
     """
 
-    growth: float = 2.0
-    precision: float = 1e-3
+    growth: AboveOne = 2.0
+    precision: Part = 1e-3
     needs_value: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check(self, "growth", above=1.0)
-        check(self, "precision", above=0.0, below=1.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         search = _narrowed(search, seen.slope)
@@ -232,11 +214,8 @@ class SlopeTracking(Value):
         0.9 0.752 0.547 0.302
     """
 
-    gain: float = 0.02
+    gain: Annotated[float, number(above=0.0, most=1.0)] = 0.02
     needs_value: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check(self, "gain", above=0.0, most=1.0)
 
     def __call__(self, search: SearchState, seen: Seen, smallest_step: float) -> Decision:
         lengths = seen.gradient_norm * search.length

@@ -5,9 +5,9 @@ S4, taken apart so that each turn of one loop makes one evaluation.
 """
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from keras_lr._arguments import check
+from keras_lr._arguments import AboveOne, Natural, NotNegative, Part, check, number
 from keras_lr._value import Value, value
 from keras_lr.line_search._conditions import descends, not_steep, outcome, sufficient_decrease
 from keras_lr.line_search._interpolate import inside, secant
@@ -72,22 +72,17 @@ class HagerZhang(Value):
         True
     """
 
-    decrease: float = 0.1
-    curvature: float = 0.9
-    tolerance: float = 1e-6
-    bisection: float = 0.5
-    shrinkage: float = 0.66
-    growth: float = 5.0
-    max_evaluations: int = 50
+    decrease: Annotated[float, number(above=0.0, below=0.5)] = 0.1
+    curvature: Part = 0.9
+    tolerance: NotNegative = 1e-6
+    bisection: Part = 0.5
+    shrinkage: Part = 0.66
+    growth: AboveOne = 5.0
+    max_evaluations: Natural = 50
 
     def __post_init__(self) -> None:
-        check(self, "decrease", above=0.0, below=0.5)
-        check(self, "curvature", least=self.decrease, below=1.0)
-        check(self, "tolerance", least=0.0)
-        check(self, "bisection", above=0.0, below=1.0)
-        check(self, "shrinkage", above=0.0, below=1.0)
-        check(self, "growth", above=1.0)
-        check(self, "max_evaluations", least=1, whole=True)
+        super().__post_init__()
+        check(self, "curvature", least=self.decrease, remedy="The bound is decrease.")
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         start, alpha = alike(start, alpha)

@@ -5,7 +5,7 @@ Bu and Xu 2024, Gradient descent with generalized Newton's method, arXiv:2407.02
 
 from typing import NamedTuple
 
-from keras_lr._arguments import check
+from keras_lr._arguments import Beta, Limit, Natural, Positive
 from keras_lr._value import value
 from keras_lr.line_search._conditions import outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
@@ -57,18 +57,12 @@ class GeN(Rule):
         1.25
     """
 
-    initial: float = 1.0
-    every: int = 4
-    smoothing: float = 0.9
-    longest: float = 1e6
+    initial: Positive = 1.0
+    every: Natural = 4
+    smoothing: Beta = 0.9
+    longest: Limit = 1e6
 
     looks_back = True
-
-    def __post_init__(self) -> None:
-        check(self, "initial", above=0.0)
-        check(self, "every", least=1, whole=True)
-        check(self, "smoothing", least=0.0, below=1.0)
-        check(self, "longest", above=0.0, below=None)
 
     def memory(self) -> Measured:
         return Measured(self.initial, 0.0)

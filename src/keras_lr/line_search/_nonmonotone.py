@@ -6,7 +6,7 @@ arXiv:2306.12747, algorithm 1; the mean is that of Zhang and Hager 2004.
 
 from typing import NamedTuple
 
-from keras_lr._arguments import check
+from keras_lr._arguments import Limit, Natural, NotNegative, Part, Positive, Real
 from keras_lr._value import value
 from keras_lr.line_search._backtracking import Backtracking
 from keras_lr.line_search._line import Accepted, Line, Point, Tensor
@@ -55,22 +55,13 @@ class PoNoS(Rule):
         (5.0, 0.625, LossesBefore(reference=2.0, weight=1.0, cuts=2.0))
     """
 
-    decrease: float = 0.5
-    scale: float = 0.1
-    shrink: float = 0.5
-    memory_fraction: float = 1.0
-    lowest: float = 0.0
-    longest: float = 10.0
-    max_evaluations: int = 20
-
-    def __post_init__(self) -> None:
-        check(self, "decrease", above=0.0, below=1.0)
-        check(self, "scale", above=0.0)
-        check(self, "shrink", above=0.0, below=1.0)
-        check(self, "memory_fraction", least=0.0)
-        check(self, "lowest")
-        check(self, "longest", above=0.0, below=None)
-        check(self, "max_evaluations", least=1, whole=True)
+    decrease: Part = 0.5
+    scale: Positive = 0.1
+    shrink: Part = 0.5
+    memory_fraction: NotNegative = 1.0
+    lowest: Real = 0.0
+    longest: Limit = 10.0
+    max_evaluations: Natural = 20
 
     def memory(self) -> LossesBefore:
         return LossesBefore(0.0, 0.0, 0.0)

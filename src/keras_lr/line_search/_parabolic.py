@@ -3,7 +3,7 @@
 Mutschler and Zell 2020, Parabolic Approximation Line Search for DNNs, arXiv:1903.11991, algorithm 1.
 """
 
-from keras_lr._arguments import check
+from keras_lr._arguments import Limit, Positive
 from keras_lr._value import value
 from keras_lr.line_search._conditions import outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
@@ -43,16 +43,11 @@ class PAL(Rule):
         2.0
     """
 
-    measure: float = 0.1
-    overshoot: float = 1.0
-    longest: float = 3.6
+    measure: Positive = 0.1
+    overshoot: Positive = 1.0
+    longest: Limit = 3.6
 
     lengths = True
-
-    def __post_init__(self) -> None:
-        check(self, "measure", above=0.0)
-        check(self, "overshoot", above=0.0)
-        check(self, "longest", above=0.0, below=None)
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         start, alpha = alike(start, alpha)

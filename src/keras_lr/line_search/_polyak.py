@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from keras_lr._arguments import check
+from keras_lr._arguments import AtLeastOne, Positive, Real
 from keras_lr._value import value
 from keras_lr.line_search._conditions import outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
@@ -46,18 +46,12 @@ class Polyak(Rule):
         0.5
     """
 
-    lowest: float = 0.0
-    scale: float = 0.5
-    initial: float = 1.0
-    growth: float = 2 ** (1 / 500)
+    lowest: Real = 0.0
+    scale: Positive = 0.5
+    initial: Positive = 1.0
+    growth: AtLeastOne = 2 ** (1 / 500)
 
     evaluates = False
-
-    def __post_init__(self) -> None:
-        check(self, "lowest")
-        check(self, "scale", above=0.0)
-        check(self, "initial", above=0.0)
-        check(self, "growth", least=1.0)
 
     def memory(self) -> Bound:
         return Bound(self.initial)
@@ -98,14 +92,10 @@ class SafePolyak(Rule):
         0.5
     """
 
-    lowest: float = 0.0
-    floor: float = 1.0
+    lowest: Real = 0.0
+    floor: Positive = 1.0
 
     evaluates = False
-
-    def __post_init__(self) -> None:
-        check(self, "lowest")
-        check(self, "floor", above=0.0)
 
     def first_trial(self, start: Point, memory: Memory) -> Tensor:
         start, _ = alike(start, 0.0)

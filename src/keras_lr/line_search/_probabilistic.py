@@ -6,12 +6,12 @@ Reference:
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from keras import ops
 
-from keras_lr._arguments import check
+from keras_lr._arguments import Beta, NotNegative, Part, Positive, check, number
 from keras_lr._value import Value
 from keras_lr.line_search._dynamic import dynamic
 from keras_lr.line_search._gaussian_process import Posterior
@@ -47,22 +47,17 @@ class Wolfe(Value):
         0.5
     """
 
-    decrease: float = 0.05
-    curvature: float = 0.5
-    probability: float = 0.3
-    max_evaluations: int = 7
-    expansion: float = 1.3
-    memory: float = 0.95
-    reset: float = 100.0
+    decrease: NotNegative = 0.05
+    curvature: Part = 0.5
+    probability: Part = 0.3
+    max_evaluations: Annotated[int, number(least=2, most=15, whole=True)] = 7
+    expansion: Positive = 1.3
+    memory: Beta = 0.95
+    reset: Annotated[float, number(above=1.0, below=None)] = 100.0
 
     def __post_init__(self) -> None:
-        check(self, "curvature", above=0.0, below=1.0)
-        check(self, "decrease", least=0.0, below=self.curvature)
-        check(self, "probability", above=0.0, below=1.0)
-        check(self, "max_evaluations", least=2, most=15, whole=True)
-        check(self, "expansion", above=0.0)
-        check(self, "memory", least=0.0, below=1.0)
-        check(self, "reset", above=1.0, below=None)
+        super().__post_init__()
+        check(self, "decrease", below=self.curvature, remedy="The bound is curvature.")
 
 
 def probability_of_wolfe(conditions: Wolfe, at: Any, found: Posterior) -> Any:

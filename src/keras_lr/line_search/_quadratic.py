@@ -10,8 +10,9 @@ Reference:
 """
 
 import enum
+from typing import Annotated
 
-from keras_lr._arguments import check, chosen
+from keras_lr._arguments import AboveOne, member
 from keras_lr._value import Value
 from keras_lr.line_search._dynamic import FIRST, GROWING, REFINING, Decision, SearchState, Seen, dynamic
 from keras_lr.line_search._scalars import Scalar, clip, maximum, minimum, where
@@ -46,7 +47,7 @@ class Quadratic(Value):
             fall short of it; above 1.
 
     Raises:
-        ValueError: `growth` is not above 1.
+        ValueError: `growth` is not above 1, or `enforced` is no `Enforced`.
 
     Example:
         >>> import keras
@@ -60,12 +61,8 @@ class Quadratic(Value):
         0.7 0.0
     """
 
-    enforced: Enforced = Enforced.SLOPES
-    growth: float = 10.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "enforced", chosen(Enforced, self.enforced, "enforced"))
-        check(self, "growth", above=1.0)
+    enforced: Annotated[Enforced, member(Enforced)] = Enforced.SLOPES
+    growth: AboveOne = 10.0
 
     @property
     def needs_value(self) -> bool:

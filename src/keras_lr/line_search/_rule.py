@@ -1,9 +1,9 @@
 """Rules: searches that remember a few numbers from step to step, as an optimizer needs them."""
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
-from keras_lr._arguments import check
+from keras_lr._arguments import Argument, AtLeastOne, Limit, Positive
 from keras_lr._value import Value, value
 from keras_lr.line_search._line import Accepted, Line, Point, Search, Tensor
 from keras_lr.line_search._scalars import at_most, like, where
@@ -102,14 +102,9 @@ class Growing(Value):
         5.0
     """
 
-    initial: float = 1.0
-    factor: float = 2 ** (1 / 500)
-    longest: float = 1e6
-
-    def __post_init__(self) -> None:
-        check(self, "initial", above=0.0)
-        check(self, "factor", least=1.0)
-        check(self, "longest", above=0.0, below=None)
+    initial: Positive = 1.0
+    factor: AtLeastOne = 2 ** (1 / 500)
+    longest: Limit = 1e6
 
     def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
         return at_most(alpha * self.factor, self.longest)
@@ -131,10 +126,7 @@ class Restarting(Value):
         1.0
     """
 
-    initial: float = 1.0
-
-    def __post_init__(self) -> None:
-        check(self, "initial", above=0.0)
+    initial: Positive = 1.0
 
     def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
         return like(self.initial, alpha)
@@ -160,12 +152,8 @@ class SameDecrease(Value):
         0.5
     """
 
-    initial: float = 1.0
-    growth: float = 10.0
-
-    def __post_init__(self) -> None:
-        check(self, "initial", above=0.0)
-        check(self, "growth", above=0.0)
+    initial: Positive = 1.0
+    growth: Positive = 10.0
 
     def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
         known = (slope < 0.0) & (start.slope < 0.0)
@@ -178,6 +166,18 @@ class StepBefore(NamedTuple):
 
     alpha: Tensor  # the step, shape ()
     slope: Tensor  # the slope at its start, shape (), 0 at the first step
+
+
+def _a_search(given: Any, argument: Argument) -> Any:
+    if isinstance(given, type | Rule | Growing | Restarting | SameDecrease) or not callable(given):
+        raise ValueError(argument.refusal("a search such as Backtracking()", given))
+    return given
+
+
+def _a_first_trial(given: Any, argument: Argument) -> Any:
+    if isinstance(given, type) or not (callable(given) and hasattr(given, "initial")):
+        raise ValueError(argument.refusal("a first trial such as Growing()", given))
+    return given
 
 
 @value
@@ -201,14 +201,8 @@ class EachStep(Rule):
         (2.0, 3.0)
     """
 
-    search: Search
-    first: FirstTrial = Growing()
-
-    def __post_init__(self) -> None:
-        if isinstance(self.search, type | Rule | Growing | Restarting | SameDecrease) or not callable(self.search):
-            raise ValueError(f"EachStep takes a search such as Backtracking(). Received: search={self.search!r}.")
-        if isinstance(self.first, type) or not (callable(self.first) and hasattr(self.first, "initial")):
-            raise ValueError(f"EachStep takes a first trial such as Growing(). Received: first={self.first!r}.")
+    search: Annotated[Search, _a_search]
+    first: Annotated[FirstTrial, _a_first_trial] = Growing()
 
     def memory(self) -> StepBefore:
         return StepBefore(self.first.initial, 0.0)

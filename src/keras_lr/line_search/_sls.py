@@ -1,6 +1,6 @@
 """SLS: stochastic Armijo or Goldstein search, as its authors configure it."""
 
-from keras_lr._arguments import within
+from keras_lr._arguments import Argument, number
 from keras_lr.line_search._backtracking import Backtracking
 from keras_lr.line_search._rule import EachStep, Growing
 
@@ -46,8 +46,6 @@ def SLS(
         >>> round(SLS(steps_per_epoch=100).first.factor ** 100, 6)
         2.0
     """
-    if not within(steps_per_epoch, least=1.0):
-        raise ValueError(f"SLS takes a number steps_per_epoch >= 1. Received: steps_per_epoch={steps_per_epoch!r}.")
-    if not within(growth, least=1.0):
-        raise ValueError(f"SLS takes a number growth >= 1. Received: growth={growth!r}.")
+    number(least=1.0)(steps_per_epoch, Argument("SLS", "steps_per_epoch"))
+    number(least=1.0)(growth, Argument("SLS", "growth"))
     return EachStep(Backtracking(decrease, shrink), Growing(initial, growth ** (1 / steps_per_epoch)))

@@ -5,7 +5,7 @@ Kenneweg et al. 2024, No learning rates needed: Introducing SALSA, arXiv:2407.20
 
 from typing import NamedTuple
 
-from keras_lr._arguments import check
+from keras_lr._arguments import AtLeastOne, Beta, Natural, Part, Positive
 from keras_lr._value import value
 from keras_lr.line_search._conditions import descends, outcome
 from keras_lr.line_search._line import Accepted, Line, Point, Status, Tensor
@@ -77,20 +77,12 @@ class SaLSA(Rule):
         (0.75, 3)
     """
 
-    initial: float = 1.0
-    decrease: float = 0.3
-    smoothing: float = 0.9
-    shrink: float = 0.8
-    growth: float = 1.1
-    max_evaluations: int = 20
-
-    def __post_init__(self) -> None:
-        check(self, "initial", above=0.0)
-        check(self, "decrease", above=0.0, below=1.0)
-        check(self, "smoothing", least=0.0, below=1.0)
-        check(self, "shrink", above=0.0, below=1.0)
-        check(self, "growth", least=1.0)
-        check(self, "max_evaluations", least=1, whole=True)
+    initial: Positive = 1.0
+    decrease: Part = 0.3
+    smoothing: Beta = 0.9
+    shrink: Part = 0.8
+    growth: AtLeastOne = 1.1
+    max_evaluations: Natural = 20
 
     def memory(self) -> Smoothed:
         return Smoothed(self.initial / self.growth, 0.0, 0.0, self.initial, self.initial, 0.0, 0.0)

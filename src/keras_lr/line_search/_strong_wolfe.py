@@ -6,7 +6,7 @@ Nocedal and Wright 2006, Numerical Optimization, algorithms 3.5 and 3.6, as one 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from keras_lr._arguments import check
+from keras_lr._arguments import AboveOne, Limit, Natural, Part, check
 from keras_lr._value import Value, value
 from keras_lr.line_search._conditions import descends, flat_enough, outcome, sufficient_decrease
 from keras_lr.line_search._interpolate import between
@@ -57,18 +57,15 @@ class StrongWolfe(Value):
         (True, 0)
     """
 
-    decrease: float = 1e-4
-    curvature: float = 0.9
-    growth: float = 2.0
-    longest: float = 1e10
-    max_evaluations: int = 25
+    decrease: Part = 1e-4
+    curvature: Part = 0.9
+    growth: AboveOne = 2.0
+    longest: Limit = 1e10
+    max_evaluations: Natural = 25
 
     def __post_init__(self) -> None:
-        check(self, "decrease", above=0.0, below=1.0)
-        check(self, "curvature", above=self.decrease, below=1.0)
-        check(self, "growth", above=1.0)
-        check(self, "longest", above=0.0, below=None)
-        check(self, "max_evaluations", least=1, whole=True)
+        super().__post_init__()
+        check(self, "curvature", above=self.decrease, remedy="The bound is decrease.")
 
     def __call__(self, line: Line, start: Point, alpha: Tensor) -> Accepted:
         return self.carry(lambda trial: (*line.phi_and_slope(trial), ()), start, alpha, ())[0]

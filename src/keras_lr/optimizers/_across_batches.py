@@ -12,7 +12,7 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from keras_lr._arguments import check_kind
+from keras_lr._arguments import Argument, check_kind
 from keras_lr._backends import lists
 from keras_lr._backends.moves import MOVES_VARIABLES, move_
 from keras_lr._backends.products import products
@@ -25,7 +25,7 @@ from keras_lr.optimizers._directions import Direction
 from keras_lr.optimizers._failed_step import lost
 from keras_lr.optimizers._falling_cap import STEPS_AT_THE_START, default_ratio, schedule_over_run
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
-from keras_lr.optimizers._refusals import check_cap_and_first_trial, refuse_constraints, refuse_rate_and_clipping
+from keras_lr.optimizers._refusals import check_cap_and_first_trial, refuse, refuse_clipping, refuse_constraints
 
 ACCEPTS_BETWEEN_NORMS = 16.0
 """So seldom is the length of the weights measured, as that reads them all."""
@@ -65,8 +65,9 @@ class AcrossBatches(GlobalOptimizer):
         limits: Limits,
         **kwargs: Any,
     ) -> None:
-        refuse_rate_and_clipping(kwargs)
-        check_cap_and_first_trial(max_update_ratio, max_update_norm, decay_steps, initial_step)
+        name, bounded = type(self).__name__, "Leave it out: max_update_ratio already bounds the length of every update."
+        refuse(name, "learning_rate", kwargs.pop("learning_rate", None), "as its search finds how far to go", bounded)
+        refuse_clipping(name, kwargs, bounded)
         super().__init__(1.0, **kwargs)
         self.direction = direction
         self.max_update_ratio = max_update_ratio
@@ -76,11 +77,10 @@ class AcrossBatches(GlobalOptimizer):
         self.limits = limits
         self.needs_batch = False
         if isinstance(direction, type) or not hasattr(direction, "descend"):
-            raise ValueError(
-                f"{type(self).__name__} takes a direction such as optimizers.AdamDirection(). Received: "
-                f"direction={direction!r}."
-            )
-        check_kind(self, "limits", Limits, "line_search.Limits()")
+            argument = Argument(name, "direction")
+            raise ValueError(argument.refusal("a direction such as optimizers.AdamDirection()", direction))
+        check_kind(self, "limits", Limits, "line_search.Limits(...)")
+        check_cap_and_first_trial(self)
 
     # What a subclass writes.
 

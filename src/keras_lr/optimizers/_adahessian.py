@@ -11,7 +11,6 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import check_betas
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._hessian_diagonal import CurvatureOptimizer, window_mean
 from keras_lr.optimizers._moments import gathered
@@ -27,10 +26,11 @@ class AdaHessian(CurvatureOptimizer):
 
     Args:
         learning_rate: the rate, 0.15 by default: curvature sets the scale.
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squared curvatures.
-        epsilon: added to the root.
-        power: 1 is Newton-like, 0 gradient descent.
+        beta_1: decay of the mean of gradients; 0.9, as Adam's.
+        beta_2: decay of the mean of squared curvatures; 0.999, as Adam's.
+        epsilon: added to the root, in units of curvature where ``power`` is 1. The authors' 1e-4 bounds the steps
+            where the loss is flat.
+        power: 1, the method, is Newton-like; 0 is gradient descent.
         seed: of the random probes.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
@@ -66,12 +66,12 @@ class AdaHessian(CurvatureOptimizer):
         power: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.power = power
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
         check(self, "epsilon", least=0.0)
         check(self, "power", least=0.0, most=1.0)
 

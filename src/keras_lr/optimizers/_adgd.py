@@ -24,7 +24,7 @@ class AdGD(GlobalOptimizer):
 
     Args:
         learning_rate: a factor on the step size that the method finds; 1 is the method.
-        initial_rate: the first step size; small, since the second step corrects it.
+        initial_rate: the first step size; 1e-7, small, since the second step corrects it.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:

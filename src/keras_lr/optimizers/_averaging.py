@@ -14,6 +14,7 @@ from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._failed_step import lost
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
+from keras_lr.optimizers._refusals import refuse
 
 
 class AveragingOptimizer(GlobalOptimizer):
@@ -28,11 +29,8 @@ class AveragingOptimizer(GlobalOptimizer):
     """
 
     def __init__(self, learning_rate: Any = 1.0, **kwargs: Any) -> None:
-        if kwargs.get("use_ema"):
-            raise ValueError(
-                f"{type(self).__name__} ends at its own average of the weights; received use_ema=True, which "
-                "would overwrite it with another. Leave use_ema out."
-            )
+        reason = "which would overwrite its own average of the weights with another"
+        refuse(type(self).__name__, "use_ema", kwargs.get("use_ema") or None, reason, "Leave it out.")
         super().__init__(learning_rate, **kwargs)
 
     def to_average_(self, x: Tensors, state: State, on: Any) -> Tensors:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check_flags, within
+from keras_lr._arguments import check, check_flags
 from keras_lr._backends import lists
 from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
@@ -25,9 +25,9 @@ class BarzilaiBorwein(GlobalOptimizer):
 
     Args:
         learning_rate: a factor on the rate that the method finds; 1 is the method.
-        initial_rate: the rate of the first step, where there is no s yet.
-        short: take the short rate in place of the long one; steadier, slower.
-        smallest_rate: no rate is below this.
+        initial_rate: the rate of the first step, where there is no s yet; lower 1e-3 if that step diverges.
+        short: take the short rate; steadier and slower than the long one, the default.
+        smallest_rate: no rate is below this. The default binds seldom, as that of ``largest_rate``.
         largest_rate: no rate is above this; it is also the rate where y vanishes. Where s does, the rate before stays.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
@@ -64,18 +64,15 @@ class BarzilaiBorwein(GlobalOptimizer):
         largest_rate: float = 1e3,
         **kwargs: Any,
     ) -> None:
-        rates = (smallest_rate, initial_rate, largest_rate)
-        if not all(within(rate, above=0.0) for rate in rates) or sorted(rates) != list(rates):
-            raise ValueError(
-                "the rates are to be in order, 0 < smallest_rate <= initial_rate <= largest_rate; received "
-                f"smallest_rate={smallest_rate!r}, initial_rate={initial_rate!r}, largest_rate={largest_rate!r}"
-            )
         super().__init__(learning_rate, **kwargs)
         self.initial_rate = initial_rate
         self.short = short
-        check_flags(self, short=self.short)
         self.smallest_rate = smallest_rate
         self.largest_rate = largest_rate
+        check(self, "smallest_rate", above=0.0)
+        check(self, "initial_rate", least=smallest_rate, remedy="The bound is smallest_rate.")
+        check(self, "largest_rate", least=initial_rate, remedy="The bound is initial_rate.")
+        check_flags(self, short=self.short)
 
     def build_state(self) -> None:
         self.add_start("previous")

@@ -11,7 +11,7 @@ import keras
 from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
-from keras_lr.optimizers._refusals import refuse_weight_decay
+from keras_lr.optimizers._refusals import refuse, refuse_weight_decay
 
 
 @keras.saving.register_keras_serializable(package="keras_lr")
@@ -23,8 +23,8 @@ class COCOB(GlobalOptimizer):
     problems; behind a tuned Adam on deep networks.
 
     Args:
-        alpha: the bets of about this many first steps are held back: a warm-up.
-        epsilon: the first L.
+        alpha: the bets of about this many first steps are held back: a warm-up. 100 is the paper's.
+        epsilon: the first L, in units of the gradient; any small number does.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``weight_decay``: the point is the start
             plus a sum of gradients, so nothing else can shrink it; and ``learning_rate``, which would scale the
             distance from the start: a schedule would pull the weights back to it.
@@ -53,16 +53,12 @@ class COCOB(GlobalOptimizer):
 
     def __init__(self, *, alpha: float = 100.0, epsilon: float = 1e-8, **kwargs: Any) -> None:
         refuse_weight_decay("COCOB", kwargs)
-        if kwargs.get("learning_rate", 1.0) != 1.0:
-            raise ValueError(
-                "COCOB finds how far from the start a weight is to be and takes no learning_rate, which would pull it "
-                f"back there. Received: learning_rate={kwargs['learning_rate']!r}. Leave it out."
-            )
+        if (rate := kwargs.get("learning_rate", 1.0)) != 1.0:
+            refuse("COCOB", "learning_rate", rate, "which would pull each weight back to its start", "Leave it out.")
         super().__init__(**kwargs)
         self.alpha = alpha
         self.epsilon = epsilon
-        check(self, "alpha", above=0.0)
-        check(self, "epsilon", above=0.0)
+        check(self, "alpha", "epsilon", above=0.0)
 
     def build_state(self) -> None:
         self.add_slot("largest", self.epsilon)

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._refusals import refuse_weight_decay
 
@@ -25,10 +25,10 @@ class DAdaptAdaGrad(EstimatingOptimizer):
 
     Args:
         learning_rate: a multiplier of d, a float or a schedule.
-        momentum: share of the old point that a step keeps.
-        epsilon: added to the root; ``a`` starts at 1e-6 too.
+        momentum: share of the old point that a step keeps; 0, the default, for none.
+        epsilon: added to the root, in units of the gradient; 1e-6 is the authors', and ``a`` starts there too.
         initial_estimate: d₀; any small number does.
-        growth_rate: d grows by at most this factor a step.
+        growth_rate: d grows by at most this factor a step; without a limit by default.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``weight_decay``: the point is the start
             less a scaled sum of gradients, so nothing else can shrink it.
 
@@ -61,11 +61,11 @@ class DAdaptAdaGrad(EstimatingOptimizer):
         epsilon: float = 1e-6,
         **kwargs: Any,
     ) -> None:
-        check_betas(momentum=momentum)
         refuse_weight_decay("DAdaptAdaGrad", kwargs)
         super().__init__(learning_rate, **kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
+        check(self, "momentum", least=0.0, below=1.0)
         check(self, "epsilon", least=0.0)
 
     def build_state(self) -> None:

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lr._arguments import check, check_flags
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import adam_correction
 
@@ -26,12 +26,12 @@ class DAdaptAdam(EstimatingOptimizer):
 
     Args:
         learning_rate: a multiplier of d, a float or a schedule.
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squares.
-        epsilon: added to the root.
+        beta_1: decay of the mean of gradients; 0.9, as Adam's.
+        beta_2: decay of the mean of squares; 0.999, as Adam's.
+        epsilon: added to the root, in units of the gradient.
         initial_estimate: d₀; any small number does.
-        growth_rate: d grows by at most this factor a step; 1.02 makes a warm-up of it.
-        bias_correction: multiply the rate by Adam's correction.
+        growth_rate: d grows by at most this factor a step, without a limit by default; 1.02 makes a warm-up of it.
+        bias_correction: multiply the rate by Adam's correction; off, as the authors have it.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``. The authors take 2 to 4 times the usual
             ``weight_decay``.
 
@@ -66,12 +66,12 @@ class DAdaptAdam(EstimatingOptimizer):
         bias_correction: bool = False,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.bias_correction = bias_correction
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
         check(self, "epsilon", least=0.0)
         check_flags(self, bias_correction=self.bias_correction)
 

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
 from keras_lr.optimizers._global import State, Tensors
 
 
@@ -24,10 +25,10 @@ class DAdaptLion(EstimatingOptimizer):
 
     Args:
         learning_rate: a multiplier of d, a float or a schedule.
-        beta_1: weight of the momentum in the direction.
-        beta_2: decay of the momentum.
+        beta_1: weight of the momentum in the direction; 0.9, as Lion's.
+        beta_2: decay of the momentum; 0.99, as Lion's.
         initial_estimate: d₀; any small number does.
-        growth_rate: d grows by at most this factor a step.
+        growth_rate: d grows by at most this factor a step; without a limit by default.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:
@@ -60,10 +61,10 @@ class DAdaptLion(EstimatingOptimizer):
         beta_2: float = 0.99,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
 
     def build_state(self) -> None:
         super().build_state()

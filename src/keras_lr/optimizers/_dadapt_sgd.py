@@ -8,8 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._refusals import refuse_weight_decay
 
@@ -23,9 +24,9 @@ class DAdaptSGD(EstimatingOptimizer):
 
     Args:
         learning_rate: a multiplier of d, a float or a schedule.
-        momentum: share of the old point that a step keeps.
+        momentum: share of the old point that a step keeps; 0, the default, for none.
         initial_estimate: d₀; any small number does.
-        growth_rate: d grows by at most this factor a step; 1.02 makes a warm-up of it.
+        growth_rate: d grows by at most this factor a step, without a limit by default; 1.02 makes a warm-up of it.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``weight_decay``: the point is the start
             less a sum of gradients, so nothing else can shrink it.
 
@@ -57,10 +58,10 @@ class DAdaptSGD(EstimatingOptimizer):
         momentum: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        check_betas(momentum=momentum)
         refuse_weight_decay("DAdaptSGD", kwargs)
         super().__init__(learning_rate, **kwargs)
         self.momentum = momentum
+        check(self, "momentum", least=0.0, below=1.0)
 
     def build_state(self) -> None:
         super().build_state()

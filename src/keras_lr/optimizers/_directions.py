@@ -8,7 +8,7 @@ and Wilke, arXiv:2007.01054).
 
 from typing import Any, ClassVar, Protocol
 
-from keras_lr._arguments import check
+from keras_lr._arguments import NotNegative, Part
 from keras_lr._backends import lists
 from keras_lr._backends.second_moment import over_root_
 from keras_lr._value import Value, value
@@ -66,7 +66,7 @@ class AdagradDirection(Value):
     """Search along -g / (√v + ε), v the sum of all squared gradients that made a direction.
 
     Args:
-        epsilon: ε, keeps entries apart whose gradient was always 0. In units of the gradient.
+        epsilon: ε, in units of the gradient; small, as it only keeps entries from 0/0 whose gradient was always 0.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -85,11 +85,8 @@ class AdagradDirection(Value):
         [0.772 0.772]
     """
 
-    epsilon: float = 1e-10
+    epsilon: NotNegative = 1e-10
     slots: ClassVar[tuple[str, ...]] = ("second_moment",)
-
-    def __post_init__(self) -> None:
-        check(self, "epsilon", least=0.0)
 
     def descend(
         self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any
@@ -104,7 +101,7 @@ class RMSpropDirection(Value):
 
     Args:
         rho: Weight of the old mean, between 0 and 1; 0.9 as in Keras.
-        epsilon: ε, in units of the gradient.
+        epsilon: ε, in units of the gradient; 1e-7 as in Keras.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -123,13 +120,9 @@ class RMSpropDirection(Value):
         [0.262 0.262]
     """
 
-    rho: float = 0.9
-    epsilon: float = 1e-7
+    rho: Part = 0.9
+    epsilon: NotNegative = 1e-7
     slots: ClassVar[tuple[str, ...]] = ("second_moment",)
-
-    def __post_init__(self) -> None:
-        check(self, "rho", above=0.0, below=1.0)
-        check(self, "epsilon", least=0.0)
 
     def descend(
         self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any
@@ -143,8 +136,8 @@ class AdamDirection(Value):
     """Search along Adam's direction without the first moment: -g / (√v̂ + ε), v̂ the unbiased mean of squares.
 
     Args:
-        beta_2: Weight of the old mean, between 0 and 1.
-        epsilon: ε, in units of the gradient.
+        beta_2: Weight of the old mean, between 0 and 1; 0.999, as Adam's.
+        epsilon: ε, in units of the gradient; 1e-8 as in Adam's paper.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -163,13 +156,9 @@ class AdamDirection(Value):
         [0.7 0.7]
     """
 
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
+    beta_2: Part = 0.999
+    epsilon: NotNegative = 1e-8
     slots: ClassVar[tuple[str, ...]] = ("second_moment",)
-
-    def __post_init__(self) -> None:
-        check(self, "beta_2", above=0.0, below=1.0)
-        check(self, "epsilon", least=0.0)
 
     def descend(
         self, gradient: Tensors, moments: list[Tensors], old: Tensors, made: Any

@@ -27,7 +27,7 @@ class DoG(PolynomialAveraging):
         learning_rate: a factor on the step size that the method finds. The paper's c; leave it at 1.
         relative_start: the first step is ``relative_start · (1 + ‖x₀‖)`` long. The paper's r_ε: small enough
             never to harm, 1e-6; 1e-4 for models with BatchNormalization, where 1e-6 may never take off.
-        epsilon: guards the first division.
+        epsilon: guards the first division, in units of the squared gradient.
         **kwargs: ``average``, γ of the polynomial average ``x̄ ← x̄ + (1 + γ) / (t + γ) · (x - x̄)``, 8 by default
             (greater weighs late steps more; None keeps no average, and the last point is clearly worse), and
             the arguments of ``keras.optimizers.Optimizer``.
@@ -65,8 +65,7 @@ class DoG(PolynomialAveraging):
         super().__init__(learning_rate, **kwargs)
         self.relative_start = relative_start
         self.epsilon = epsilon
-        check(self, "relative_start", above=0.0)
-        check(self, "epsilon", above=0.0)
+        check(self, "relative_start", "epsilon", above=0.0)
 
     def build_state(self) -> None:
         super().build_state()

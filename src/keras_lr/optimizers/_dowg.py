@@ -24,7 +24,8 @@ class DoWG(PolynomialAveraging):
 
     Args:
         learning_rate: a factor on the step size that the method finds.
-        epsilon: the first squared distance, and a guard of the division.
+        epsilon: the first squared distance, so that the first step is about √epsilon long, and a guard of the
+            division. 1e-4 is the authors'.
         **kwargs: ``average``, as in ``DoG``, and the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:

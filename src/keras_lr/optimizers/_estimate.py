@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_lr._arguments import check, within
+from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._global import GlobalOptimizer, State
 
@@ -53,10 +53,3 @@ def quotient(numerator: Any, denominator: Any) -> Any:
     """Return numerator / denominator, and 0 where the denominator is 0 (no gradient has been seen yet)."""
     seen = denominator > 0
     return ops.where(seen, numerator / ops.where(seen, denominator, 1.0), 0.0)
-
-
-def check_betas(**betas: float) -> None:
-    """Refuse a decay that is not in [0, 1)."""
-    for name, beta in betas.items():
-        if not within(beta, least=0.0, below=1.0):
-            raise ValueError(f"{name} is the decay of an average, in [0, 1); received {name}={beta!r}")

@@ -2,7 +2,7 @@
 
 Keras updates one variable at a time, and a norm over the whole model does not fit there. Before it loops it
 calls one collective hook, ``_backend_update_step(grads, variables, learning_rate)``, with gradients that are
-unscaled, accumulated and clipped. This file is the only one that overrides it. Everything else that Keras does
+unscaled, accumulated and clipped. All methods of this base override it here, once. Everything else that Keras does
 around it (loss scaling, accumulation, clipping, constraints, the average of weights) keeps working.
 """
 
@@ -19,7 +19,7 @@ from keras_lr._backends import lists
 from keras_lr._backends.memory import overwrite
 from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.optimizers._packing import Packing
-from keras_lr.optimizers._refusals import checked_rate
+from keras_lr.optimizers._refusals import checked_rate, refuse_overwriting
 from keras_lr.optimizers._slots import Slots
 from keras_lr.optimizers._whole_gradients import refuse_accumulation_on_replicas, whole
 
@@ -51,12 +51,7 @@ class GlobalOptimizer(LendingOptimizer):
 
     def __init__(self, learning_rate: Any = 1.0, **kwargs: Any) -> None:
         name = type(self).__name__
-        if kwargs.get("ema_overwrite_frequency"):
-            raise ValueError(
-                f"{name} remembers where the weights were, so nothing may move them between its steps; "
-                f"received ema_overwrite_frequency={kwargs['ema_overwrite_frequency']}. Leave it out: with "
-                "use_ema=True the averaged weights are put in place at the end of fit."
-            )
+        refuse_overwriting(name, kwargs.get("ema_overwrite_frequency"))
         super().__init__(learning_rate=checked_rate(name, learning_rate), **kwargs)
         self.layer_factors: list[float] | None = None
 

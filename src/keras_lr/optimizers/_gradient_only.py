@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from keras_lr._arguments import Argument
 from keras_lr._backends.search_scalars import at_once
 from keras_lr.line_search import Inexact, Limits
 from keras_lr.line_search._dynamic import Decision, DynamicRule, SearchState, Seen, judge
@@ -43,7 +44,7 @@ class GradientOnly(AcrossBatches):
             over it. Give it wherever it is known: no search lowers the noise floor by itself.
         initial_step: The very first trial, in units of the direction. Each decade that it is too small costs one
             gradient, once; too large a start is cut by the cap.
-        limits: The guards that hold for every rule.
+        limits: The guards that hold for every rule. None is `Limits()`.
         **kwargs: As for every Keras optimizer; `weight_decay` is decoupled, applied once an accepted step with that
             step's size.
 
@@ -82,10 +83,8 @@ class GradientOnly(AcrossBatches):
         **kwargs: Any,
     ) -> None:
         if rule is not None and (isinstance(rule, type) or not hasattr(rule, "needs_value")):
-            raise ValueError(
-                "GradientOnly takes a rule of keras_lr.line_search, such as GradientOnly(line_search.Inexact()), and "
-                f"no learning rate. Received: rule={rule!r}."
-            )
+            wanted = "a rule such as line_search.Inexact(), and no learning rate,"
+            raise ValueError(Argument("GradientOnly", "rule").refusal(wanted, rule))
         super().__init__(
             RMSpropDirection() if direction is None else direction,
             max_update_ratio,

@@ -25,7 +25,7 @@ class CurvatureOptimizer(NeedsBatch, GlobalOptimizer):
     packs = False
 
     def __init__(self, learning_rate: Any, *, seed: int = 0, **kwargs: Any) -> None:
-        check_seed(seed)
+        check_seed(type(self).__name__, seed)
         super().__init__(learning_rate, **kwargs)
         self.seed = seed
         self.signs = keras.random.SeedGenerator(seed)

@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import check_betas, quotient
+from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._moments import adam_direction
 
@@ -38,8 +38,7 @@ class Hypergradient(GlobalOptimizer):
         super().__init__(learning_rate, **kwargs)
         self.initial_rate = initial_rate
         self.hyper_rate = hyper_rate
-        check(self, "initial_rate", above=0.0)
-        check(self, "hyper_rate", above=0.0)
+        check(self, "initial_rate", "hyper_rate", above=0.0)
 
     def direction(self, g: Tensors, state: State) -> Tensors:
         """Return what is to be multiplied by the rate and subtracted, as a new list: the gradient."""
@@ -68,8 +67,8 @@ class HypergradientSGD(Hypergradient):
 
     Args:
         learning_rate: a multiplier of the rate that the method finds.
-        initial_rate: the first rate.
-        hyper_rate: β, 1e-3 to 1e-6.
+        initial_rate: the first rate; β is small, so a rate that is far off stays so for long.
+        hyper_rate: β, 1e-3 to 1e-6, in units of a rate over a squared gradient.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:
@@ -98,11 +97,11 @@ class HypergradientAdam(Hypergradient):
 
     Args:
         learning_rate: a multiplier of the rate that the method finds.
-        initial_rate: the first rate.
-        hyper_rate: β, 1e-7 to 1e-8.
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squares.
-        epsilon: added to the root.
+        initial_rate: the first rate; 1e-3, as Adam's.
+        hyper_rate: β, 1e-7 to 1e-8, in units of a rate over a gradient.
+        beta_1: decay of the mean of gradients; 0.9, as Adam's.
+        beta_2: decay of the mean of squares; 0.999, as Adam's.
+        epsilon: added to the root, in units of the gradient.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:
@@ -136,11 +135,11 @@ class HypergradientAdam(Hypergradient):
         epsilon: float = 1e-8,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, hyper_rate=hyper_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
         check(self, "epsilon", least=0.0)
 
     def build_state(self) -> None:
@@ -163,7 +162,7 @@ class NormalizedHypergradient(Hypergradient):
     Args:
         learning_rate: a multiplier of the rate that the method finds.
         initial_rate: the first rate.
-        hyper_rate: β, in units of the rate: what the first step may change it by.
+        hyper_rate: β, in units of the rate: what the first step may change it by. The default is ``initial_rate``'s.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_lr._arguments import within
+from keras_lr._arguments import Argument, number
 
 
 def layerwise_decay(model: keras.Model, decay: float = 0.75) -> dict[str, float]:
@@ -40,8 +40,7 @@ def layerwise_decay(model: keras.Model, decay: float = 0.75) -> dict[str, float]
         {'a/.*': 0.25, 'b/.*': 0.5, 'c/.*': 1.0}
         >>> optimizer = PerLayer(keras.optimizers.Adam(1e-3), layerwise_decay(model, 0.5))
     """
-    if not within(decay, above=0.0, most=1.0):
-        raise ValueError(f"decay is the ratio of the rates of two neighbours, in (0, 1]; received decay={decay!r}")
+    number(above=0.0, most=1.0)(decay, Argument("layerwise_decay", "decay"))
     _require_weights(model)
     layers = [layer for layer in _leaves(model) if layer.trainable_variables]
     prefixes = dict.fromkeys(_prefix(model, layer) for layer in layers)

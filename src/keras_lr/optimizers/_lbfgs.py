@@ -53,14 +53,15 @@ class LBFGS(keras.optimizers.Optimizer):
     Args:
         iterations_per_step: iterations in a training step. More of them save one gradient in so many, and the logs
             are coarser.
-        pairs: memory of the method, in pairs of vectors of the size of the weights.
-        search: how far; `StrongWolfe()` with curvature 0.9 takes the first trial, 1, nearly always.
-        gradient_tolerance: iterations end when no entry of the gradient is larger.
+        pairs: memory of the method, in pairs of vectors of the size of the weights; 3 to 20 are usual.
+        search: how far. None is `StrongWolfe()`, whose curvature of 0.9 takes the first trial, 1, nearly always.
+        gradient_tolerance: iterations end when no entry of the gradient is larger; in units of the gradient.
         name: name of the optimizer.
         **kwargs: see `LineSearch`.
 
     Raises:
-        ValueError: an argument that `LineSearch` refuses too; `fit` with changing batches; `attach` to other weights.
+        ValueError: an argument is out of its range, or `LineSearch` refuses it too; `fit` with changing batches;
+            `attach` to other weights.
 
     Costs:
         An evaluation of loss and gradient a trial, mostly one an iteration; memory for 2·pairs sets of weights. Layers
@@ -93,13 +94,12 @@ class LBFGS(keras.optimizers.Optimizer):
         name: str = "lbfgs",
         **kwargs: Any,
     ) -> None:
-        refuse_what_moves(self, kwargs)
+        refuse_what_moves(type(self).__name__, kwargs)
         super().__init__(learning_rate=1.0, name=name, **kwargs)
         self.iterations_per_step, self.pairs, self.gradient_tolerance = iterations_per_step, pairs, gradient_tolerance
         self.search = StrongWolfe() if search is None else search
-        check_kind(self, "search", StrongWolfe, "line_search.StrongWolfe()")
-        check(self, "iterations_per_step", least=1, whole=True)
-        check(self, "pairs", least=1, whole=True)
+        check_kind(self, "search", StrongWolfe, "line_search.StrongWolfe(...)")
+        check(self, "iterations_per_step", "pairs", least=1, whole=True)
         check(self, "gradient_tolerance", least=0.0)
 
     def build(self, variables: list[keras.Variable]) -> None:

@@ -67,7 +67,8 @@ class LineSearch(LendingOptimizer):
 
     Args:
         search: how far: a rule (`PAL()`, `SLS()`, `PoNoS()`, `SaLSA()`, `Polyak()`, `GeN()`, ...), or a search
-            (`Backtracking()`, `StrongWolfe()`, ...), which becomes `EachStep(search)`.
+            (`Backtracking()`, `StrongWolfe()`, ...), which becomes `EachStep(search)`. None is `Backtracking()`, which
+            needs no gradient at its trials.
         direction: which way: None for the negative gradient, or a Keras optimizer, whose update at its own learning
             rate is the direction, so that α multiplies that rate. A direction within 0.06 degrees of a right angle
             to the gradient, or beyond, is replaced by the negative gradient at the same length (`replaced` counts
@@ -110,7 +111,7 @@ class LineSearch(LendingOptimizer):
         name: str = "line_search",
         **kwargs: Any,
     ) -> None:
-        refuse_what_moves(self, kwargs)
+        refuse_what_moves(type(self).__name__, kwargs)
         learning_rate = checked_rate("LineSearch", learning_rate)
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         search = Backtracking() if search is None else search
@@ -222,7 +223,7 @@ class LineSearch(LendingOptimizer):
         lists.write(variables, before)
         return proposed
 
-    def _plan(self, loss: Any, remembered: list[Any], square: Any, slope: Any = None, length: Any = None) -> "Plan":
+    def _plan(self, loss: Any, remembered: list[Any], square: Any, slope: Any = None, length: Any = None) -> Plan:
         """Return what is known before the loss is asked for anywhere else.
 
         Args:
@@ -256,7 +257,7 @@ class LineSearch(LendingOptimizer):
         return Plan(start, scale, first, go, astray, instead, memory, outcome)
 
     def _search(
-        self, batch: Batch, variables: list[Any], direction: Tensors, plan: "Plan", before: Own, multiplier: Any
+        self, batch: Batch, variables: list[Any], direction: Tensors, plan: Plan, before: Own, multiplier: Any
     ) -> tuple[Accepted, Any]:
         """Move the weights by what the rule finds; return the outcome and what the rule remembers."""
         if self.rule.looks_back:

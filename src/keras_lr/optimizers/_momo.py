@@ -9,10 +9,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check, check_flags
+from keras_lr._arguments import Argument, check, check_flags, number
 from keras_lr._backends import lists
 from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
-from keras_lr.optimizers._estimate import check_betas, quotient
+from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._moments import gathered
 from keras_lr.optimizers._refusals import refuse_clipping
@@ -27,7 +27,7 @@ class MoMo(NeedsBatch, GlobalOptimizer):
 
     Args:
         learning_rate: the largest step, a float or a schedule. It may be far too large: that is the point.
-        beta: decay of the averages.
+        beta: decay of the averages; 0 looks at the batch at hand alone.
         lower_bound: what the loss cannot fall below, 0 for most losses.
         estimate_bound: raise the bound from what is seen, where the loss cannot reach it.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``, except clipping, after which loss and gradient no
@@ -63,12 +63,12 @@ class MoMo(NeedsBatch, GlobalOptimizer):
         estimate_bound: bool = False,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta=beta)
-        refuse_clipping(type(self).__name__, kwargs)
+        refuse_clipping(type(self).__name__, kwargs, "Leave it out: the step is bounded as it is.")
         super().__init__(learning_rate, **kwargs)
         self.beta = beta
         self.lower_bound = lower_bound
         self.estimate_bound = estimate_bound
+        check(self, "beta", least=0.0, below=1.0)
         check(self, "lower_bound")
         check_flags(self, estimate_bound=self.estimate_bound)
 
@@ -132,9 +132,9 @@ class MoMoAdam(MoMo):
 
     Args:
         learning_rate: the largest rate, a float or a schedule; 0.01, ten times Adam's default.
-        beta_1: decay of the averages of loss and gradient.
-        beta_2: decay of the mean of squares.
-        epsilon: added to the root.
+        beta_1: decay of the averages of loss and gradient; 0.9, as Adam's.
+        beta_2: decay of the mean of squares; 0.999, as Adam's.
+        epsilon: added to the root, in units of the gradient.
         lower_bound: what the loss cannot fall below, 0 for most losses.
         estimate_bound: raise the bound from what is seen, where the loss cannot reach it.
         **kwargs: as in ``MoMo``.
@@ -169,10 +169,11 @@ class MoMoAdam(MoMo):
         epsilon: float = 1e-8,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
+        number(least=0.0, below=1.0)(beta_1, Argument("MoMoAdam", "beta_1"))
         super().__init__(learning_rate, beta=beta_1, **kwargs)
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        check(self, "beta_2", least=0.0, below=1.0)
         check(self, "epsilon", least=0.0)
 
     def build_state(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from keras_lr._arguments import within
+from keras_lr._arguments import Argument, number
 from keras_lr._backends import lists
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._across_batches import AcrossBatches
@@ -55,13 +55,10 @@ class PerLayer(LendingOptimizer):
     def __init__(self, optimizer: Any, factors: Mapping[str, float], *, name: str = "per_layer") -> None:
         super().__init__(learning_rate=0.0, name=name)
         if not isinstance(factors, Mapping):
-            raise TypeError(f"factors={factors!r} must map patterns to factors, such as {{'encoder/.*': 0.1}}.")
+            wanted = "a dictionary of factors by pattern, such as {'encoder/.*': 0.1},"
+            raise TypeError(Argument("PerLayer", "factors").refusal(wanted, factors))
         for pattern, factor in factors.items():
-            if not within(factor, least=0.0):
-                raise ValueError(
-                    "A factor multiplies a rate and is a number that is not negative; 0 freezes. Received: "
-                    f"factors={{{pattern!r}: {factor!r}}}"
-                )
+            number(least=0.0, remedy="0 freezes.")(factor, Argument("PerLayer", f"factors[{pattern!r}]"))
             try:
                 re.compile(pattern)
             except re.error as error:

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check_kind, chosen
+from keras_lr._arguments import Argument, check_kind, member
 from keras_lr._backends.search_scalars import unpack
 from keras_lr.line_search import Limits, Wolfe
 from keras_lr.line_search._dynamic import Decision, SearchState, Seen, judge
@@ -57,8 +57,8 @@ class ProbabilisticLineSearch(AcrossBatches):
     `compile`.
 
     Args:
-        conditions: The Wolfe conditions and the constants of the search.
-        direction: Along what to search. The paper searches along the negative gradient.
+        conditions: The Wolfe conditions and the constants of the search. None is `Wolfe()`, the paper's.
+        direction: Along what to search. None is `SteepestDescent()`: the paper searches along the negative gradient.
         noise: `Noise.PER_SAMPLE` measures the variances within the batch that makes a direction, from the losses of
             its samples and their slopes along the direction, by one forward derivative. `Noise.BETWEEN_BATCHES` is
             the fallback where a backend has no forward derivative of the model (TensorFlow with recurrent layers): a
@@ -68,8 +68,8 @@ class ProbabilisticLineSearch(AcrossBatches):
             `GradientOnly`. The paper has none, and the default seldom binds.
         max_update_norm: The cap in the unit of the weights, in place of the ratio: a float or a schedule.
         decay_steps: The horizon. When given, the cap falls linearly to 0 over so many steps.
-        initial_step: The very first trial.
-        limits: The guards that hold for every search.
+        initial_step: The very first trial, in units of the direction, as in `GradientOnly`.
+        limits: The guards that hold for every search. None is `Limits()`.
         **kwargs: As for every Keras optimizer; clipping and accumulation are refused.
 
     Raises:
@@ -120,8 +120,8 @@ class ProbabilisticLineSearch(AcrossBatches):
             **kwargs,
         )
         self.conditions = Wolfe() if conditions is None else conditions
-        self.noise = chosen(Noise, noise, "noise")
-        check_kind(self, "conditions", Wolfe, "line_search.Wolfe()")
+        self.noise = member(Noise)(noise, Argument("ProbabilisticLineSearch", "noise"))
+        check_kind(self, "conditions", Wolfe, "line_search.Wolfe(...)")
         self.needs_batch = True
 
     def build_state(self) -> None:

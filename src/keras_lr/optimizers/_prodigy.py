@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_lr._arguments import check, check_flags
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, check_betas, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import adam_correction
 
@@ -26,13 +26,13 @@ class Prodigy(EstimatingOptimizer):
 
     Args:
         learning_rate: a multiplier of d, a float or a schedule (linear or cosine to 0; no restarts).
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squares.
+        beta_1: decay of the mean of gradients; 0.9, as Adam's.
+        beta_2: decay of the mean of squares; 0.999, as Adam's.
         beta_3: decay of the estimate's sums, from 0 to 1 (no decay); √β₂ by default.
-        epsilon: added to the root, in units of d.
+        epsilon: added to the root, times d; in units of the gradient.
         initial_estimate: d₀. Raise it to 1e-5 or 1e-4 if d does not leave it within 3 % of the steps.
         estimate_factor: multiplies every estimate; 0.5 or 2 corrects a d that is wrong for a kind of model.
-        growth_rate: d grows by at most this factor a step.
+        growth_rate: d grows by at most this factor a step; without a limit by default.
         bias_correction: multiply the rate by Adam's correction. On by default (the reference has it off): it
             keeps small batches and β₂ above 0.999 from diverging.
         safeguard_warmup: keep the rate out of the estimate's denominator: for a schedule with a warm-up.
@@ -76,7 +76,6 @@ class Prodigy(EstimatingOptimizer):
         every: int = 1,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -87,6 +86,7 @@ class Prodigy(EstimatingOptimizer):
         self.safeguard_warmup = safeguard_warmup
         self.every = every
         self.packs = every == 1  # the authors count entries variable by variable
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
         if beta_3 is not None:
             check(self, "beta_3", least=0.0, most=1.0)
         check(self, "epsilon", least=0.0)

@@ -6,8 +6,10 @@ from typing import Any
 
 import keras
 
+from keras_lr._arguments import Argument
 from keras_lr._backends.wrapped_optimizers import optimizers_in, wrappers_and_core
 from keras_lr.optimizers._global import GlobalOptimizer
+from keras_lr.optimizers._refusals import refuse, refuse_accumulation
 
 # They make the weights anew from sums or a point of their own, of which a method around them moves none.
 FROM_OWN_STATE = (keras.optimizers.Ftrl, keras.optimizers.ScheduleFreeAdamW)
@@ -36,10 +38,8 @@ def refuse_own_handling(name: str, optimizer: keras.optimizers.Optimizer, settin
     """Refuse an optimizer that does to the gradients or the weights what the method around it is to do."""
     for inner, setting in itertools.product(optimizers_in(optimizer), settings):
         if getattr(inner, setting, None):
-            raise ValueError(
-                f"{name} and the optimizer inside it see the same gradients and weights; received an optimizer with "
-                f"{setting}={getattr(inner, setting)}. Give {setting} to {name} instead."
-            )
+            reason, remedy = f"as {name} sees the same gradients and weights", f"Give it to {name} instead."
+            refuse(f"An optimizer inside {name}", setting, getattr(inner, setting), reason, remedy)
 
 
 def checked_optimizer(owner: str, name: str, given: Any) -> keras.optimizers.Optimizer:
@@ -53,10 +53,8 @@ def checked_optimizer(owner: str, name: str, given: Any) -> keras.optimizers.Opt
     except (ValueError, TypeError, KeyError):
         optimizer = None
     if optimizer is None:
-        raise ValueError(
-            f"{owner} takes as {name} an optimizer, such as SGD(1.0, momentum=0.9), or its name. Received: "
-            f"{name}={given!r}."
-        )
+        wanted = "an optimizer, such as SGD(1.0, momentum=0.9), or its name"
+        raise ValueError(Argument(owner, name).refusal(wanted, given))
     return optimizer
 
 
@@ -68,7 +66,5 @@ def checked_direction(direction: Any) -> Any:
     refuse_other_than_proposals("LineSearch", optimizer)
     refuse_own_handling("LineSearch", optimizer, ("use_ema", "loss_scale_factor"))
     for part in optimizers_in(optimizer):
-        accumulated = getattr(part, "gradient_accumulation_steps", None)
-        if accumulated:
-            raise ValueError(f"A direction belongs to one batch. Received: gradient_accumulation_steps={accumulated}.")
+        refuse_accumulation("The direction of a LineSearch", getattr(part, "gradient_accumulation_steps", None))
     return optimizer

@@ -3,72 +3,69 @@
 import numbers
 from typing import Any
 
-from keras_lr._arguments import within
+from keras_lr._arguments import Argument, check, number
 from keras_lr.line_search import SLS
 
 
-def refuse_weight_decay(name: str, arguments: dict[str, Any]) -> None:
+def refuse(owner: str, name: str, given: Any, reason: str, remedy: str) -> None:
+    """Raise `ValueError` if an argument is given, other than None, that a method cannot live with."""
+    if given is not None:
+        raise ValueError(f"{owner} takes no {name}, {reason}. Received: {name}={given!r}. {remedy}")
+
+
+def refuse_weight_decay(owner: str, arguments: dict[str, Any]) -> None:
     """Refuse ``weight_decay`` for a method whose point is made of its start and its gradients alone."""
-    if arguments.get("weight_decay"):
-        raise ValueError(
-            f"{name} makes each point of its start and the sum of its gradients, which decoupled weight decay "
-            f"would contradict; received weight_decay={arguments['weight_decay']}. Use "
-            "kernel_regularizer=keras.regularizers.L2(...) in the layers instead."
-        )
+    reason = "as it makes each point of its start and the sum of its gradients alone"
+    remedy = "Use kernel_regularizer=keras.regularizers.L2(...) in the layers instead."
+    refuse(owner, "weight_decay", arguments.get("weight_decay") or None, reason, remedy)
 
 
-def refuse_clipping(name: str, arguments: dict[str, Any]) -> None:
-    """Refuse clipping for a method that compares the loss with its gradient."""
-    for clipping in ("clipnorm", "global_clipnorm", "clipvalue"):
-        if arguments.get(clipping) is not None:
-            raise ValueError(
-                f"{name} compares the loss with its gradient, which clipping parts from each other; received "
-                f"{clipping}={arguments[clipping]}. Leave it out: the step is bounded as it is."
-            )
+def refuse_clipping(owner: str, arguments: dict[str, Any], remedy: str) -> None:
+    """Refuse clipping for a method that takes the gradient for that of the loss."""
+    for name in ("clipnorm", "global_clipnorm", "clipvalue"):
+        refuse(owner, name, arguments.get(name), "as a clipped gradient is no longer that of the loss", remedy)
 
 
-def refuse_what_moves(optimizer: Any, kwargs: dict[str, Any]) -> None:
+def refuse_accumulation(owner: str, steps: int | None) -> None:
+    """Refuse ``gradient_accumulation_steps`` for a method that compares losses of one batch."""
+    reason = "as an accumulated gradient belongs to several batches, and the loss to one"
+    refuse(owner, "gradient_accumulation_steps", steps or None, reason, "Use larger batches instead.")
+
+
+def refuse_overwriting(owner: str, frequency: int | None) -> None:
+    """Refuse ``ema_overwrite_frequency`` for a method that has to find the weights where it left them."""
+    reason = "which moves the weights between its steps"
+    remedy = "With use_ema=True alone the average is put in place after fit."
+    refuse(owner, "ema_overwrite_frequency", frequency or None, reason, remedy)
+
+
+def refuse_what_moves(owner: str, arguments: dict[str, Any]) -> None:
     """Refuse arguments of the base class that a search along a line cannot live with."""
-    for name, remedy in _REFUSED.items():
-        if kwargs.get(name) is not None:
-            raise ValueError(
-                f"{type(optimizer).__name__} cannot take {name}, {remedy}. Received: {name}={kwargs[name]}."
-            )
-        kwargs.pop(name, None)
+    rate, decay = arguments.pop("learning_rate", None), arguments.get("weight_decay")
+    refuse(owner, "learning_rate", rate, "as its search finds how far to go", "Leave it out.")
+    beside = "The `direction` of a LineSearch may have it."
+    refuse(owner, "weight_decay", decay, "which moves the weights off the line", f"Use a regularizer. {beside}")
+    refuse_clipping(owner, arguments, beside)
+    refuse_accumulation(owner, arguments.get("gradient_accumulation_steps"))
+    refuse_overwriting(owner, arguments.get("ema_overwrite_frequency"))
 
 
-_REFUSED = {
-    "learning_rate": "since its search finds how far to go",
-    "weight_decay": "which moves the weights off the line; use a regularizer, or the `direction` of a LineSearch",
-    "clipnorm": "which bends the gradient of the slopes; the `direction` of a LineSearch may have it",
-    "global_clipnorm": "which scales the gradient of the slopes; the `direction` of a LineSearch may have it",
-    "clipvalue": "which bends the gradient of the slopes; the `direction` of a LineSearch may have it",
-    "gradient_accumulation_steps": "since an accumulated gradient belongs to several batches, and the loss to one",
-    "ema_overwrite_frequency": "which moves the weights between searches; use_ema=True alone is fine",
-}
-
-
-def checked_rate(name: str, learning_rate: Any) -> Any:
+def checked_rate(owner: str, learning_rate: Any) -> Any:
     """Return a learning rate, a whole number as a float; refuse a number that is no rate. Keras refuses all else."""
     if not isinstance(learning_rate, numbers.Real):
         return learning_rate
-    if not within(learning_rate, least=0.0):
-        raise ValueError(
-            f"{name} takes a learning_rate of at least 0, or a schedule. Received: learning_rate={learning_rate!r}."
-        )
-    return float(learning_rate)
+    return number(least=0.0, remedy="A schedule will do, too.")(learning_rate, Argument(owner, "learning_rate"))
 
 
 def checked_search(search: Any) -> Any:
     """Return what `LineSearch` searches with; refuse what is none, and what `GradientOnly` searches with."""
+    argument = Argument("LineSearch", "search")
     made = search is not SLS and not isinstance(search, type)
     if not made or not callable(getattr(search, "step", search)):
-        raise ValueError(f"LineSearch takes a search such as line_search.PAL(). Received: search={search!r}.")
+        raise ValueError(argument.refusal("a search such as line_search.PAL()", search))
     if hasattr(search, "needs_value"):
-        raise ValueError(
-            f"{type(search).__name__} judges a trial by the gradient of the next batch, as GradientOnly takes it: "
-            f"GradientOnly(line_search.{type(search).__name__}()). Received: search={search!r}."
-        )
+        remedy = f"It judges a trial by the next batch: GradientOnly(line_search.{type(search).__name__}())."
+        raise ValueError(argument.refusal("a search within one batch, such as line_search.PAL(),", search, remedy))
     return search
 
 
@@ -82,36 +79,12 @@ def refuse_constraints(variables: list[Any]) -> None:
             )
 
 
-def check_cap_and_first_trial(
-    max_update_ratio: Any, max_update_norm: Any, decay_steps: int | None, initial_step: float
-) -> None:
+def check_cap_and_first_trial(optimizer: Any) -> None:
     """Refuse a cap, a horizon or a first trial that is out of range."""
-    if max_update_ratio is not None and not callable(max_update_ratio) and not within(max_update_ratio, above=0.0):
-        raise ValueError(
-            "max_update_ratio is the length of an update as a fraction of that of the weights, positive; received "
-            f"{max_update_ratio!r}. For a cap in the unit of the weights set max_update_norm."
-        )
-    if max_update_norm is not None and not callable(max_update_norm) and not within(max_update_norm, above=0.0):
-        raise ValueError(f"max_update_norm is the length of an update, positive; received {max_update_norm!r}.")
-    if decay_steps is not None and not within(decay_steps, least=1):
-        raise ValueError(
-            f"decay_steps is the number of steps of the training, at least 1; received {decay_steps!r}. "
-            "Leave it out where the horizon is not known."
-        )
-    if not within(initial_step, above=0.0):
-        raise ValueError(f"initial_step must be positive; received {initial_step!r}. 1e-4 is safe nearly everywhere.")
-
-
-def refuse_rate_and_clipping(arguments: dict[str, Any]) -> None:
-    """Refuse a learning rate and clipped gradients."""
-    if "learning_rate" in arguments:
-        raise ValueError(
-            f"A line search finds the step size itself; received learning_rate={arguments['learning_rate']}. Leave it "
-            "out, or bound the updates with max_update_ratio, a float or a schedule."
-        )
-    for name in ("clipnorm", "global_clipnorm", "clipvalue"):
-        if arguments.get(name):
-            raise ValueError(
-                f"A search needs true slopes, and {name} bends them; received {name}={arguments[name]}. Leave it "
-                "out: max_update_ratio already bounds the length of every update."
-            )
+    units = {"max_update_ratio": "as a part of that of the weights", "max_update_norm": "in the unit of the weights"}
+    for cap, unit in units.items():
+        if (given := getattr(optimizer, cap)) is not None and not callable(given):
+            check(optimizer, cap, above=0.0, remedy=f"It bounds the length of an update, {unit}.")
+    if optimizer.decay_steps is not None:
+        check(optimizer, "decay_steps", least=1, remedy="Leave it out where the horizon is not known.")
+    check(optimizer, "initial_step", above=0.0, remedy="1e-4 is safe nearly everywhere.")

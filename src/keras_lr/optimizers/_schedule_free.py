@@ -13,9 +13,10 @@ from keras import ops
 from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._averaging import AveragingOptimizer
-from keras_lr.optimizers._estimate import check_betas, quotient
+from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import gathered
+from keras_lr.optimizers._refusals import refuse
 
 
 class ScheduleFree(AveragingOptimizer):
@@ -62,8 +63,7 @@ class ScheduleFree(AveragingOptimizer):
         self.decoupling = decoupling
         check(self, "interpolation", above=0.0, below=1.0)
         check(self, "warmup_steps", least=0)
-        check(self, "weight_power", least=0.0)
-        check(self, "rate_power", least=0.0)
+        check(self, "weight_power", "rate_power", least=0.0)
         if decoupling is not None:
             check(self, "decoupling", above=0.0)
 
@@ -153,8 +153,8 @@ class ScheduleFreeAdamW(ScheduleFree):
 
     Args:
         learning_rate: the rate, 0.0025 by default: 1 to 10 times what suits AdamW.
-        beta_2: decay of the mean of squares.
-        epsilon: added to the root.
+        beta_2: decay of the mean of squares; 0.999, as AdamW's.
+        epsilon: added to the root, in units of the gradient.
         **kwargs: as in ``ScheduleFreeSGD``.
 
     Raises:
@@ -183,10 +183,10 @@ class ScheduleFreeAdamW(ScheduleFree):
     def __init__(
         self, learning_rate: Any = 0.0025, *, beta_2: float = 0.999, epsilon: float = 1e-8, **kwargs: Any
     ) -> None:
-        check_betas(beta_2=beta_2)
         super().__init__(learning_rate, **kwargs)
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        check(self, "beta_2", least=0.0, below=1.0)
         check(self, "epsilon", least=0.0)
 
     def build_state(self) -> None:
@@ -235,17 +235,11 @@ class ScheduleFreeRAdam(ScheduleFreeAdamW):
     """
 
     def __init__(self, learning_rate: Any = 0.0025, **kwargs: Any) -> None:
-        if kwargs.get("warmup_steps"):
-            raise ValueError(
-                "ScheduleFreeRAdam warms up by its rectifier; received "
-                f"warmup_steps={kwargs['warmup_steps']}. Use ScheduleFreeAdamW for a warm-up of your own."
-            )
+        warmup, remedy = kwargs.get("warmup_steps") or None, "ScheduleFreeAdamW takes a warm-up of your own."
+        refuse("ScheduleFreeRAdam", "warmup_steps", warmup, "as its rectifier warms up", remedy)
         super().__init__(learning_rate, **kwargs)
-        if self.beta_2 <= 0.6:
-            raise ValueError(
-                "ScheduleFreeRAdam trusts v once it is a mean of more than 4 squares, which it never is with a beta_2 "
-                f"of 0.6 or less; received beta_2={self.beta_2!r}. Use ScheduleFreeAdamW, which does not wait."
-            )
+        # Up to 0.6, v is never a mean of more than 4 squares.
+        check(self, "beta_2", above=0.6, below=1.0, remedy="ScheduleFreeAdamW takes less.")
 
     def rate_factor(self, y: Tensors, g: Tensors, state: State) -> Any:
         limit = 2.0 / (1.0 - self.beta_2) - 1.0

@@ -13,7 +13,7 @@ from keras import ops
 from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
-from keras_lr.optimizers._estimate import check_betas, quotient
+from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import adam_direction
 from keras_lr.optimizers._refusals import refuse_clipping
@@ -31,10 +31,10 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
 
     Args:
         learning_rate: a multiplier of the Polyak step.
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squares.
-        epsilon: added to the root.
-        following_steps: the average is the newest z for so many steps; once or twice a warm-up.
+        beta_1: decay of the mean of gradients; 0.9 is the authors'.
+        beta_2: decay of the mean of squares; 0.95 is the authors', for language models.
+        epsilon: added to the root, in units of the gradient.
+        following_steps: the average is the newest z for so many steps: 0, or once or twice a warm-up.
         **kwargs: as in ``ScheduleFreeSGD`` (``weight_power`` 2 for long runs), except clipping, after which loss and
             gradient no longer belong to each other. ``weight_decay`` is multiplied by l twice: 20 to 50, not 0.1.
 
@@ -71,13 +71,13 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
         following_steps: int = 0,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
-        refuse_clipping("ScheduleFreePlus", kwargs)
+        refuse_clipping("ScheduleFreePlus", kwargs, "Leave it out: the step is bounded as it is.")
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.following_steps = following_steps
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
         check(self, "epsilon", least=0.0)
         check(self, "following_steps", least=0)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from keras_lr._arguments import within
+from keras_lr._arguments import Argument, number
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.optimizers._proposals import refuse_loss_scaling
@@ -75,11 +75,14 @@ class Scheduled(LendingOptimizer):
     ) -> None:
         super().__init__(learning_rate=0.0, name=name)
         if not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise TypeError(f"Scheduled takes an optimizer, such as SGD(momentum=0.9). Received: {optimizer!r}.")
+            argument = Argument("Scheduled", "optimizer")
+            raise TypeError(argument.refusal("an optimizer such as SGD(momentum=0.9)", optimizer))
         refuse_loss_scaling("Scheduled", optimizer)
         self.inner_optimizer = optimizer
         _check(innermost(optimizer), hyperparameters)
-        self._plans = _Plans({key: as_schedule(given, f"Scheduled: `{key}`") for key, given in hyperparameters.items()})
+        self._plans = _Plans(
+            {key: as_schedule(given, Argument("Scheduled", key)) for key, given in hyperparameters.items()}
+        )
         self._held: dict[str, _Hyperparameter] = {}  # Keras tracks what is put into it
         for key in self._plans.by_name:
             self._held[key] = _Hyperparameter(
@@ -208,9 +211,10 @@ def one_cycle(
     {'beta_1': 0.95}
     """
     if not isinstance(cycle, OneCycle | OneCycleThreePhase):
-        raise TypeError(f"one_cycle takes a cycle such as schedules.OneCycle(0.1, 1000). Received: cycle={cycle!r}.")
-    if not (within(low, least=0.0, below=1.0) and within(high, least=0.0, below=1.0)):
-        raise ValueError(f"low and high are momenta, from 0 to below 1. Received: low={low!r}, high={high!r}.")
+        argument = Argument("one_cycle", "cycle")
+        raise TypeError(argument.refusal("a cycle such as schedules.OneCycle(0.1, 1000)", cycle))
+    for name, momentum in (("low", low), ("high", high)):
+        number(least=0.0, below=1.0)(momentum, Argument("one_cycle", name))
     name = "beta_1" if hasattr(innermost(optimizer), "beta_1") else "momentum"
     scheduled = Scheduled(optimizer, **{name: cycle.momentum(low, high)})
     optimizer.learning_rate = cycle

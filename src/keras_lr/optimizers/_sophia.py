@@ -11,7 +11,6 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import check_betas
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._hessian_diagonal import CurvatureOptimizer
 
@@ -26,11 +25,11 @@ class Sophia(CurvatureOptimizer):
 
     Args:
         learning_rate: the rate; 0.8 of what suits AdamW.
-        beta_1: decay of the momentum.
-        beta_2: decay of the curvature, once in ``interval`` steps.
+        beta_1: decay of the momentum; 0.965 is the authors'.
+        beta_2: decay of the curvature, once in ``interval`` steps; 0.99 is the authors'.
         gamma: share of the curvature; so that 10 to 50 % of the entries are not clipped.
-        epsilon: smallest curvature.
-        interval: steps between two looks at the curvature.
+        epsilon: smallest curvature; where it is less, or negative, the step is the sign of the momentum.
+        interval: steps between two looks at the curvature; the authors' 10 keeps them cheap.
         seed: of the random probes.
         **kwargs: the arguments of ``keras.optimizers.Optimizer``; the authors take ``weight_decay=0.1``.
 
@@ -66,15 +65,14 @@ class Sophia(CurvatureOptimizer):
         interval: int = 10,
         **kwargs: Any,
     ) -> None:
-        check_betas(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.gamma = gamma
         self.epsilon = epsilon
         self.interval = interval
-        check(self, "gamma", above=0.0)
-        check(self, "epsilon", above=0.0)
+        check(self, "beta_1", "beta_2", least=0.0, below=1.0)
+        check(self, "gamma", "epsilon", above=0.0)
         check(self, "interval", least=1, whole=True)
 
     def build_state(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from keras_lr._backends import lists
+from keras_lr.optimizers._refusals import refuse
 
 
 def whole(optimizer: keras.optimizers.Optimizer, gradients: Sequence[Any], variables: list[Any]) -> list[Any]:
@@ -26,8 +27,6 @@ def refuse_accumulation_on_replicas(optimizer: keras.optimizers.Optimizer) -> No
     """Refuse what TensorFlow cannot do."""
     strategy = getattr(optimizer, "_distribution_strategy", None)
     if optimizer.gradient_accumulation_steps and strategy is not None and strategy.num_replicas_in_sync > 1:
-        raise ValueError(
-            f"{type(optimizer).__name__} cannot accumulate on the replicas of {type(strategy).__name__}: TensorFlow "
-            "does not let them meet inside the condition that accumulation needs; received "
-            f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps}. Use a larger batch instead."
-        )
+        reason = f"as the replicas of {type(strategy).__name__} cannot meet inside the condition that it needs"
+        name, steps = "gradient_accumulation_steps", optimizer.gradient_accumulation_steps
+        refuse(type(optimizer).__name__, name, steps, reason, "Use larger batches instead.")

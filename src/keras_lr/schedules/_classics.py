@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from keras_lr._arguments import NotNegative, Positive, Share
 from keras_lr._value import value
-from keras_lr.schedules._kinds import AStep, NotNegative, Positive, Rate, Share
+from keras_lr.schedules._kinds import AStep, Rate
 from keras_lr.schedules._log_product import log_product
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length

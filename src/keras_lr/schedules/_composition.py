@@ -8,40 +8,33 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import numbers
 from typing import Annotated, Any, TypeAlias
 
 import keras
 
+from keras_lr._arguments import Argument, is_number
 from keras_lr._value import value
 from keras_lr.schedules._classics import Constant
 from keras_lr.schedules._exchange import Lambda
-from keras_lr.schedules._kinds import several
+from keras_lr.schedules._kinds import one_or_more
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrZero, Lengths
 
 
-def as_schedule(given: Any, called: str) -> Schedule:
+def as_schedule(given: Any, argument: Argument) -> Schedule:
     """Return a schedule: itself, a number as a constant, a schedule of Keras or a function of the step wrapped."""
     if isinstance(given, Schedule):
         return given
-    if isinstance(given, numbers.Real) and not isinstance(given, bool):
+    if is_number(given):
         return Constant(float(given))
     if isinstance(given, keras.optimizers.schedules.LearningRateSchedule) or callable(given):
         return Lambda(given)
-    raise TypeError(f"{called} must be a schedule, a number or a function of the step. Received: {given!r}.")
-
-
-def _schedules(given: Any, called: str) -> tuple[Schedule, ...]:
-    parts = tuple(as_schedule(one, called) for one in several(given, called))
-    if not parts:
-        raise ValueError(f"{called} must hold at least one schedule. Received: {given!r}.")
-    return parts
+    raise TypeError(argument.refusal("a schedule, a number or a function of the step", given))
 
 
 ScheduleLike: TypeAlias = Annotated[Schedule, as_schedule]
 """A schedule, made of whatever says a rate."""
-Schedules: TypeAlias = Annotated[tuple[Schedule, ...], _schedules]
+Schedules: TypeAlias = Annotated[tuple[Schedule, ...], one_or_more(as_schedule)]
 """One or more of them."""
 
 

@@ -180,10 +180,9 @@ class WSDS(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.is_resolved() and self.decay_steps > self.period_steps:
-            raise ValueError(
-                f"WSDS: the argument `decay_steps` must be at most period_steps={self.period_steps!r}, of which it is "
-                f"the end. Received: {self.decay_steps!r}."
-            )
+            wanted = f"period_steps={self.period_steps!r} or less"
+            remedy = "It is the end of each period."
+            raise ValueError(self._argument("decay_steps").refusal(wanted, self.decay_steps, remedy))
 
     @property
     def ramp_steps(self) -> float:

@@ -7,9 +7,10 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, TypeAlias
 
+from keras_lr._arguments import Share, number
 from keras_lr._value import value
 from keras_lr.schedules import shapes
-from keras_lr.schedules._kinds import Positive, Rate, Share, a_function
+from keras_lr.schedules._kinds import Rate, a_function
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import between, progress
 from keras_lr.schedules._units import Length, LengthOrNone
@@ -45,17 +46,9 @@ class CosineRestarts(Schedule):
     source: ClassVar[str] = "Loshchilov & Hutter, SGDR (2017), arXiv 1608.03983, eq. 5"
     initial_learning_rate: Rate
     first_cycle_steps: Length
-    cycle_multiplier: Positive = 1.0
+    cycle_multiplier: Annotated[float, number(least=1.0, remedy="Shorter and shorter cycles come to an end.")] = 1.0
     amplitude_multiplier: Share = 1.0
     end_learning_rate: Rate = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.cycle_multiplier < 1:
-            raise ValueError(
-                "CosineRestarts: the argument `cycle_multiplier` must be at least 1: shorter and shorter cycles come "
-                f"to an end. Received: {self.cycle_multiplier!r}."
-            )
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""

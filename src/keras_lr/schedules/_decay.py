@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
+from keras_lr._arguments import Positive, Real, Share
 from keras_lr._value import value
 from keras_lr.schedules import shapes
-from keras_lr.schedules._kinds import Positive, Rate, Real, Share
+from keras_lr.schedules._kinds import Rate
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import ShapeLike, between, progress, shaped
 from keras_lr.schedules._units import Length

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 import keras
 import numpy as np
 
-from keras_lr._arguments import within
+from keras_lr._arguments import Argument, number
 from keras_lr._value import value
 from keras_lr.schedules._kinds import a_function
 from keras_lr.schedules._lookup import lookup
@@ -77,10 +77,8 @@ class Table(Schedule):
         try:
             table = self.table
         except (TypeError, ValueError):
-            raise ValueError(
-                "Table: the argument `encoded` is numbers as text; give the numbers to Table.from_values. Received: "
-                f"{self.encoded!r}."
-            ) from None
+            remedy = "Give the numbers to Table.from_values."
+            raise ValueError(self._argument("encoded").refusal("numbers as text", self.encoded, remedy)) from None
         if not len(table) or not np.all(np.isfinite(table)) or np.any(table < 0):
             raise ValueError(
                 f"Table: every rate must be finite and at least 0, and there must be one. Received: {table}."
@@ -159,13 +157,10 @@ def from_torch(factory: Callable[[], Any], *, total_steps: int) -> Table:
     return Table.from_values(rates)
 
 
-def _check_run(function: Any, called: str, total_steps: Any, name: str) -> None:
+def _check_run(function: Any, name: str, total_steps: Any, owner: str) -> None:
     if not callable(function):
-        raise TypeError(f"{name}: the argument `{called}` must be a function. Received: {function!r}.")
-    if not within(total_steps, least=1, whole=True):
-        raise ValueError(
-            f"{name}: the argument `total_steps` must be a whole number of at least 1. Received: {total_steps!r}."
-        )
+        raise TypeError(Argument(owner, name).refusal("a function", function))
+    number(least=1, whole=True)(total_steps, Argument(owner, "total_steps"))
 
 
 def from_json(text: str) -> Schedule:

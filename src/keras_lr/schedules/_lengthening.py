@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from keras_lr._arguments import within
+from keras_lr._arguments import Argument, check, number
 from keras_lr._value import value
 from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._schedule import Schedule
@@ -42,15 +42,9 @@ class Slowed(Schedule):
             return
         end = self.schedule.end_step
         if end is None or end <= self.at_step:
-            raise ValueError(
-                f"Slowed: the argument `schedule` must end after at_step={self.at_step!r}; it ends at {end}. Received: "
-                f"{self.schedule!r}."
-            )
-        if self.total_steps <= self.at_step:
-            raise ValueError(
-                f"Slowed: the argument `total_steps` must be after at_step={self.at_step!r}. Received: "
-                f"{self.total_steps!r}."
-            )
+            wanted = f"a schedule that ends after at_step={self.at_step!r}"
+            raise ValueError(self._argument("schedule").refusal(wanted, self.schedule, f"Its end is {end}."))
+        check(self, "total_steps", above=self.at_step, remedy="The bound is at_step.")
 
     @property
     def end_step(self) -> float | None:
@@ -122,15 +116,15 @@ def lengthened(schedule: Schedule, *, at_step: float, total_steps: float) -> Len
 Continued, it stays, and what was left of the schedule is spread over the steps to 200.
     """
     if not isinstance(schedule, Schedule):
-        raise TypeError(f"lengthened: the argument `schedule` must be a schedule of this room. Received: {schedule!r}.")
+        raise TypeError(Argument("lengthened", "schedule").refusal("a schedule of keras_lr.schedules", schedule))
     schedule.check_resolved()
     end = schedule.end_step
     if end is None:
-        raise ValueError(f"lengthened: the argument `schedule` has no end to move. Received: {schedule!r}.")
-    if not within(at_step, above=0, below=end):
-        raise ValueError(f"lengthened: `at_step` must lie before the end, step {end:g}. Received: {at_step!r}.")
-    if not within(total_steps, above=at_step):
-        raise ValueError(f"lengthened: `total_steps` must be after at_step={at_step!r}. Received: {total_steps!r}.")
+        raise ValueError(Argument("lengthened", "schedule").refusal("a schedule that has an end", schedule))
+    number(above=0.0, below=end, remedy="The bound is the end of the schedule.")(
+        at_step, Argument("lengthened", "at_step")
+    )
+    number(above=at_step, remedy="The bound is at_step.")(total_steps, Argument("lengthened", "total_steps"))
     # A schedule may end a step before its length, as one-cycle does: the end moves along a line, but not through 0.
     twice: float = schedule.stretched(2).end_step  # type: ignore[assignment]
     replanned = schedule.stretched((total_steps + twice - 2 * end) / (twice - end))

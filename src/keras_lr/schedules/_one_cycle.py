@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from keras_lr._arguments import Positive, Share, number
 from keras_lr._value import value
 from keras_lr.schedules import shapes
-from keras_lr.schedules._kinds import Positive, Rate, Share
+from keras_lr.schedules._kinds import Rate
 from keras_lr.schedules._piecewise import Interpolated
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import ShapeLike
@@ -72,10 +73,8 @@ class _OneCycle(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.total_steps, Epochs | Fraction) and self.total_steps < 3:
-            raise ValueError(
-                f"{type(self).__name__}: the argument `total_steps` must be at least 3: up, down and an end. Received: "
-                f"{self.total_steps!r}."
-            )
+            wanted, remedy = "a length of at least 3 steps", "Up, down and an end take one each."
+            raise ValueError(self._argument("total_steps").refusal(wanted, self.total_steps, remedy))
 
     def _boundaries(self) -> tuple[float, ...]:
         raise NotImplementedError
@@ -173,14 +172,7 @@ class OneCycleThreePhase(_OneCycle):
     """
 
     source: ClassVar[str] = "Smith (2018), arXiv 1803.09820, section 4"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.rise < 0.5:
-            raise ValueError(
-                "OneCycleThreePhase: the argument `rise` must lie between 0 and 0.5, because the way back takes as "
-                f"long. Received: {self.rise!r}."
-            )
+    rise: Annotated[float, number(above=0.0, below=0.5, remedy="The way back takes as long.")] = 0.3
 
     def _boundaries(self) -> tuple[float, ...]:
         rise = max(self.rise * self.total_steps, 1 + 1e-9)

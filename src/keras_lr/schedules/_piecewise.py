@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from keras_lr._arguments import Share
 from keras_lr._value import value
 from keras_lr.schedules import shapes
-from keras_lr.schedules._kinds import Rate, Rates, Share
+from keras_lr.schedules._kinds import Rate, Rates
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import ShapeLike, between, progress, shaped
 from keras_lr.schedules._units import Lengths

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from keras_lr._arguments import Positive
 from keras_lr._value import value
-from keras_lr.schedules._kinds import Positive, Rate
+from keras_lr.schedules._kinds import Rate
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keras_lr.schedules._kinds import not_negative, positive, rate
+from keras_lr._arguments import Argument, number
+from keras_lr.schedules._kinds import rate
 
 
 def linear_batch_rule(learning_rate: float, batch_size: float, new_batch_size: float) -> float:
@@ -23,7 +24,7 @@ def linear_batch_rule(learning_rate: float, batch_size: float, new_batch_size: f
     >>> schedules.linear_batch_rule(0.1, 256, 1024)
     0.4
     """
-    return _scaled(learning_rate, batch_size, new_batch_size, 1.0, "batch_size", "new_batch_size")
+    return _scaled("linear_batch_rule", learning_rate, 1.0, batch_size=batch_size, new_batch_size=new_batch_size)
 
 
 def square_root_batch_rule(learning_rate: float, batch_size: float, new_batch_size: float) -> float:
@@ -43,7 +44,7 @@ def square_root_batch_rule(learning_rate: float, batch_size: float, new_batch_si
     >>> schedules.square_root_batch_rule(1e-3, 256, 1024)
     0.002
     """
-    return _scaled(learning_rate, batch_size, new_batch_size, 0.5, "batch_size", "new_batch_size")
+    return _scaled("square_root_batch_rule", learning_rate, 0.5, batch_size=batch_size, new_batch_size=new_batch_size)
 
 
 def horizon_rule(learning_rate: float, total_steps: float, new_total_steps: float, *, exponent: float = 0.32) -> float:
@@ -63,10 +64,10 @@ def horizon_rule(learning_rate: float, total_steps: float, new_total_steps: floa
     >>> round(schedules.horizon_rule(1e-3, 1000, 10_000), 6)
     0.000479
     """
-    power = not_negative(exponent, "horizon_rule: the argument `exponent`")
-    return _scaled(learning_rate, total_steps, new_total_steps, -power, "total_steps", "new_total_steps")
+    power = number(least=0.0)(exponent, Argument("horizon_rule", "exponent"))
+    return _scaled("horizon_rule", learning_rate, -power, total_steps=total_steps, new_total_steps=new_total_steps)
 
 
-def _scaled(learning_rate: float, old: float, new: float, exponent: float, old_name: str, new_name: str) -> float:
-    ratio = positive(new, f"the argument `{new_name}`") / positive(old, f"the argument `{old_name}`")
-    return rate(learning_rate, "the argument `learning_rate`") * ratio**exponent
+def _scaled(owner: str, learning_rate: float, exponent: float, **old_and_new: float) -> float:
+    old, new = (number(above=0.0)(given, Argument(owner, name)) for name, given in old_and_new.items())
+    return rate(learning_rate, Argument(owner, "learning_rate")) * (new / old) ** exponent

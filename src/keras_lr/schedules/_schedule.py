@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_lr import schedules  # for the algebra: a circle, so its names are looked up when a method is called
+from keras_lr._arguments import Argument, number
 from keras_lr._backends.arithmetic import evaluate
 from keras_lr._value import Value
 from keras_lr.schedules._asking_optimizer import updates
-from keras_lr.schedules._kinds import AStep, positive
+from keras_lr.schedules._kinds import AStep
 from keras_lr.schedules._units import (
     Epochs,
     Fraction,
@@ -102,11 +103,11 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
         with np.errstate(all="ignore"):
             return np.asarray(np.broadcast_to(self.formula(given, np), given.shape), np.float64)
 
-    def _mapped(self, change: Callable[[Length, str], Length], ratio: float = 1.0) -> Self:
+    def _mapped(self, change: Callable[[Length, Argument], Length], ratio: float = 1.0) -> Self:
         """Return the schedule with every length changed, also in the schedules that it is made of.
 
         Args:
-            change: of a length and what it is called.
+            change: of a length, and whose it is.
             ratio: by what the change multiplies all times.
         """
         if ratio != 1 and not self.can_be_stretched:
@@ -116,11 +117,11 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
             )
         changes: dict[str, Any] = {}
         for name, annotation in self._annotations().items():
-            held, called = getattr(self, name), self._called(name)
+            held, argument = getattr(self, name), self._argument(name)
             if annotation == Lengths:
-                changes[name] = tuple(change(one, called) for one in held)
+                changes[name] = tuple(change(one, argument) for one in held)
             elif annotation in (Length, LengthOrZero, LengthOrNone) and held is not None:
-                changes[name] = change(held, called)
+                changes[name] = change(held, argument)
             elif annotation == AStep:
                 changes[name] = held / ratio
             elif isinstance(held, Schedule):
@@ -146,7 +147,7 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
         Raises:
             ValueError: a number that is needed was not given.
         """
-        return self._mapped(lambda given, called: in_steps(given, steps_per_epoch, total_steps, called))
+        return self._mapped(lambda given, argument: in_steps(given, steps_per_epoch, total_steps, argument))
 
     def is_resolved(self) -> bool:
         """Return whether all lengths are in steps."""
@@ -155,9 +156,9 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
     def check_resolved(self) -> None:
         """Refuse a schedule that speaks of epochs or fractions which nobody turned into steps."""
         if self._first_unresolved is not None:
-            called, given = self._first_unresolved
+            argument, given = self._first_unresolved
             raise ValueError(
-                f"{called} is {given!r}, and nobody said yet how many steps that is. Train with "
+                f"{argument} is {given!r}, and nobody said yet how many steps that is. Train with "
                 "callbacks=[keras_lr.callbacks.Horizon()], with a Guard after it, or call "
                 "`.resolved(steps_per_epoch=..., total_steps=...)` yourself. If it was `fit` that said so, build and "
                 "compile the model again before: Keras may have lost its weights on JAX, and its optimizer's state on "
@@ -165,12 +166,12 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
             )
 
     @functools.cached_property
-    def _first_unresolved(self) -> tuple[str, Length] | None:
+    def _first_unresolved(self) -> tuple[Argument, Length] | None:
         for field in dataclasses.fields(self):
             held = getattr(self, field.name)
             for one in held if isinstance(held, tuple) else (held,):
                 if isinstance(one, Epochs | Fraction):
-                    return self._called(field.name), one
+                    return self._argument(field.name), one
                 if isinstance(one, Schedule) and one._first_unresolved is not None:
                     return one._first_unresolved
         return None
@@ -188,9 +189,9 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
             ValueError: the schedule, or a part of it, is given step by step: a function, a table, `TimeBased`,
                 `ExpRange`, `SineExp` or `Chebyshev`.
         """
-        ratio = positive(factor, "stretched: the argument `factor`")
+        ratio = number(above=0.0)(factor, Argument("stretched", "factor"))
 
-        def stretch(given: Length, called: str) -> Length:
+        def stretch(given: Length, argument: Argument) -> Length:
             match given:
                 case Epochs(epochs):
                     return Epochs(epochs * ratio)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_lr._arguments import Argument
 from keras_lr._backends.arithmetic import evaluate
 from keras_lr.schedules._asking_optimizer import updates
 from keras_lr.schedules._composition import as_schedule
@@ -49,13 +50,13 @@ class Steerable(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, schedule: Any, *, multiplier: float = 1.0, learning_rate: float | None = None) -> None:
         numbers = np.zeros(_NUMBERS, "float32")
-        numbers[_MULTIPLIER] = rate(multiplier, "Steerable: the argument `multiplier`")
+        numbers[_MULTIPLIER] = rate(multiplier, Argument("Steerable", "multiplier"))
         numbers[_LEARNING_RATE] = _FOLLOWED if learning_rate is None else _rate(learning_rate)
         self.numbers = keras.Variable(
             numbers, trainable=False, dtype="float32", name="steering", aggregation="only_first_replica"
         )
         self.turns = 0  # how often the numbers were changed, so that nobody need read them to know
-        self.schedule: Schedule = as_schedule(schedule, "Steerable: the argument `schedule`")
+        self.schedule: Schedule = as_schedule(schedule, Argument("Steerable", "schedule"))
 
     def __call__(self, step: Any) -> Any:
         """Return the rate at a step, as a tensor: what the optimizer calls."""
@@ -101,7 +102,7 @@ class Steerable(keras.optimizers.schedules.LearningRateSchedule):
             multiplier: at least 0.
         """
         numbers = self._numbers()
-        numbers[_MULTIPLIER] = rate(multiplier, "steer: the argument `multiplier`")
+        numbers[_MULTIPLIER] = rate(multiplier, Argument("steer", "multiplier"))
         self._assign(numbers)
 
     def fix(self, learning_rate: float | None) -> None:
@@ -189,4 +190,4 @@ class _InParts(tuple, keras.optimizers.schedules.LearningRateSchedule):  # type:
 
 
 def _rate(given: Any) -> float:
-    return rate(given, "Steerable: the argument `learning_rate`")
+    return rate(given, Argument("Steerable", "learning_rate"))

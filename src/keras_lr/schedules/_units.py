@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Annotated, Any, TypeAlias
 
+from keras_lr._arguments import Argument, Positive, is_number, or_none, within
 from keras_lr._value import Value, value
-from keras_lr.schedules._kinds import Positive, real, several
+from keras_lr.schedules._kinds import one_or_more
 
 
 @value
@@ -65,52 +66,41 @@ def computed() -> Iterator[None]:
         _computed.reset(token)
 
 
-def _length_or_zero(given: Any, called: str) -> Any:
+def _length(given: Any, argument: Argument, wanted: str = "a length of at least one step") -> Any:
+    """Check that it is a length above 0: steps, `Epochs` or `Fraction`."""
     if isinstance(given, Epochs | Fraction):
         return given
-    if isinstance(given, str):
-        raise TypeError(f"{called} must be a number of steps, Epochs(n) or Fraction(f). Received: {given!r}.")
-    number = real(given, called)
-    if number < 0:
-        raise ValueError(f"{called} must be at least 0 steps. Received: {given!r}.")
-    if 0 < number < 1 and not _computed.get():
-        raise ValueError(
-            f"{called} is a number of steps, and less than one. Received: {given!r}. For a share of the run give "
-            f"Fraction({given!r}), for a part of an epoch Epochs({given!r})."
-        )
-    return int(number) if number == int(number) else number
+    if not is_number(given):
+        raise TypeError(argument.refusal("a number of steps, Epochs(n) or Fraction(f)", given))
+    part = 0 < given < 1
+    if not within(given, above=0) or (part and not _computed.get()):
+        share = f"For a share of the run give Fraction({given!r}), for a part of an epoch Epochs({given!r})."
+        raise ValueError(argument.refusal(wanted, given, share if part else ""))
+    return int(given) if given == int(given) else float(given)
 
 
-def length(given: Any, called: str) -> Any:
-    """Return a length above 0: steps, `Epochs` or `Fraction`."""
-    checked = _length_or_zero(given, called)
-    if checked == 0:
-        raise ValueError(f"{called} must be at least one step. Received: {given!r}.")
-    return checked
+def _length_or_zero(given: Any, argument: Argument) -> Any:
+    return 0 if is_number(given) and given == 0 else _length(given, argument, "0 or a length of at least one step")
 
 
-def _length_or_none(given: Any, called: str) -> Any:
-    return None if given is None else length(given, called)
-
-
-def _lengths(given: Any, called: str) -> tuple[Any, ...]:
-    checked = tuple(length(one, called) for one in several(given, called))
+def _lengths(given: Any, argument: Argument) -> tuple[Any, ...]:
+    checked = one_or_more(_length)(given, argument)
     steps = [one for one in checked if not isinstance(one, Epochs | Fraction)]
-    if not checked or any(b <= a for a, b in itertools.pairwise(steps)):
-        raise ValueError(f"{called} must be one or more lengths, each above the one before. Received: {given!r}.")
+    if any(b <= a for a, b in itertools.pairwise(steps)):
+        raise ValueError(argument.refusal("lengths, each above the one before,", given))
     return checked
 
 
 # `Any` stands for `Epochs | Fraction`: a formula computes with a length only once that is a number.
-Length: TypeAlias = Annotated[float | Any, length]
+Length: TypeAlias = Annotated[float | Any, _length]
 """Steps (a number above 0), `Epochs` or `Fraction`."""
-LengthOrNone: TypeAlias = Annotated[float | Any | None, _length_or_none]
+LengthOrNone: TypeAlias = Annotated[float | Any | None, or_none(_length)]
 LengthOrZero: TypeAlias = Annotated[float | Any, _length_or_zero]
 Lengths: TypeAlias = Annotated[tuple[float | Any, ...], _lengths]
 """One or more lengths, each above the one before."""
 
 
-def in_steps(given: Length, steps_per_epoch: float | None, total_steps: float | None, called: str) -> Length:
+def in_steps(given: Length, steps_per_epoch: float | None, total_steps: float | None, argument: Argument) -> Length:
     """Return a length in steps; fails with the name of the number that is missing."""
     match given:
         case Epochs(epochs):
@@ -120,6 +110,6 @@ def in_steps(given: Length, steps_per_epoch: float | None, total_steps: float | 
         case _:
             return given
     if known is None:
-        raise ValueError(f"{called} is {given!r}; to turn it into steps, pass `{name}`. Received: {name}=None.")
+        raise ValueError(f"{argument} is {given!r}; to turn it into steps, pass `{name}`. Received: {name}=None.")
     # Halves go down, so that parts of a run whose fractions add up to 1 are together never longer than the run.
     return max(1, math.ceil(amount * known - 0.5 - 1e-9))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
+from keras_lr._arguments import Argument, NotNegative, Positive, check, number
 from keras_lr._value import value
 from keras_lr.schedules._composition import ScheduleLike
-from keras_lr.schedules._kinds import AStep, Count, NotNegative, Positive, Rate
+from keras_lr.schedules._kinds import AStep, Count, Rate, count
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._units import Length, LengthOrNone, LengthOrZero
@@ -24,10 +25,9 @@ class _Hyperbola(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.is_resolved() and self.far_steps < self.decay_steps:
-            raise ValueError(
-                f"{type(self).__name__}: the argument `far_steps` must be at least decay_steps={self.decay_steps!r}: "
-                f"it is the longest of the runs to compare. Received: {self.far_steps!r}."
-            )
+            wanted = f"decay_steps={self.decay_steps!r} or more"
+            remedy = "It is the longest of the runs to compare."
+            raise ValueError(self._argument("far_steps").refusal(wanted, self.far_steps, remedy))
 
     @property
     def end_step(self) -> float | None:
@@ -139,6 +139,14 @@ class Logistic(Schedule):
         return self.initial_learning_rate / (1 + xp.exp(self.steepness * (step - self.middle_steps)))
 
 
+def _power_of_two(given: Any, argument: Argument) -> int:
+    period = count(given, argument)
+    if period < 1 or period & (period - 1) or period > 2**20:
+        near = 2 ** min(20, max(0, round(math.log2(max(period, 1)))))
+        raise ValueError(argument.refusal("a power of two up to 2^20", given, f"Give for example {near}."))
+    return period
+
+
 @value
 class Chebyshev(Schedule):
     """Take the steps of Chebyshev iteration in the fractal order that keeps them stable, again and again.
@@ -168,22 +176,11 @@ class Chebyshev(Schedule):
     can_be_stretched: ClassVar[bool] = False
     min_learning_rate: Positive
     max_learning_rate: Positive
-    period_steps: Count
+    period_steps: Annotated[int, _power_of_two]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        period = self.period_steps
-        if period < 1 or period & (period - 1) or period > 2**20:
-            near = 2 ** min(20, max(0, round(math.log2(max(period, 1)))))
-            raise ValueError(
-                f"Chebyshev: the argument `period_steps` must be a power of two up to 2^20, for example {near}. "
-                f"Received: {period!r}."
-            )
-        if self.max_learning_rate < self.min_learning_rate:
-            raise ValueError(
-                "Chebyshev: the argument `max_learning_rate` must be at least `min_learning_rate`. Received: "
-                f"{self.max_learning_rate!r} and {self.min_learning_rate!r}."
-            )
+        check(self, "max_learning_rate", least=self.min_learning_rate, remedy="The bound is min_learning_rate.")
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
@@ -221,19 +218,11 @@ class Noise(Schedule):
 
     source: ClassVar[str] = "timm, Scheduler, noise_range_t"
     schedule: ScheduleLike
-    amplitude: NotNegative = 0.67
+    amplitude: Annotated[float, number(least=0.0, below=1.0, remedy="From 1 on a rate could be negative.")] = 0.67
     standard_deviation: NotNegative = 0.0
     seed: Count = 42
     from_step: LengthOrZero = 0
     until_step: LengthOrNone = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.amplitude >= 1:
-            raise ValueError(
-                "Noise: the argument `amplitude` must be below 1, else a rate could be negative. Received: "
-                f"{self.amplitude!r}."
-            )
 
     @property
     def ramp_steps(self) -> float:

@@ -6,11 +6,10 @@ import enum
 import math
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from keras_lr._arguments import check, chosen
+from keras_lr._arguments import Argument, Share, member, number
 from keras_lr._value import value
 from keras_lr.schedules import shapes
 from keras_lr.schedules._composition import ScheduleLike
-from keras_lr.schedules._kinds import Share, share
 from keras_lr.schedules._schedule import Schedule
 from keras_lr.schedules._shaped import ShapeLike, shaped
 from keras_lr.schedules._units import Length, LengthOrZero
@@ -69,8 +68,8 @@ class Ramp(enum.Enum):
     __str__ = __repr__
 
 
-JoinLike: TypeAlias = Annotated[Join, lambda given, called: chosen(Join, given, called)]
-RampLike: TypeAlias = Annotated[Ramp, lambda given, called: chosen(Ramp, given, called)]
+JoinLike: TypeAlias = Annotated[Join, member(Join)]
+RampLike: TypeAlias = Annotated[Ramp, member(Ramp)]
 
 
 @value
@@ -113,10 +112,9 @@ class WarmUp(Schedule):
         if self.join is Join.INCLUDED and self.is_resolved():
             end = self.schedule.end_step
             if end is None or end <= self.warmup_steps:
-                raise ValueError(
-                    "WarmUp: with Join.INCLUDED the argument `schedule` must end, and after the warm-up; it ends at "
-                    f"{end} and the warm-up takes {self.warmup_steps} steps. Received: {self.schedule!r}."
-                )
+                wanted = f"a schedule that ends after warmup_steps={self.warmup_steps!r}"
+                remedy = f"Its end is {end}, and Join.INCLUDED makes the warm-up a part of it."
+                raise ValueError(self._argument("schedule").refusal(wanted, self.schedule, remedy))
 
     @property
     def end_step(self) -> float | None:
@@ -202,11 +200,7 @@ class Rectification(Schedule):
     """
 
     source: ClassVar[str] = "Liu et al., RAdam (2020), arXiv 1908.03265, algorithm 2"
-    beta_2: Share = 0.999
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check(self, "beta_2", above=0.6, below=1.0)
+    beta_2: Annotated[float, number(above=0.6, below=1.0)] = 0.999
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the factor at a step."""
@@ -235,7 +229,5 @@ def untuned_warmup_steps(beta_2: float = 0.999) -> int:
     >>> schedules.untuned_warmup_steps(beta_2=0.99)
     200
     """
-    decay = share(beta_2, "untuned_warmup_steps: the argument `beta_2`")
-    if decay == 1:
-        raise ValueError("untuned_warmup_steps: the argument `beta_2` must be below 1. Received: 1.")
+    decay = number(least=0.0, below=1.0)(beta_2, Argument("untuned_warmup_steps", "beta_2"))
     return round(2 / (1 - decay))

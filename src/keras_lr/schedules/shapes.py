@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from keras_lr._arguments import Positive
 from keras_lr._value import Value, value
-from keras_lr.schedules._kinds import Positive
 
 
 class Shape(Value):
@@ -127,7 +127,8 @@ class Exponential(Shape):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.ratio == 1:
-            raise ValueError("Exponential: the argument `ratio` must differ from 1; for that limit take Linear().")
+            remedy = "For that limit take Linear()."
+            raise ValueError(self._argument("ratio").refusal("a number other than 1", self.ratio, remedy))
 
     def __call__(self, p: Any, xp: Any) -> Any:
         """Return the shape at progress `p`."""

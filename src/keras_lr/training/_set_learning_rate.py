@@ -5,13 +5,12 @@ variable; then a `schedules.Steerable` takes the schedule's place, once, in the 
 """
 
 from collections.abc import Iterator
-from numbers import Real
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_lr._arguments import within
+from keras_lr._arguments import Argument, is_number, number
 from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.schedules import Constant, Steerable
 
@@ -46,19 +45,13 @@ def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
     0.05
     """
     parts = list(_parts(model))
-    is_number = isinstance(learning_rate, Real) and not isinstance(learning_rate, bool)
-    if is_number and not within(learning_rate, least=0.0):
-        raise ValueError(
-            "set_learning_rate: the argument `learning_rate` must be finite and at least 0. Received: "
-            f"{learning_rate!r}."
-        )
-    if not is_number and not callable(learning_rate):
-        raise TypeError(
-            "set_learning_rate: the argument `learning_rate` must be a schedule, a number or a function of the step. "
-            f"Received: {learning_rate!r}."
-        )
+    argument = Argument("set_learning_rate", "learning_rate")
+    if is_number(learning_rate):
+        number(least=0.0)(learning_rate, argument)
+    elif not callable(learning_rate):
+        raise TypeError(argument.refusal("a schedule, a number or a function of the step", learning_rate))
     for optimizer in parts:
-        (_set_number if is_number else _set_schedule)(model, optimizer, learning_rate)
+        (_set_number if is_number(learning_rate) else _set_schedule)(model, optimizer, learning_rate)
 
 
 def scale_learning_rate(model: keras.Model, factor: float) -> None:
@@ -81,8 +74,7 @@ def scale_learning_rate(model: keras.Model, factor: float) -> None:
     >>> round(float(model.optimizer.learning_rate), 6)
     0.05
     """
-    if not within(factor, above=0.0):
-        raise ValueError(f"scale_learning_rate: the argument `factor` must be above 0. Received: {factor!r}.")
+    number(above=0.0)(factor, Argument("scale_learning_rate", "factor"))
     for optimizer in list(_parts(model)):
         rate = optimizer._learning_rate
         if isinstance(rate, keras.Variable):
