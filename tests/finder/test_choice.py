@@ -33,6 +33,17 @@ def test_a_loss_may_be_scaled_and_shifted(scale, shift):
     assert other.low == pytest.approx(one.low, rel=1e-2)
 
 
+@pytest.mark.parametrize(("noise", "decades"), [(0.0, 0.1), (100.0, 0.5)])
+def test_the_interval_is_a_tenth_to_half_a_decade_wide_on_either_side(noise, decades):
+    rates = _ladder.rungs(0.1, 5)
+    own = noise * np.random.default_rng(0).normal(size=(5, 7))  # of each lane its own
+    losses = bowl(rates, 0.1)
+    losses[:, 1:] += own - np.mean(own, axis=1, keepdims=True)
+    choice = _choice.choose(rates, losses)
+    assert choice.rate == pytest.approx(0.1, rel=1e-3)
+    assert (choice.low, choice.high) == pytest.approx((choice.rate * 10**-decades, choice.rate * 10**decades))
+
+
 def test_a_diverged_neighbour_pushes_the_pick_away():
     rates = _ladder.rungs(0.1, 5)
     losses = bowl(rates, 0.1)
