@@ -525,6 +525,19 @@ def test_inputs_that_are_not_scaled_are_named(first, factor, says):
     assert all(f"mean is {np.mean(images):.3g}, their standard deviation {np.std(images):.3g}" in text for text in told)
 
 
+def test_sparse_inputs_are_trained_on_and_looked_at_as_any_other():
+    sparse = pytest.importorskip("scipy.sparse")
+    x = sparse.random(64, 8, density=0.3, format="csr", random_state=0)
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    y = np.asarray(x.sum(1))
+    result = keras_lr.fit(model, x, y, batch_size=32, epochs=8, verbose=0)
+    assert result.completed
+    assert not result.events
+    (event,) = unscaled_inputs(model, (1000 * x, y))
+    assert "their mean is" in event.text
+
+
 def test_symbols_and_inputs_that_are_not_finite_are_not_called_unscaled():
     symbols = keras.Sequential([keras.Input((4,), dtype="int32"), layers.Embedding(1000, 4)])
     assert not unscaled_inputs(symbols, (np.full((8, 4), 900), LABELS[:8]))
