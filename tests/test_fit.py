@@ -315,6 +315,21 @@ def test_an_interruption_keeps_what_was_learnt(step):
     model.fit(IMAGES[TRAIN], LABELS[TRAIN], verbose=0)
 
 
+def test_a_callback_that_compiles_anew_breaks_the_run_as_with_keras_and_leaves_the_new_optimizer_to_the_next():
+    class Compile(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.compile("sgd", self.model.loss, metrics=["accuracy"])
+
+    model = a_model()
+    with pytest.raises(TypeError):
+        fit(model, epochs=3, callbacks=[Compile()])
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
+    before = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    model.fit(IMAGES[TRAIN], LABELS[TRAIN], batch_size=32, verbose=0)
+    assert int(keras.ops.convert_to_numpy(model.optimizer.iterations)) == before + 44
+
+
 def test_an_error_inside_the_run_leaves_a_whole_model():
     class Fail(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
