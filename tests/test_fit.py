@@ -233,6 +233,28 @@ def test_several_optimizers_are_refused_with_the_remedy():
             train()
 
 
+def test_an_optimizer_beside_the_compiled_one_is_refused_with_the_remedy_where_a_step_may_use_it():
+    class Two(keras.Sequential):
+        def train_step(self, *arguments):
+            return super().train_step(*arguments)
+
+    def a_pair(kind):
+        model = kind([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.compiled_with, model.head_optimizer = model.optimizer, keras.optimizers.SGD()
+        return model
+
+    model = a_pair(Two)
+    for train in (
+        lambda: fit(model, validation_split=0.1),
+        lambda: keras_lr.range_test(model, IMAGES, LABELS),
+        lambda: model.fit(IMAGES, LABELS, verbose=0, callbacks=[keras_lr.callbacks.Guard()]),
+    ):
+        with pytest.raises(ValueError, match=r"Two defines its own.* holds self\.head_optimizer \(SGD\) beside the Adam "):
+            train()
+    assert fit(a_pair(keras.Sequential), epochs=1).completed  # whose step knows nothing of it
+
+
 def test_a_schedule_in_the_optimizer_is_set_aside_and_said():
     schedule = keras.optimizers.schedules.CosineDecay(1e-8, 100)
     model = a_model(keras.optimizers.Adam(schedule))
