@@ -121,6 +121,10 @@ def test_what_is_no_number_and_no_flag_is_refused_with_its_name_and_value(name):
             assert re.match(message, str(caught.value))
 
 
+def test_a_signature_says_what_an_argument_may_be_in_words():
+    assert [name for name, made in CONSTRUCTORS.items() if " at 0x" in str(inspect.signature(made))] == []
+
+
 @pytest.mark.parametrize(
     ("given", "ends", "lies"),
     [

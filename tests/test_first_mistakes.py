@@ -47,6 +47,12 @@ def half_precision():
     return model
 
 
+def counted_by_keras_2():
+    model = not_compiled()
+    model.compile("adam", "mse", jit_compile=False, steps_per_execution="auto")
+    return model
+
+
 class Batches(keras.utils.PyDataset):
     def __len__(self):
         return 8
@@ -110,6 +116,10 @@ MISTAKES = {
     "weights of half precision": (
         lambda: keras_lr.fit(half_precision(), X, Y, epochs=9),
         r"the weights are not of half precision.*'mixed_bfloat16' keeps them in float32",
+    ),
+    "the steps per execution of Keras 2": (
+        lambda: keras_lr.fit(counted_by_keras_2(), X, Y),
+        r"compiled with steps_per_execution='auto', and Keras 3 executes a whole number.*Compile again without it",
     ),
     "a list of targets": (
         lambda: keras_lr.fit(build(), X, Y.tolist()),

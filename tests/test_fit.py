@@ -233,6 +233,28 @@ def test_several_optimizers_are_refused_with_the_remedy():
             train()
 
 
+def test_an_optimizer_beside_the_compiled_one_is_refused_with_the_remedy_where_a_step_may_use_it():
+    class Two(keras.Sequential):
+        def train_step(self, *arguments):
+            return super().train_step(*arguments)
+
+    def a_pair(kind):
+        model = kind([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.compiled_with, model.head_optimizer = model.optimizer, keras.optimizers.SGD()
+        return model
+
+    model = a_pair(Two)
+    for train in (
+        lambda: fit(model, validation_split=0.1),
+        lambda: keras_lr.range_test(model, IMAGES, LABELS),
+        lambda: model.fit(IMAGES, LABELS, verbose=0, callbacks=[keras_lr.callbacks.Guard()]),
+    ):
+        with pytest.raises(ValueError, match=r"Two defines its own.* holds self\.head_optimizer \(SGD\) beside the Adam "):
+            train()
+    assert fit(a_pair(keras.Sequential), epochs=1).completed  # whose step knows nothing of it
+
+
 def test_a_schedule_in_the_optimizer_is_set_aside_and_said():
     schedule = keras.optimizers.schedules.CosineDecay(1e-8, 100)
     model = a_model(keras.optimizers.Adam(schedule))
@@ -313,6 +335,21 @@ def test_an_interruption_keeps_what_was_learnt(step):
     assert all(np.all(np.isfinite(w)) for w in model.get_weights())
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
     model.fit(IMAGES[TRAIN], LABELS[TRAIN], verbose=0)
+
+
+def test_a_callback_that_compiles_anew_breaks_the_run_as_with_keras_and_leaves_the_new_optimizer_to_the_next():
+    class Compile(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.compile("sgd", self.model.loss, metrics=["accuracy"])
+
+    model = a_model()
+    with pytest.raises(TypeError):
+        fit(model, epochs=3, callbacks=[Compile()])
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
+    before = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    model.fit(IMAGES[TRAIN], LABELS[TRAIN], batch_size=32, verbose=0)
+    assert int(keras.ops.convert_to_numpy(model.optimizer.iterations)) == before + 44
 
 
 def test_an_error_inside_the_run_leaves_a_whole_model():
@@ -523,6 +560,19 @@ def test_inputs_that_are_not_scaled_are_named(first, factor, says):
     told = [event.text for event in unscaled_inputs(flat_model(*first), (images, LABELS[:32]))]
     assert len(told) == says
     assert all(f"mean is {np.mean(images):.3g}, their standard deviation {np.std(images):.3g}" in text for text in told)
+
+
+def test_sparse_inputs_are_trained_on_and_looked_at_as_any_other():
+    sparse = pytest.importorskip("scipy.sparse")
+    x = sparse.random(64, 8, density=0.3, format="csr", random_state=0)
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    y = np.asarray(x.sum(1))
+    result = keras_lr.fit(model, x, y, batch_size=32, epochs=8, verbose=0)
+    assert result.completed
+    assert not result.events
+    (event,) = unscaled_inputs(model, (1000 * x, y))
+    assert "their mean is" in event.text
 
 
 def test_symbols_and_inputs_that_are_not_finite_are_not_called_unscaled():

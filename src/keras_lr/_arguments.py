@@ -49,8 +49,8 @@ def within(
     """Return whether an argument is a number in a range; anything may be asked about."""
     if not is_number(given) or (whole and not isinstance(given, numbers.Integral)):
         return False
-    number: Any = given if whole else float(given)
-    return bool(number > above and least <= number <= most and (below is None or number < below))
+    real: Any = given if whole else float(given)
+    return bool(real > above and least <= real <= most and (below is None or real < below))
 
 
 class Range(TypedDict, total=False):

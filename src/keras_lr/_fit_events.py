@@ -106,7 +106,8 @@ def unscaled_inputs(model: keras.Model, batch: Any) -> list[Event]:
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer | keras.layers.Flatten)]
     if keras.tree.is_nested(x) or not layers or not isinstance(layers[0], MIXERS):
         return []
-    inputs = keras.ops.convert_to_numpy(x).astype("float64")
+    dense = x.toarray() if hasattr(x, "toarray") else x  # of SciPy's sparse matrices
+    inputs = keras.ops.convert_to_numpy(dense).astype("float64")
     if not np.all(np.isfinite(inputs)):
         return []
     mean, deviation = float(np.mean(inputs)), float(np.std(inputs))

@@ -1,7 +1,8 @@
 """Values: frozen, checked, compared by content, printed as the call that makes them, saved by Keras.
 
 A schedule, a shape and a length are values, a line search, its rule and its direction too. The annotation of a field
-may say what it holds: ``Annotated`` gives a type the check that also converts what is given.
+may say what it holds: ``Annotated`` gives a type the check that also converts what is given. Modules of values keep
+their annotations as text (``from __future__ import annotations``), so that a signature shows the names.
 """
 
 import dataclasses

@@ -273,6 +273,17 @@ def test_an_epoch_that_ends_in_fewer_steps_than_are_executed_together_counts_its
     np.testing.assert_allclose(logs["learning_rate"], [10e-4, 20e-4, 30e-4])
 
 
+def test_an_epoch_of_fewer_steps_than_are_executed_together_has_the_rate_of_its_own_middle(backend):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    model = a_model(keras.optimizers.Adam(0.003))
+    model.steps_per_execution = 500
+    guard = keras_lr.callbacks.Guard(np.arange(1, 22) / 1e4, probation=False)
+    logs = model.fit(X[:224], Y[:224], batch_size=32, epochs=3, verbose=0, callbacks=[guard]).history
+    assert guard.step == 21
+    np.testing.assert_allclose(logs["learning_rate"], [4e-4, 11e-4, 18e-4], rtol=1e-6)
+
+
 @pytest.mark.parametrize("rows", [40, 11], ids=["an epoch is completed", "the data end"])
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_a_schedule_is_followed_where_keras_executes_more_steps_than_the_epoch_was_said_to_have(backend, rows):

@@ -184,9 +184,9 @@ def test_a_script_that_hands_over_nothing_is_told_how(folder, terminal, command,
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sweep", "problem.py", "--rates", "0.1,-1"], "rates=[0.1, -1.0] must be at least one finite number above 0"),
+        (["sweep", "problem.py", "--rates", "0.1,-1"], "rates=[0.1, -1.0]: give at least one finite number above 0"),
         (["sweep", "problem.py", "--rates", "low,high"], "--rates low,high: give numbers with commas between them"),
-        (["compare", "problem.py", "--target", "nan"], "target=nan must be a finite number"),
+        (["compare", "problem.py", "--target", "nan"], "target=nan: give a finite number"),
         (["fit", "problem.py", "--backup-dir", "problem.py"], "backup_dir='problem.py' is a file; name a directory"),
         (["fit", "asks.py"], "task() missing 1 required positional argument: 'digits'"),
         (["race", "bare.py"], "build() returned the model 'sequential"),

@@ -51,3 +51,14 @@ def test_fit_says_that_the_network_has_died(bias, dead):
     told = [event.text for event in result.events if "answers every input alike" in event.text]
     assert len(told) == dead
     assert all("inputs that are not scaled" in text for text in told)  # for the rate need not be the cause
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")  # for the layer of an output without a loss
+@pytest.mark.parametrize(("bias", "dead"), [(-100.0, True), (0.0, False)])
+def test_an_output_without_a_loss_has_no_targets(bias, dead):
+    inputs = keras.Input((4,))
+    hidden = layers.Dense(16, activation="relu", bias_initializer=keras.initializers.Constant(bias))(inputs)
+    model = keras.Model(inputs, [layers.Dense(2)(hidden), layers.Dense(1)(hidden)])
+    model.compile("sgd", loss=[None, "mse"])
+    result = keras_lr.fit(model, X, [None, Y], batch_size=32, epochs=8, verbose=0)
+    assert any("answers every input alike" in event.text for event in result.events) is dead

@@ -137,6 +137,21 @@ def test_a_look_leaves_the_generator_of_a_loader_alone():
     assert torch.equal(draws.get_state(), before)
 
 
+@pytest.mark.parametrize("batch_size", [None, 16])
+def test_one_batch_is_looked_at_and_not_all_rows(batch_size):
+    class Counting(keras.Sequential):
+        most = 0
+
+        def call(self, x, *arguments, **options):
+            self.most = max(self.most, x.shape[0] or 0)
+            return super().call(x, *arguments, **options)
+
+    model = a_model(Counting, run_eagerly=True)
+    prepare(model, (X[:16], Y[:16]))
+    checked_validation_data(model, (X, Y), batch_size)
+    assert model.most == (batch_size or 32)
+
+
 def test_a_step_of_the_models_own_gets_what_fit_hands_it():
     model = a_prepared_model(kind=OwnTestStep)
     checked_validation_data(model, (X, Y))

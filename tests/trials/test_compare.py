@@ -196,9 +196,9 @@ def test_a_function_that_keeps_the_callbacks_to_itself_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"methods": {}}, "must map names to methods"),
-        ({"methods": {"none": None}}, r"methods\['none'\]=None must be a rate above 0"),
-        ({"methods": {"zero": 0.0}}, "must be a rate above 0"),
+        ({"methods": {}}, r"methods=\{\}: give a dictionary of methods by name"),
+        ({"methods": {"none": None}}, r"methods\['none'\]=None: give a rate above 0"),
+        ({"methods": {"zero": 0.0}}, r"=0\.0: give a rate above 0"),
         ({"methods": {"class": keras.optimizers.Adam}}, "a Keras optimizer, or a function"),
         ({"methods": {"(untrained)": 0.1}}, "has a name that is taken"),
         ({"task": {}}, "holds no task"),
@@ -206,14 +206,14 @@ def test_a_function_that_keeps_the_callbacks_to_itself_is_refused():
             {"task": {"a": a_linear_task(), "b": a_linear_task()}, "target": 0.5},
             "for several a target for each by name",
         ),
-        ({"target": {"a": 0.5}}, "must be a number for a single task"),
+        ({"target": {"a": 0.5}}, ": give a number for a single task"),
         (
             {"target": {"a": 0.5, "b": np.nan}, "task": {"a": a_linear_task(), "b": a_linear_task()}},
-            "must be a finite number",
+            ": give a finite number",
         ),
-        ({"target": True}, "target=True must be a finite number"),
-        ({"seeds": 0}, "seeds=0 must be at least one"),
-        ({"n_jobs": 0}, "n_jobs=0 must be a number of processes"),
+        ({"target": True}, "target=True: give a finite number"),
+        ({"seeds": 0}, "seeds=0: give at least one"),
+        ({"n_jobs": 0}, "n_jobs=0: give a number of processes"),
     ],
 )
 def test_what_cannot_be_compared_is_said_before_training(arguments, message):

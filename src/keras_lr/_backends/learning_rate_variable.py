@@ -16,6 +16,25 @@ def refuse_several(optimizer: keras.optimizers.Optimizer) -> None:
         )
 
 
+def refuse_others(model: keras.Model) -> None:
+    """Raise `ValueError` where a `train_step` of the model's own has further optimizers at hand."""
+    if type(model).train_step is keras.Model.train_step:
+        return
+    compiled = innermost(model.optimizer)
+    others = [
+        f"self.{name} ({type(value).__name__})"
+        for name, value in vars(model).items()
+        if isinstance(value, keras.optimizers.Optimizer) and innermost(value) is not compiled
+    ]
+    if others:
+        raise ValueError(
+            f"{type(model).__name__} defines its own train_step and holds {' and '.join(others)} beside the "
+            f"{type(compiled).__name__} that it is compiled with. Each has a rate and a state of its own, and one rate "
+            "is looked for or steered here. Train with one optimizer, or with model.fit, where each may have its own "
+            "schedule, such as keras_lr.schedules.OneCycle."
+        )
+
+
 def learning_rate_variable(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
     """Return the rate's variable.
 

@@ -90,6 +90,7 @@ class GuardedRun:
         self._epochs: int = params.get("epochs") or 1
         self._probation: Probation | None = None
         self._late_probation = range(0)  # the steps at which it may begin
+        self._epoch = Epoch(model, params.get("steps"), self._steps.counted)
         self._rate_in_hand = RateInHand(model.optimizer, self._steps)
         self._rate_in_hand.set(self._coming_rate())  # for those who read it before the first step
         self._looks_left = 0 if type(model).train_step is keras.Model.train_step else LOOKS
@@ -179,7 +180,7 @@ class GuardedRun:
 
     def _coming_rate(self) -> float:
         # Steps that Keras executes together share one rate: that of their middle.
-        step = self.step + (self._stride - 1) // 2
+        step = self.step + self._epoch.middle
         return self._plan(step) * self.factor * min(1.0, (step - self._returned_at) / WARMUP_STEPS)
 
     def _after(self, logs: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """Backtracking until the decrease is sufficient (Armijo), with a factor that depends on how far off a trial is."""
 
+from __future__ import annotations
+
 from keras_lr._arguments import Flag, Natural, Part
 from keras_lr._value import Value, value
 from keras_lr.line_search._conditions import descends, outcome, sufficient_decrease

@@ -9,6 +9,8 @@ Reference:
     arXiv:1903.09383; the guards are ours.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar, dataclass_transform
 

@@ -1,5 +1,7 @@
 """Goldstein: neither too long nor too short, from losses alone."""
 
+from __future__ import annotations
+
 from typing import Annotated, NamedTuple
 
 from keras_lr._arguments import AboveOne, Limit, Natural, number

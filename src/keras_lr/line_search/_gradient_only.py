@@ -9,6 +9,8 @@ Reference:
     arXiv:1703.04782) in logarithmic form.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Annotated, ClassVar
 

@@ -4,6 +4,8 @@ Hager and Zhang 2006, Algorithm 851: CG_DESCENT, ACM TOMS 32(1), section 4: step
 S4, taken apart so that each turn of one loop makes one evaluation.
 """
 
+from __future__ import annotations
+
 from enum import IntEnum
 from typing import Annotated, NamedTuple
 

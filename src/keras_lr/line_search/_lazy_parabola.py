@@ -3,6 +3,8 @@
 Bu and Xu 2024, Gradient descent with generalized Newton's method, arXiv:2407.02772 (ICLR 2025), section 4.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from keras_lr._arguments import Beta, Limit, Natural, Positive

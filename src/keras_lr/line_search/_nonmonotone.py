@@ -4,6 +4,8 @@ Galli, Rauhut and Schmidt 2023, Don't be so Monotone: Relaxing Stochastic Line S
 arXiv:2306.12747, algorithm 1; the mean is that of Zhang and Hager 2004.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from keras_lr._arguments import Limit, Natural, NotNegative, Part, Positive, Real

@@ -3,6 +3,8 @@
 Mutschler and Zell 2020, Parabolic Approximation Line Search for DNNs, arXiv:1903.11991, algorithm 1.
 """
 
+from __future__ import annotations
+
 from keras_lr._arguments import Limit, Positive
 from keras_lr._value import value
 from keras_lr.line_search._conditions import outcome

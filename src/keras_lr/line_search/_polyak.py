@@ -1,5 +1,7 @@
 """Polyak steps: the rate from the loss at the start alone, given what the loss can come down to."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from keras_lr._arguments import AtLeastOne, Positive, Real

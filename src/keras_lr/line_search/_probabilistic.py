@@ -5,6 +5,8 @@ Reference:
     (candidates), 3.3 (conditions). The bivariate normal follows Drezner and Wesolowsky (1990) and Genz (2004).
 """
 
+from __future__ import annotations
+
 import math
 from typing import Annotated, Any
 

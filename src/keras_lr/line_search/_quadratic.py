@@ -9,6 +9,8 @@ Reference:
     networks", arXiv:1909.06893. The list of mixtures and the safeguards are ours.
 """
 
+from __future__ import annotations
+
 import enum
 from typing import Annotated
 

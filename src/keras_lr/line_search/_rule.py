@@ -1,5 +1,7 @@
 """Rules: searches that remember a few numbers from step to step, as an optimizer needs them."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from typing import Annotated, Any, NamedTuple, Protocol
 

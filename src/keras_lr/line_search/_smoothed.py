@@ -3,6 +3,8 @@
 Kenneweg et al. 2024, No learning rates needed: Introducing SALSA, arXiv:2407.20650, algorithm 1.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from keras_lr._arguments import AtLeastOne, Beta, Natural, Part, Positive

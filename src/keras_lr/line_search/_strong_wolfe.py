@@ -3,6 +3,8 @@
 Nocedal and Wright 2006, Numerical Optimization, algorithms 3.5 and 3.6, as one loop.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

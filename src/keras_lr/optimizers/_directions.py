@@ -6,6 +6,8 @@ along which the slope says little about the step, and searches along them train 
 and Wilke, arXiv:2007.01054).
 """
 
+from __future__ import annotations
+
 from typing import Any, ClassVar, Protocol
 
 from keras_lr._arguments import NotNegative, Part

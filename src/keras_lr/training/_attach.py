@@ -13,6 +13,7 @@ from keras_lr._backends import attached_step
 from keras_lr._backends.attached_step_interface import Handed
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._batch import hand_over, needs_batch
+from keras_lr.optimizers._refusals import refuse_accumulation, refuse_overwriting
 from keras_lr.training._line import ModelBatch
 
 Model = TypeVar("Model", bound=keras.Model)
@@ -78,16 +79,8 @@ def check(model: keras.Model) -> None:
     optimizer = innermost(model.optimizer)
     name = type(optimizer).__name__
     attached_step.refuse(model)
-    if optimizer.gradient_accumulation_steps:
-        raise ValueError(
-            f"{name} compares losses of one batch, and an accumulated gradient belongs to several. Received: "
-            f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps}. Use larger batches instead."
-        )
-    if optimizer.ema_overwrite_frequency:
-        raise ValueError(
-            f"{name} must find the weights where it left them. Received: ema_overwrite_frequency="
-            f"{optimizer.ema_overwrite_frequency}. With use_ema=True alone the average is put in place after fit."
-        )
+    refuse_accumulation(name, optimizer.gradient_accumulation_steps)
+    refuse_overwriting(name, optimizer.ema_overwrite_frequency)
     if optimizer.built and hasattr(optimizer, "refuse_other_weights"):
         optimizer.refuse_other_weights(model.trainable_variables)
     optimizer.attached = True

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_lr._backends import steps_interface
-from keras_lr._backends.learning_rate_variable import refuse_several
+from keras_lr._backends.learning_rate_variable import refuse_others, refuse_several
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.training._random_state import kept_random_state
@@ -46,6 +46,7 @@ def steerable(model: keras.Model) -> Iterator[None]:
 
     The step that was compiled with the schedule is put aside and comes back with it.
     """
+    refuse_others(model)
     optimizer = innermost(model.optimizer)
     rate = optimizer._learning_rate
     if isinstance(rate, keras.Variable):
@@ -84,14 +85,15 @@ def prepare(model: keras.Model, batch: Any) -> None:
     """Build the model, its optimizer and its metrics on one batch, as `fit` would.
 
     Raises:
-        ValueError: the model is not compiled, its optimizer takes no learning rate, is several or has trained other
-            weights, or nothing can be trained.
+        ValueError: the model is not compiled, its optimizer takes no learning rate, is several, has others beside it
+            or has trained other weights, or nothing can be trained.
     """
     if not model.compiled or model.optimizer is None:
         raise ValueError(
             f"The model {model.name!r} is not compiled. Call model.compile(optimizer='adam', loss=...) first."
         )
     refuse_several(model.optimizer)
+    refuse_others(model)
     optimizer = innermost(model.optimizer)
     if not getattr(optimizer, "takes_learning_rate", True):
         raise ValueError(

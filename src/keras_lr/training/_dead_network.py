@@ -38,13 +38,14 @@ def _exchanged(batch: Any) -> Any:
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     if y is None:
         return None
-    targets = [keras.ops.convert_to_numpy(target) for target in keras.tree.flatten(y)]
+    # None stands for the target of an output without a loss.
+    targets = [keras.ops.convert_to_numpy(target) for target in keras.tree.flatten(y) if target is not None]
     rows = len(targets[0])
     changed = {places: _changed(targets, places) for places in (rows // 2, rows // 3, 1)}
     places = max(changed, key=lambda by: changed[by])
     if changed[places] < LEAST_CHANGED:
         return None
-    exchanged = keras.tree.map_structure(lambda target: keras.ops.roll(target, places, axis=0), y)
+    exchanged = keras.tree.map_structure(lambda t: None if t is None else keras.ops.roll(t, places, axis=0), y)
     return (x, exchanged) if sample_weight is None else (x, exchanged, sample_weight)
 
 

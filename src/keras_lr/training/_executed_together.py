@@ -5,10 +5,22 @@ from collections.abc import Callable
 
 import keras
 
+from keras_lr._arguments import within
+
 
 def executed_together(model: keras.Model) -> int:
-    """Return how many training steps one call of a compiled step makes."""
-    return int(getattr(model, "steps_per_execution", 1) or 1)
+    """Return how many training steps one call of a compiled step makes.
+
+    Raises:
+        ValueError: the model was compiled with another thing than a number, as the "auto" of Keras 2.
+    """
+    given = getattr(model, "steps_per_execution", 1) or 1
+    if not within(given, least=1, whole=True):
+        raise ValueError(
+            f"The model was compiled with steps_per_execution={given!r}, and Keras 3 executes a whole number of steps "
+            "together. Compile again without it, or with a number such as 10."
+        )
+    return int(given)
 
 
 class Epoch:
@@ -19,11 +31,15 @@ class Epoch:
         steps: how many steps the epoch has, as a callback's `params["steps"]` says; None where nobody knows.
         counted: how many steps the optimizer has counted. Where it can be asked, it decides how many the last call has
             made: as many as ever to complete `steps_per_epoch`, fewer where the data end, and Keras does not say which.
+
+    Attributes:
+        middle: how many steps a call makes before its middle, whose rate all of them share.
     """
 
     def __init__(self, model: keras.Model, steps: int | None, counted: Callable[[], int] | None = None) -> None:
         self._together = executed_together(model)
         self._left = steps or math.inf
+        self.middle = (min(self._together, steps or self._together) - 1) // 2
         self._counted = counted
         self._before = 0
 

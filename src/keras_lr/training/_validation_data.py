@@ -32,7 +32,8 @@ def checked_validation_data(model: keras.Model, given: Any, batch_size: int | No
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(given)
     try:
         # One step, since nobody asks how many there are.
-        data = TrainingData(x, y, sample_weight=sample_weight, batch_size=batch_size or 32, steps_per_epoch=1)
+        batch_size = batch_size or 32  # without one Keras makes one batch of all rows, for one step
+        data = TrainingData(x, y, sample_weight=sample_weight, batch_size=batch_size, steps_per_epoch=1)
         batch = data.example()
         check_targets(model, batch, keras.Model.test_step)
         # A generator cannot be rewound, and a PyDataset is told when an epoch is over: they are not handed over.

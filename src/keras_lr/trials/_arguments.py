@@ -80,10 +80,10 @@ def checked_seeds(seeds: int | Sequence[int]) -> list[int]:
     if within(given, whole=True):
         given = range(int(given))
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise ValueError(f"seeds={seeds!r} must be a number of seeds, such as 3, or the seeds, such as [0, 1, 2].")
+        raise ValueError(f"seeds={seeds!r}: give a number of seeds, such as 3, or the seeds, such as [0, 1, 2].")
     chosen = list(given)
     if not chosen or not all(within(seed, least=0, below=2**32, whole=True) for seed in chosen):
-        raise ValueError(f"seeds={seeds!r} must be at least one whole number from 0 to 2^32 - 1; 3 means 0, 1 and 2.")
+        raise ValueError(f"seeds={seeds!r}: give at least one whole number from 0 to 2^32 - 1; 3 means 0, 1 and 2.")
     if len(set(chosen)) < len(chosen):
         raise ValueError(f"seeds={seeds!r} holds a seed twice, which would count one training as two.")
     return [int(seed) for seed in chosen]
@@ -97,7 +97,7 @@ def checked_rates(rates: Iterable[float]) -> list[float]:
     """
     chosen: list[Any] = list(rates) if isinstance(rates, Iterable) else [rates]
     if not chosen or not all(within(rate, above=0.0) for rate in chosen):
-        raise ValueError(f"rates={rates!r} must be at least one finite number above 0, such as [1e-4, 1e-3, 1e-2].")
+        raise ValueError(f"rates={rates!r}: give at least one finite number above 0, such as [1e-4, 1e-3, 1e-2].")
     if len(set(chosen)) < len(chosen):
         raise ValueError(f"rates={rates!r} holds a rate twice; more runs of one rate are more seeds=...")
     return sorted(float(rate) for rate in chosen)
@@ -107,6 +107,6 @@ def checked_n_jobs(n_jobs: int | None) -> None:
     """Raise `ValueError` if joblib could make nothing of it."""
     if n_jobs is not None and (not within(n_jobs, whole=True) or n_jobs == 0):
         raise ValueError(
-            f"n_jobs={n_jobs!r} must be a number of processes, or -1 for one a core; None is what "
+            f"n_jobs={n_jobs!r}: give a number of processes, or -1 for one a core; None is what "
             "joblib.parallel_config says, or this process."
         )

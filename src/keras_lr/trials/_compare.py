@@ -196,11 +196,11 @@ def _checked_targets(target: float | Mapping[str, float] | None, tasks: Mapping[
     targets = dict(target) if isinstance(target, Mapping) else dict.fromkeys(tasks, target)
     if set(targets) != set(tasks) or (len(tasks) > 1 and not isinstance(target, Mapping)):
         raise ValueError(
-            f"target={target!r} must be a number for a single task, and for several a target for each by name: "
+            f"target={target!r}: give a number for a single task, and for several a target for each by name: "
             f"{', '.join(map(repr, tasks))}."
         )
     if not all(within(value) for value in targets.values()):
-        raise ValueError(f"target={target!r} must be a finite number; None is 95 % of the way to the best run.")
+        raise ValueError(f"target={target!r}: give a finite number; None is 95 % of the way to the best run.")
     return {name: float(value) for name, value in targets.items()}
 
 

@@ -42,7 +42,7 @@ def measure_of(task: Task, model: keras.Model, monitor: str | None, mode: str) -
     has_validation = task.validation_data is not None or task.validation_split > 0
     name = monitor or ("val_loss" if has_validation else "loss")
     if mode not in ("auto", "min", "max"):
-        raise ValueError(f"mode={mode!r} is none of 'auto', 'min' and 'max'.")
+        raise ValueError(f"mode={mode!r}: give 'auto', 'min' or 'max'.")
     if name.startswith("val_") and not has_validation:
         raise ValueError(
             f"monitor={name!r} needs validation data, and the task has none. Give it validation_data=... or "

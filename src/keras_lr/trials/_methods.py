@@ -26,7 +26,8 @@ def checked_methods(methods: Mapping[str, Method], taken: str) -> dict[str, Meth
     """
     if not isinstance(methods, Mapping) or not methods:
         raise ValueError(
-            f"methods={methods!r} must map names to methods, such as {{'Adam 1e-3': 1e-3, 'keras-lr': keras_lr.fit}}."
+            f"methods={methods!r}: give a dictionary of methods by name, such as "
+            "{'Adam 1e-3': 1e-3, 'keras-lr': keras_lr.fit}."
         )
     if taken in methods:
         raise ValueError(f"methods[{taken!r}] has a name that is taken by the model before training; give it another.")
@@ -34,8 +35,8 @@ def checked_methods(methods: Mapping[str, Method], taken: str) -> dict[str, Meth
         is_optimizer = isinstance(method, keras.optimizers.Optimizer)
         if not isinstance(name, str) or not (within(method, above=0.0) or is_optimizer or is_function(method)):
             raise ValueError(
-                f"methods[{name!r}]={method!r} must be a rate above 0 (of the model's own optimizer), a Keras "
-                "optimizer, or a function train(model, **fit_arguments) such as keras_lr.fit; its name must be a text."
+                f"methods[{name!r}]={method!r}: give a rate above 0 (of the model's own optimizer), a Keras "
+                "optimizer, or a function train(model, **fit_arguments) such as keras_lr.fit, and a text as its name."
             )
     return dict(methods)
 

@@ -142,7 +142,7 @@ def sweep(
     check_flags("sweep", widen=widen)
     if schedule is not None and (not callable(schedule) or isinstance(schedule, LearningRateSchedule)):
         raise TypeError(
-            f"schedule={schedule!r} must be a function of the peak and the number of steps that returns a schedule, "
+            f"schedule={schedule!r}: give a function of the peak and the number of steps that returns a schedule, "
             "such as keras_lr.schedules.OneCycle or lambda peak, steps: keras_lr.schedules.Cosine(peak, steps)."
         )
     with kept_random_state():

@@ -14,7 +14,7 @@ from keras_lr.schedules import Schedule
 from keras_lr.task import Task
 from keras_lr.training import set_learning_rate
 from keras_lr.training._borrow import prepare, put_rate_variable
-from keras_lr.training._executed_together import Epoch, executed_together
+from keras_lr.training._executed_together import Epoch
 from keras_lr.training._first_fit import first_fit_to_come
 from keras_lr.training._random_state import random_state, set_random_state
 from keras_lr.training._validation_data import checked_validation_data
@@ -172,7 +172,7 @@ class _Follow(keras.callbacks.Callback):
 
     def _before(self) -> None:
         # Steps that Keras executes together share one rate: that of their middle.
-        self._steps.set_learning_rate(self._rate_at(self._step + (executed_together(self._model) - 1) // 2))
+        self._steps.set_learning_rate(self._rate_at(self._step + self._epoch.middle))
 
     def _after(self, logs: dict[str, Any]) -> None:
         self._step += self._epoch.call()

@@ -82,7 +82,8 @@ class StepsInPlace:
         self._model.train_function = Steered(self._train_function, steered)
 
     def release(self) -> None:
-        self._model.train_function = self._train_function
+        if isinstance(self._model.train_function, Steered):  # and not, by a callback, compiled anew
+            self._model.train_function = self._train_function
 
     def _variables(self) -> list[keras.Variable]:
         return [*self._model.variables, *self._model.optimizer.variables]

@@ -119,7 +119,8 @@ class TrainingSteps:
         self._model.train_function = Steered(self._train_function, steered)
 
     def release(self) -> None:
-        self._model.train_function = self._train_function
+        if isinstance(self._model.train_function, Steered):  # and not, by a callback, compiled anew
+            self._model.train_function = self._train_function
         self._state = None
 
     def _variables(self) -> tuple[list[keras.Variable], ...]:

@@ -34,7 +34,7 @@ class TrainingSteps(StepsInPlace):
         if are_arrays and self._is_traced:
             # Slices of the arrays: a dataset, which holds no lists, would copy them whole first.
             found = islice(adapter.get_numpy_iterator(), count)
-            return [keras.tree.map_structure(tf.constant, keras.tree.lists_to_tuples(batch)) for batch in found]
+            return [keras.tree.map_structure(_constant, keras.tree.lists_to_tuples(batch)) for batch in found]
         dataset = adapter.get_tf_dataset()
         self._element_spec = dataset.element_spec
         return list(dataset.take(count))
@@ -59,3 +59,7 @@ class TrainingSteps(StepsInPlace):
         # trace it again. An iterator for every step would cost more than many a step.
         self._is_traced = True
         return iter(tf.data.Dataset.from_generator(lambda: (batch,), output_signature=self._element_spec))
+
+
+def _constant(array: np.ndarray | None) -> tf.Tensor | None:
+    return None if array is None else tf.constant(array)
