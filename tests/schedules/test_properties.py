@@ -295,7 +295,7 @@ BAD = [
     (lambda: s.WarmUp(s.Linear(0.1, 5), 5, join=s.Join.INCLUDED), ValueError, "ends after warmup_steps=5 .* end is 5"),
     (lambda: s.Lambda(0.1), TypeError, r"function of the step .* function=0\.1"),
     (lambda: s.Lambda(lambda t: t).get_config(), ValueError, "lambda, which cannot be saved"),
-    (lambda: s.Table.from_values([0.1, -1]), ValueError, "at least 0"),
+    (lambda: s.Table.from_values([0.1, -1]), ValueError, r"^Table takes .* of at least 0 as encoded.*-1"),
     (lambda: s.Cyclical(0.1, 1.0, 3, height=0.5), TypeError, r"function of the cycle .* height=0\.5"),
     (lambda: s.from_optax(lambda t: t, total_steps=0), ValueError, "from_optax takes .* total_steps=0"),
     (lambda: s.linear_batch_rule(0.1, 0, 1), ValueError, "linear_batch_rule takes .* batch_size=0"),

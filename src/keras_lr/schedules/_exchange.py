@@ -80,9 +80,7 @@ class Table(Schedule):
             remedy = "Give the numbers to Table.from_values."
             raise ValueError(self._argument("encoded").refusal("numbers as text", self.encoded, remedy)) from None
         if not len(table) or not np.all(np.isfinite(table)) or np.any(table < 0):
-            raise ValueError(
-                f"Table: every rate must be finite and at least 0, and there must be one. Received: {table}."
-            )
+            raise ValueError(self._argument("encoded").refusal("one or more finite rates of at least 0", table))
 
     @classmethod
     def from_values(cls, learning_rates: Any) -> Table:
@@ -179,5 +177,5 @@ def from_json(text: str) -> Schedule:
     """
     restored = keras.saving.deserialize_keras_object(json.loads(text))
     if not isinstance(restored, Schedule):
-        raise ValueError(f"from_json: this is no schedule of keras_lr. Received: {restored!r}.")
+        raise ValueError(Argument("from_json", "text").refusal("the JSON of a schedule of keras_lr", restored))
     return restored
