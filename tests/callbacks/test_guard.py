@@ -21,6 +21,7 @@ from keras_lr.callbacks._plan import own_plan
 from keras_lr.callbacks._probation import Probation, ends_lower
 from keras_lr.callbacks._rate_in_hand import RateInHand
 from keras_lr.callbacks._velocity import velocity
+from keras_lr.training._dead_network import has_died
 
 IMAGES, LABELS = (load_digits().data / 16).astype("float32"), load_digits().target
 X, Y = IMAGES[:800], LABELS[:800]
@@ -90,7 +91,8 @@ class ReportsTheBatch(keras.Sequential):
 
 
 @pytest.mark.parametrize("bad_rows", [slice(0), slice(40, 41)], ids=["whole", "NaN in the second batch"])
-def test_a_step_of_ones_own_may_report_a_mean_or_the_loss_of_the_batch(bad_rows):
+def test_a_step_of_ones_own_may_report_a_mean_or_the_loss_of_the_batch(bad_rows, monkeypatch):
+    monkeypatch.setattr("keras_lr.callbacks._guarded_run.MOST_CHECKS", 0)  # which only Keras' own step makes
     seen, x = [], X.copy()
     x[bad_rows] = np.nan
     for kind in (keras.Sequential, ReportsAMean, ReportsTheBatch):
@@ -103,6 +105,69 @@ def test_a_step_of_ones_own_may_report_a_mean_or_the_loss_of_the_batch(bad_rows)
         seen.append([(event.step, event.text, event.factor) for event in guard.events])
     assert seen[0]
     assert seen[0] == seen[1] == seen[2]
+
+
+def a_deep_model(optimizer, *more):
+    hidden = [layers.Dense(64, activation="relu"), layers.Dense(64, activation="relu")]
+    model = keras.Sequential([keras.Input((64,)), *hidden, *more, layers.Dense(10)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_network_that_dies_at_once_comes_back_at_a_lower_rate(looks, monkeypatch):
+    if not looks:
+        monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", lambda steps, alive: False)
+    guard = GuardedRun(50.0, window_steps=16, probation=False)
+    x, y = IMAGES[:1280], LABELS[:1280]
+    history = a_deep_model("sgd").fit(x, y, epochs=8, verbose=0, callbacks=[Guarding(guard)]).history
+    assert any("answers every input alike" in event.text for event in guard.events) is looks
+    assert (history["loss"][-1] < 1.0) is looks
+
+
+def test_looks_whether_a_network_has_died_leave_no_trace(monkeypatch):
+    def trained(judge, has_died):
+        keras.utils.set_random_seed(0)
+        monkeypatch.setattr(LossWatch, "judge", judge)
+        monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", has_died)
+        model = a_deep_model(keras.optimizers.Adam(0.003), layers.BatchNormalization(), layers.Dropout(0.2))
+        guard = GuardedRun(0.003, window_steps=10, probation=False)
+        history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[Guarding(guard)]).history
+        return history, [keras.ops.convert_to_numpy(v) for v in [*model.variables, *model.optimizer.variables]]
+
+    def stalled(self, losses):
+        trouble = judge(self, losses)
+        self.gained = False
+        return trouble
+
+    def looked(steps, alive):
+        answers.append(has_died(steps, alive))
+        return answers[-1]
+
+    judge, answers = LossWatch.judge, []
+    (history, values), (other_history, other_values) = trained(judge, lambda *_: False), trained(stalled, looked)
+    assert answers == [False] * 5  # of seven windows the first has no batch yet, and one in two is the most
+    assert history == other_history
+    for one, other in zip(values, other_values, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_step_of_ones_own_which_may_train_more_than_the_model_is_not_made_to_look(monkeypatch):
+    monkeypatch.setattr(LossWatch, "judge", lambda self, losses: setattr(self, "gained", False))
+    monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", lambda *_: pytest.fail("it looked"))
+    model = ReportsAMean([keras.Input((64,)), *a_model("adam").layers])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[Guarding(GuardedRun(0.003, window_steps=5, probation=False))])
+
+
+def test_a_window_gains_where_its_median_is_lower_than_all_before_for_certain():
+    noise = 0.1 * np.random.default_rng(0).normal(size=(4, 20))
+    watch, gained = LossWatch(), []
+    for level, scatter in zip((2.0, 1.8, 1.8, 1.75), noise, strict=True):
+        assert watch.judge(level + scatter) is None
+        gained.append(watch.gained)
+    assert gained[1:] == [True, False, False]
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="only PyTorch hands a graph over")

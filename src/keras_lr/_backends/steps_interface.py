@@ -5,6 +5,7 @@ enters it as a value of the optimizer's variable, so that no rate ever compiles 
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -28,6 +29,8 @@ class TrainingSteps(Protocol):
     """The compiled training step of one built and compiled model, steered from outside."""
 
     skips_overflows: bool  # whether a step whose gradients overflow is left out, and not counted
+    takes_one_batch: bool  # whether a step is made of one batch, on one device or where that is the same
+    kept_batch: Batch | None  # see `keep_batch`
 
     def batches(self, iterator_arguments: dict[str, Any], count: int) -> Sequence[Batch]:
         """Take the first `count` batches that `fit` would make of this data, fewer when it ends before."""
@@ -43,6 +46,9 @@ class TrainingSteps(Protocol):
 
     def put(self, values: Values) -> None:
         """Go back to a copy, which stays good for another time; metrics are left alone."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Return a context for steps beside a `fit`: afterwards all values and all metrics are what they were."""
 
     def parts(self, values: Values) -> Parts:
         """Return what a forward pass needs of a copy."""
@@ -76,6 +82,9 @@ class TrainingSteps(Protocol):
 
     def steer(self, before: Callable[[], None], after: Callable[[dict[str, Any]], None]) -> None:
         """Have every step of a coming `fit` preceded by `before()` and followed by `after(logs)`."""
+
+    def keep_batch(self) -> None:
+        """Keep the batch of the next steered step as `kept_batch`; only where a step takes one."""
 
     def release(self) -> None:
         """End `steer`."""

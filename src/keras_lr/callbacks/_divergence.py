@@ -14,6 +14,7 @@ class Trouble(enum.Enum):
     NOT_FINITE = "the loss grew until it was not finite"
     EXPLODED = "the loss rose far above where training began"
     LOST = "the loss lost most of what training, or a trial before it, had won"
+    DEAD = "the network answers every input alike"
 
 
 @dataclass
@@ -24,7 +25,8 @@ class LossWatch:
     window median; `trial`, what a trial from the same weights has reached; and `noise`, the standard deviation of batch
     losses around their trend in the windows so far. So a loss may have any scale and any sign. `near_best` says whether
     the last window without trouble kept three quarters of what had been won, as far as the noise of its median lets
-    see: whether its weights are worth going back to. Before `patience` windows nothing counts as lost.
+    see: whether its weights are worth going back to. `gained` says whether it was lower than all before, by twice the
+    error of its median. Before `patience` windows nothing counts as lost.
     """
 
     start: float | None = None
@@ -32,6 +34,7 @@ class LossWatch:
     trial: float = np.inf
     noise: float = np.inf
     near_best: bool = True
+    gained: bool = True
     patience: int = 2
     _windows: int = field(default=0, repr=False)
     _differences: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
@@ -59,6 +62,7 @@ class LossWatch:
         if self._windows >= self.patience and middle - reached > max(won / 2, doubt):
             return Trouble.LOST
         self.near_best = middle - lowest <= max(progress / 4, 2.5 * error)
+        self.gained = bool(lowest - middle > 2 * error)
         self._windows += 1
         self.noise, self.best = noise, min(self.best, middle)
         self._differences = differences[-200:]

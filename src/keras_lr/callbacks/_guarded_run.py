@@ -20,11 +20,12 @@ from keras_lr.callbacks._rate_in_hand import RateInHand
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
 from keras_lr.training._borrow import steerable
+from keras_lr.training._dead_network import has_died
 from keras_lr.training._executed_together import Epoch, executed_together
 
 WARMUP_STEPS = 10
 LEAST_LATE_LOSSES = 8  # fewer tell too little of a trained model for a trial halfway
-LOOKS = 3  # at what a train_step of the model's own reports
+MOST_CHECKS = 8  # that find the network alive, by two steps each; fewer in short runs
 MOST_RETURNS = 12  # without a good window between them
 MOST_LOST = 4  # a loss that stays high whatever the rate has another cause, such as data in an order
 _NEVER = -(10**9)
@@ -81,11 +82,14 @@ class GuardedRun:
         self._steps = TrainingSteps(model)
         self._stack.callback(self._steps.release)
         self._stride = executed_together(model)
-        self._window = LossWindow(max(4, (self._window_steps or usual_window_steps(params)) // self._stride))
-        patience = max(2, math.ceil(self._trial_steps / (self._window.length * self._stride)))
+        own_step = type(model).train_step is not keras.Model.train_step
+        length = max(4, (self._window_steps or usual_window_steps(params)) // self._stride)
+        self._window = LossWindow(length, self._steps.means if own_step else None)
+        patience = max(2, math.ceil(self._trial_steps / (length * self._stride)))
         self._watch = LossWatch(trial=self._trial_loss, patience=patience)
         self.events, self.factor, self.step = [], 1.0, 0
         self._returned_at, self._returns = _NEVER, 0
+        self._checks_left = min(MOST_CHECKS, length // 2) if self._steps.takes_one_batch and not own_step else 0
         self._good = self._recent = self._copied()
         self._epochs: int = params.get("epochs") or 1
         self._probation: Probation | None = None
@@ -93,7 +97,6 @@ class GuardedRun:
         self._epoch = Epoch(model, params.get("steps"), self._steps.counted)
         self._rate_in_hand = RateInHand(model.optimizer, self._steps)
         self._rate_in_hand.set(self._coming_rate())  # for those who read it before the first step
-        self._looks_left = 0 if type(model).train_step is keras.Model.train_step else LOOKS
         self._steps.steer(self._before, self._after)
 
     def begin_epoch(self, epoch: int, steps: int | None) -> None:
@@ -150,6 +153,7 @@ class GuardedRun:
             "watch": asdict(self._watch),
             "returned_at": self._returned_at,
             "returns": self._returns,
+            "checks_left": self._checks_left,
             "window": self._window.state(),
             "copies": [[copy.step, copy.best_loss] for copy in (self._good, self._recent)],
         }
@@ -161,6 +165,7 @@ class GuardedRun:
         self.events = [Event(**event) for event in facts["events"]]
         self._watch = LossWatch(**facts["watch"])
         self._returned_at, self._returns = facts["returned_at"], facts["returns"]
+        self._checks_left = facts["checks_left"]
         self._window.go_on(facts["window"])
         (good, good_best), (recent, recent_best) = facts["copies"]
         self._good = _Copy(good, good_best, values["good"])
@@ -185,8 +190,6 @@ class GuardedRun:
 
     def _after(self, logs: dict[str, Any]) -> None:
         self._window.add(loss_of(logs))
-        if self._looks_left and self._window.count > 1:  # the first of an epoch is its own mean
-            self._look_at(float(loss_of(logs)))
         self.step += self._epoch.call()
         if self._epoch.is_over:
             self._window.read()  # before a validation would see weights that are no good
@@ -200,17 +203,18 @@ class GuardedRun:
         else:
             self._judged(losses)
 
-    def _look_at(self, reported: float) -> None:
-        """See whether a step of the model's own reports one of the means that the model keeps, or the batch alone."""
-        self._looks_left -= 1
-        if math.isfinite(reported) and not any(math.isclose(reported, m, rel_tol=1e-6) for m in self._steps.means()):
-            self._window.take_as_they_are()
-            self._looks_left = 0
-
     def _judged(self, losses: np.ndarray) -> None:
         """Answer a window with trouble; keep the weights at the end of one without."""
         trouble = self._watch.judge(losses)
         self._window.start_loss = losses[0]
+        if trouble is None and not self._watch.gained and self._checks_left:
+            if self._steps.kept_batch is None:
+                self._steps.keep_batch()
+                return  # what may be dead is not good
+            if has_died(self._steps, self._good.values):
+                trouble = Trouble.DEAD
+            else:
+                self._checks_left -= 1
         if trouble is None and self.step in self._late_probation:
             self._probation, self._late_probation = Probation(), range(0)
             self._good = self._recent = self._copied()
@@ -239,6 +243,8 @@ class GuardedRun:
                 self._answer(trouble)
             else:
                 self._put(probation.values)
+                if not np.all(np.isfinite(losses)):  # else what Keras reports would stay NaN until the epoch ends
+                    self._reset_metrics()
                 self._recent = self._copied()
             return
         if probation.losses is not None:

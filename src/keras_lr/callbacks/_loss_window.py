@@ -1,23 +1,32 @@
 """The losses that are judged together."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from keras_lr.callbacks._batch_losses import BatchLosses
 
+LOOKS = 3  # at what a train_step of the model's own reports
+
 
 class LossWindow:
     """Collects the losses of `length` batches, from the running means that Keras reports.
+
+    Args:
+        length: see below.
+        means: for a `train_step` of the model's own, which may report a mean or the loss of the batch alone: returns
+            the means that the model keeps, by which the two are told apart.
 
     Attributes:
         length: how many losses fill it.
         start_loss: the first loss of the last window that was judged; NaN before.
     """
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, means: Callable[[], list[float]] | None = None) -> None:
         self.length = length
+        self._means, self._looks_left = means, LOOKS
         self.start_loss = math.nan
         self._reported, self._read = BatchLosses(), np.empty(0)
 
@@ -30,13 +39,14 @@ class LossWindow:
         """How many batches have been reported since the mean began."""
         return self._reported.count
 
-    def take_as_they_are(self) -> None:
-        """Say that what is reported are the losses of the batches themselves, and no mean."""
-        self._reported.of_batches = True
-
-    def add(self, mean: Any) -> None:
-        """Collect the mean reported after one more batch, without waiting for the device."""
-        self._reported.add(mean)
+    def add(self, reported: Any) -> None:
+        """Collect what is reported after one more batch, without waiting for the device once that is known."""
+        self._reported.add(reported)
+        # The first of an epoch is its own mean.
+        if self._means and self._looks_left and self.count > 1 and math.isfinite(reported):
+            self._looks_left -= 1
+            if not any(math.isclose(reported, mean, rel_tol=1e-6) for mean in self._means()):
+                self._reported.of_batches, self._looks_left = True, 0
 
     def read(self) -> np.ndarray:
         """Wait for the device; returns the losses so far, shape `(batches,)`."""

@@ -1,6 +1,7 @@
 """The training step where it updates the model's variables in place: what TensorFlow and PyTorch have in common."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -11,10 +12,12 @@ from keras_lr._backends.wrapped_optimizers import innermost, skips_overflows
 
 
 class StepsInPlace:
-    """See `steps_interface.TrainingSteps`; a backend adds `batches`, `copy`, `put` and `_fed`."""
+    """See `steps_interface.TrainingSteps`; a backend adds `batches`, `copy`, `put`, `_fed` and `_taken`."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
+        self.takes_one_batch = True
+        self.kept_batch, self._keeps_next = None, False
         model.make_train_function()
         self._train_function = unsteered(model.train_function)
         self._rate = learning_rate_variable(model.optimizer)
@@ -26,6 +29,23 @@ class StepsInPlace:
 
     def finish(self) -> None:
         """Nothing is in hand: see `start`."""
+
+    def copy(self) -> Any:
+        raise NotImplementedError
+
+    def put(self, values: Any) -> None:
+        raise NotImplementedError
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        values, metrics = self.copy(), self._model.metrics_variables
+        reported = [keras.ops.convert_to_numpy(v).copy() for v in metrics]
+        try:
+            yield
+        finally:
+            self.put(values)
+            for variable, value in zip(metrics, reported, strict=True):
+                variable.assign(value)
 
     def parts(self, values: Any) -> Parts:
         of = {id(v): value for v, value in zip(self._variables(), self._tensors(values), strict=True)}
@@ -75,11 +95,17 @@ class StepsInPlace:
     def steer(self, before: Callable[[], None], after: Callable[[dict[str, Any]], None]) -> None:
         def steered(iterator: Any) -> dict[str, Any]:
             before()
+            if self._keeps_next:
+                self.kept_batch, self._keeps_next = self._taken(iterator), False
+                iterator = [self.kept_batch]
             logs: dict[str, Any] = self._train_function(iterator)
             after(logs)
             return logs
 
         self._model.train_function = Steered(self._train_function, steered)
+
+    def keep_batch(self) -> None:
+        self._keeps_next = True
 
     def release(self) -> None:
         if isinstance(self._model.train_function, Steered):  # and not, by a callback, compiled anew
@@ -98,4 +124,8 @@ class StepsInPlace:
 
     def _fed(self, batch: Any) -> Any:
         """Return what hands one batch to the compiled step."""
+        raise NotImplementedError
+
+    def _taken(self, iterator: Any) -> Any:
+        """Return the next batch of what `fit` hands to the compiled step."""
         raise NotImplementedError

@@ -1,6 +1,7 @@
 """The compiled training step on JAX: a pure function of a state that Keras carries from step to step."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -21,6 +22,8 @@ class TrainingSteps:
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._state: Any = None
+        self.takes_one_batch = model.steps_per_execution == 1
+        self.kept_batch, self._keeps_next = None, False
         model.make_train_function()
         self._train_function = unsteered(model.train_function)
         rate, count = learning_rate_variable(model.optimizer), innermost(model.optimizer)._iterations
@@ -54,6 +57,14 @@ class TrainingSteps:
         for variables, copies in zip(self._variables(), values, strict=True):
             for variable, value in zip(variables, copies, strict=True):
                 variable.assign(jnp.copy(value))
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        values, (metrics,) = self.copy(), _copied(self._state[3:])
+        try:
+            yield
+        finally:
+            self._state = (*values, metrics)
 
     def parts(self, values: Any) -> Parts:
         return Parts(values[0], values[1])
@@ -105,11 +116,14 @@ class TrainingSteps:
         return loss_of(logs)
 
     def steer(self, before: Callable[[], None], after: Callable[[dict[str, Any]], None]) -> None:
-        def steered(state: Any, iterator: Iterable[Any]) -> tuple[dict[str, Any], Any]:
+        def steered(state: Any, iterator: Iterator[Any]) -> tuple[dict[str, Any], Any]:
             # The lists must stay lists: another container would be another program.
             self._state = tuple(list(values) for values in state)
             try:
                 before()
+                if self._keeps_next:
+                    self.kept_batch, self._keeps_next = next(iterator), False
+                    iterator = iter((self.kept_batch,))
                 logs, self._state = self._train_function(self._state, iterator)
                 after(logs)
                 return logs, self._state
@@ -117,6 +131,9 @@ class TrainingSteps:
                 self._state = None  # also where the data have ended, or cannot be read
 
         self._model.train_function = Steered(self._train_function, steered)
+
+    def keep_batch(self) -> None:
+        self._keeps_next = True
 
     def release(self) -> None:
         if isinstance(self._model.train_function, Steered):  # and not, by a callback, compiled anew

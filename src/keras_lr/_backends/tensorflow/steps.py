@@ -26,6 +26,7 @@ class TrainingSteps(StepsInPlace):
         self._is_traced = model.train_function is not None
         self._element_spec: Any = None
         super().__init__(model)
+        self.takes_one_batch = model.steps_per_execution == 1 and model.distribute_strategy.num_replicas_in_sync == 1
 
     def batches(self, iterator_arguments: dict[str, Any], count: int) -> Sequence[Any]:
         adapter = EpochIterator(**iterator_arguments).data_adapter
@@ -51,6 +52,10 @@ class TrainingSteps(StepsInPlace):
         layers = [layer for layer in self._model._flatten_layers() if getattr(layer, "stateful", False)]
         states = [state for layer in layers for state in keras.tree.flatten(getattr(layer, "states", None) or ())]
         return [*super()._variables(), *states]
+
+    def _taken(self, iterator: Any) -> Any:
+        self._is_traced = True
+        return next(iterator)
 
     def _fed(self, batch: Any) -> Any:
         if self._is_traced:

@@ -48,5 +48,8 @@ class TrainingSteps(StepsInPlace):
     def _draws(self, values: Any) -> Any:
         return values[1]
 
+    def _taken(self, iterator: Any) -> Any:
+        return iterator[0]
+
     def _fed(self, batch: Any) -> Any:
         return [batch]
