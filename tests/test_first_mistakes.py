@@ -53,6 +53,12 @@ def counted_by_keras_2():
     return model
 
 
+def table():
+    pandas = pytest.importorskip("pandas")
+    columns = {"size": X[:, 0].astype("float64"), "city": ["Graz"] * 64, "day": pandas.Timestamp("2020-01-01")}
+    return pandas.DataFrame(columns)
+
+
 class Batches(keras.utils.PyDataset):
     def __len__(self):
         return 8
@@ -248,6 +254,30 @@ MISTAKES = {
     "a weight for all rows": (
         lambda: keras_lr.fit(build(), X, Y, sample_weight=0.5),
         "x is a ndarray and sample_weight a float, which Keras does not take together",
+    ),
+    "a list of rows": (
+        lambda: keras_lr.race(build(), [list(row) for row in X], Y),
+        r"x is a list of 256 numbers, and has no rows: give an array.*np\.asarray makes one of lists",
+    ),
+    "a list of arrays": (
+        lambda: keras_lr.race(build(), list(X), Y),
+        r"x has 4 rows, y has 64 rows.*The list x is taken for several arrays; np\.stack makes one of them",
+    ),
+    "texts as targets": (
+        lambda: keras_lr.fit(build(), X, np.array(["cat", "dog"] * 32)),
+        r"y has values that are no numbers to Keras, of dtype <U3: number the classes, as by `classes, y = np\.uni",
+    ),
+    "objects": (
+        lambda: keras_lr.fit(build(), X.astype(object), Y),
+        r"x has values that are no numbers to Keras, of dtype object: make floats.*x\.astype\('float32'\)",
+    ),
+    "texts and dates in a table": (
+        lambda: keras_lr.range_test(build(), table(), Y),
+        r"no numbers to Keras, in columns 'city' \((str|object)\), 'day' \(datetime64\[.*\]\): make",
+    ),
+    "texts to validate on": (
+        lambda: keras_lr.fit(build(), X, Y, validation_data=(X, np.array(["cat", "dog"] * 32))),
+        r"validation_data cannot be evaluated, and nothing was trained yet: y has values that are no .*<U3",
     ),
     "no sample weights": (
         lambda: keras_lr.fit(build(), X, Y, sample_weight=[]),

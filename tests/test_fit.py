@@ -250,7 +250,9 @@ def test_an_optimizer_beside_the_compiled_one_is_refused_with_the_remedy_where_a
         lambda: keras_lr.range_test(model, IMAGES, LABELS),
         lambda: model.fit(IMAGES, LABELS, verbose=0, callbacks=[keras_lr.callbacks.Guard()]),
     ):
-        with pytest.raises(ValueError, match=r"Two defines its own.* holds self\.head_optimizer \(SGD\) beside the Adam "):
+        with pytest.raises(
+            ValueError, match=r"Two defines its own.* holds self\.head_optimizer \(SGD\) beside the Adam "
+        ):
             train()
     assert fit(a_pair(keras.Sequential), epochs=1).completed  # whose step knows nothing of it
 

@@ -57,7 +57,7 @@ def steerable(model: keras.Model) -> Iterator[None]:
             rate.assign(own)
         return
     train_function = model.train_function
-    with _scope(model):
+    with scope(model):
         variable = put_rate_variable(optimizer)
     model.train_function = None
     try:
@@ -101,7 +101,7 @@ def prepare(model: keras.Model, batch: Any) -> None:
             "none to look for and none to schedule. Train the model with model.fit(...)."
         )
     check_targets(model, batch, keras.Model.train_step)
-    with _scope(model):
+    with scope(model):
         model._symbolic_build(data_batch=batch)
     if not model.trainable_variables:
         raise ValueError(
@@ -139,7 +139,7 @@ def refuse_overwriting(optimizer: keras.optimizers.Optimizer) -> None:
         )
 
 
-def _scope(model: keras.Model) -> AbstractContextManager[Any]:
+def scope(model: keras.Model) -> AbstractContextManager[Any]:
     """Return where the model's variables are made: in the scope of TensorFlow's strategy, if it has one."""
     strategy = getattr(model, "_distribute_strategy", None)
     return nullcontext() if strategy is None else strategy.scope()
