@@ -59,6 +59,12 @@ def table():
     return pandas.DataFrame(columns)
 
 
+def classifier(**options):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(**options))
+    return model
+
+
 class Batches(keras.utils.PyDataset):
     def __len__(self):
         return 8
@@ -113,7 +119,7 @@ MISTAKES = {
     ),
     "an optimizer of another model": (
         lambda: keras_lr.fit(build(trained().optimizer), X, Y),
-        r"Adam was built for 2 weights that are not the 2 which .* trains now.*it has trained another model\. Comp",
+        r"Adam was built for 2 weights that are not the 2 which .*it has trained another model, or .* \.h5 file\. Comp",
     ),
     "a layer frozen after compile": (
         lambda: keras_lr.race(frozen_since(), X, Y),
@@ -275,6 +281,14 @@ MISTAKES = {
         lambda: keras_lr.range_test(build(), table(), Y),
         r"no numbers to Keras, in columns 'city' \((str|object)\), 'day' \(datetime64\[.*\]\): make",
     ),
+    "classes from 1": (
+        lambda: keras_lr.fit(classifier(), X, np.arange(64) % 3 + 1),
+        r"y holds class numbers from 1 to 3, and the model .* has outputs for 0 to 2\. Number the classes from 0",
+    ),
+    "no class": (
+        lambda: keras_lr.race(classifier(ignore_class=5), X, np.arange(64) % 4 - 1),
+        r"y holds class numbers from -1 to 2, .*SparseCategoricalCrossentropy\(ignore_class=-1\)",
+    ),
     "texts to validate on": (
         lambda: keras_lr.fit(build(), X, Y, validation_data=(X, np.array(["cat", "dog"] * 32))),
         r"validation_data cannot be evaluated, and nothing was trained yet: y has values that are no .*<U3",
@@ -408,3 +422,10 @@ def test_a_loss_that_needs_no_targets_is_not_asked_for_them():
     model = keras.Model(inputs, AddsItsLoss()(keras.layers.Dense(2)(inputs)))
     model.compile(optimizer="sgd")
     assert keras_lr.fit(model, X, epochs=2, verbose=0).completed
+
+
+def test_rows_without_a_class_and_rows_that_do_not_count_may_have_any_number():
+    labels = np.arange(64) % 4 - 1
+    assert keras_lr.fit(classifier(ignore_class=-1), X, labels, epochs=4, verbose=0).completed
+    if keras.backend.backend() == "jax":  # the others compute with them
+        assert keras_lr.fit(classifier(), X, labels, sample_weight=labels >= 0, epochs=4, verbose=0).completed
