@@ -24,7 +24,7 @@ def check_labels(model: keras.Model, batch: Any) -> None:
     if ((labels < 0) | (labels >= shape[-1])).any():
         raise ValueError(
             f"y holds class numbers from {labels.min():g} to {labels.max():g}, and the model {model.name!r} has "
-            f"outputs for 0 to {shape[-1] - 1}. Number the classes from 0, as by `classes, y = np.unique(y, return_inverse="
-            "True)`, and give the last layer a unit for each. Rows without a class are left out by the loss "
-            "keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)."
+            f"outputs for 0 to {shape[-1] - 1}. Number the classes from 0, as by "
+            "`classes, y = np.unique(y, return_inverse=True)`, and give the last layer a unit for each. Rows without a "
+            "class are left out by the loss keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)."
         )
