@@ -53,6 +53,18 @@ def counted_by_keras_2():
     return model
 
 
+def table():
+    pandas = pytest.importorskip("pandas")
+    columns = {"size": X[:, 0].astype("float64"), "city": ["Graz"] * 64, "day": pandas.Timestamp("2020-01-01")}
+    return pandas.DataFrame(columns)
+
+
+def classifier(**options):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(**options))
+    return model
+
+
 class Batches(keras.utils.PyDataset):
     def __len__(self):
         return 8
@@ -107,7 +119,7 @@ MISTAKES = {
     ),
     "an optimizer of another model": (
         lambda: keras_lr.fit(build(trained().optimizer), X, Y),
-        r"Adam was built for 2 weights that are not the 2 which .* trains now.*it has trained another model\. Comp",
+        r"Adam was built for 2 weights that are not the 2 which .*it has trained another model, or .* \.h5 file\. Comp",
     ),
     "a layer frozen after compile": (
         lambda: keras_lr.race(frozen_since(), X, Y),
@@ -252,6 +264,38 @@ MISTAKES = {
         lambda: keras_lr.fit(build(), X, Y, sample_weight=0.5),
         "x is a ndarray and sample_weight a float, which Keras does not take together",
     ),
+    "a list of rows": (
+        lambda: keras_lr.race(build(), [list(row) for row in X], Y),
+        r"x is a list of 256 numbers, and has no rows: give an array.*np\.asarray makes one of lists",
+    ),
+    "a list of arrays": (
+        lambda: keras_lr.race(build(), list(X), Y),
+        r"x has 4 rows, y has 64 rows.*The list x is taken for several arrays; np\.stack makes one of them",
+    ),
+    "texts as targets": (
+        lambda: keras_lr.fit(build(), X, np.array(["cat", "dog"] * 32)),
+        r"y has values that are no numbers to Keras, of dtype <U3: number the classes, as by `classes, y = np\.uni",
+    ),
+    "objects": (
+        lambda: keras_lr.fit(build(), X.astype(object), Y),
+        r"x has values that are no numbers to Keras, of dtype object: make floats.*x\.astype\('float32'\)",
+    ),
+    "texts and dates in a table": (
+        lambda: keras_lr.range_test(build(), table(), Y),
+        r"no numbers to Keras, in columns 'city' \((str|object)\), 'day' \(datetime64\[.*\]\): make",
+    ),
+    "classes from 1": (
+        lambda: keras_lr.fit(classifier(), X, np.arange(64) % 3 + 1),
+        r"y holds class numbers from 1 to 3, and the model .* has outputs for 0 to 2\. Number the classes from 0",
+    ),
+    "no class": (
+        lambda: keras_lr.race(classifier(ignore_class=5), X, np.arange(64) % 4 - 1),
+        r"y holds class numbers from -1 to 2, .*SparseCategoricalCrossentropy\(ignore_class=-1\)",
+    ),
+    "texts to validate on": (
+        lambda: keras_lr.fit(build(), X, Y, validation_data=(X, np.array(["cat", "dog"] * 32))),
+        r"validation_data cannot be evaluated, and nothing was trained yet: y has values that are no .*<U3",
+    ),
     "no sample weights": (
         lambda: keras_lr.fit(build(), X, Y, sample_weight=[]),
         r"sample_weight=\[\] has no rows: give an array",
@@ -381,3 +425,10 @@ def test_a_loss_that_needs_no_targets_is_not_asked_for_them():
     model = keras.Model(inputs, AddsItsLoss()(keras.layers.Dense(2)(inputs)))
     model.compile(optimizer="sgd")
     assert keras_lr.fit(model, X, epochs=2, verbose=0).completed
+
+
+def test_rows_without_a_class_and_rows_that_do_not_count_may_have_any_number():
+    labels = np.arange(64) % 4 - 1
+    assert keras_lr.fit(classifier(ignore_class=-1), X, labels, epochs=4, verbose=0).completed
+    if keras.backend.backend() == "jax":  # the others compute with them
+        assert keras_lr.fit(classifier(), X, labels, sample_weight=labels >= 0, epochs=4, verbose=0).completed

@@ -29,3 +29,29 @@ for rate in (1e-3, keras.optimizers.schedules.CosineDecay(1e-3, 100)):
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras distributes nothing over PyTorch")
 def test_two_replicas_find_the_rate_of_one_device_and_train():
     run_on_two_replicas(PROGRAM)
+
+
+SWEEP = """
+import keras, numpy as np
+import keras_lr
+
+x = np.random.default_rng(0).normal(size=(512, 8)).astype("float32")
+
+def task(rate):
+    def build():
+        with scope():
+            model = keras.Sequential([keras.layers.Dense(1)])
+            model.compile(keras.optimizers.Adam(rate), loss="mse")
+        return model
+
+    return keras_lr.Task(build=build, x=x, y=x[:, :1] + 1.0, epochs=4, batch_size=32)
+
+for rate in (1e-3, keras.optimizers.schedules.CosineDecay(1e-3, 64)):
+    sweep = keras_lr.sweep(task(rate), rates=[1e-3, 1e-1], seeds=1)
+    assert sweep.learning_rate > 1e-3, sweep
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras distributes nothing over PyTorch")
+def test_the_trials_of_a_sweep_are_trained_on_two_replicas():
+    run_on_two_replicas(SWEEP)

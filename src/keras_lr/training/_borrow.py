@@ -10,6 +10,7 @@ from keras_lr._backends import steps_interface
 from keras_lr._backends.learning_rate_variable import refuse_others, refuse_several
 from keras_lr._backends.steps import TrainingSteps
 from keras_lr._backends.wrapped_optimizers import innermost
+from keras_lr.training._labels import check_labels
 from keras_lr.training._random_state import kept_random_state
 
 
@@ -57,7 +58,7 @@ def steerable(model: keras.Model) -> Iterator[None]:
             rate.assign(own)
         return
     train_function = model.train_function
-    with _scope(model):
+    with scope(model):
         variable = put_rate_variable(optimizer)
     model.train_function = None
     try:
@@ -101,8 +102,10 @@ def prepare(model: keras.Model, batch: Any) -> None:
             "none to look for and none to schedule. Train the model with model.fit(...)."
         )
     check_targets(model, batch, keras.Model.train_step)
-    with _scope(model):
+    with scope(model):
         model._symbolic_build(data_batch=batch)
+    if type(model).compute_loss is keras.Model.compute_loss:
+        check_labels(model, batch)
     if not model.trainable_variables:
         raise ValueError(
             f"The model {model.name!r} has no trainable weights, so no learning rate can do anything. "
@@ -113,8 +116,9 @@ def prepare(model: keras.Model, batch: Any) -> None:
     }:
         raise ValueError(
             f"{type(optimizer).__name__} was built for {len(optimizer._trainable_variables)} weights that are not the "
-            f"{len(model.trainable_variables)} which {model.name!r} trains now: layer.trainable was changed since, or "
-            "it has trained another model. Compile again, with a new optimizer: model.compile(optimizer='adam', ...)."
+            f"{len(model.trainable_variables)} which {model.name!r} trains now: layer.trainable was changed since, it "
+            "has trained another model, or Keras has read it from an .h5 file. Compile again, with a new optimizer: "
+            "model.compile(optimizer='adam', ...)."
         )
 
 
@@ -139,7 +143,7 @@ def refuse_overwriting(optimizer: keras.optimizers.Optimizer) -> None:
         )
 
 
-def _scope(model: keras.Model) -> AbstractContextManager[Any]:
+def scope(model: keras.Model) -> AbstractContextManager[Any]:
     """Return where the model's variables are made: in the scope of TensorFlow's strategy, if it has one."""
     strategy = getattr(model, "_distribute_strategy", None)
     return nullcontext() if strategy is None else strategy.scope()

@@ -17,6 +17,7 @@ from keras.src.trainers.data_adapters.array_data_adapter import can_convert_arra
 from keras_lr._arguments import within
 from keras_lr._backends.shuffled_arrays import shuffled_arrays
 from keras_lr._backends.steps_interface import TrainingSteps
+from keras_lr.training._array_checks import check_rows, check_values, refuse_beside_data
 from keras_lr.training._unread import unread
 
 
@@ -63,7 +64,7 @@ class TrainingData:
         self._class_weight = class_weight
         self._are_arrays = can_convert_arrays((x, y, sample_weight))
         if not self._are_arrays:
-            _refuse_beside_data(x, y=y, sample_weight=sample_weight)
+            refuse_beside_data(x, y=y, sample_weight=sample_weight)
             if validation_split:
                 raise ValueError(
                     f"validation_split={validation_split!r}, and x is a {type(x).__name__}, of which Keras takes no "
@@ -75,7 +76,8 @@ class TrainingData:
         self.shuffle = shuffle and (self._are_arrays or is_finite)
         self._validation: Any = None
         if self._are_arrays:
-            _check_rows(x=x, y=y, sample_weight=sample_weight)
+            check_rows(x=x, y=y, sample_weight=sample_weight)
+            check_values(x=x, y=y, sample_weight=sample_weight)
         if self._are_arrays and validation_split:
             self._training, self._validation = array_slicing.train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split
@@ -237,32 +239,10 @@ def _rounded_up(steps: int, together: int) -> int:
     return -(-int(steps) // together) * together
 
 
-def _refuse_beside_data(x: Any, **given: Any) -> None:
-    # Of several the one that is no array is named first.
-    for name, value in sorted(given.items(), key=lambda item: can_convert_arrays((item[1],))):
-        if value is not None:
-            raise ValueError(
-                f"x is a {type(x).__name__} and {name} a {type(value).__name__}, which Keras does not take together. "
-                "Give arrays, tensors or DataFrames for both (np.asarray makes an array of a list of numbers), or only "
-                "x, a data set whose batches hold the targets."
-            )
-
-
 def _taken(sliceable: Any, order: np.ndarray) -> Any:
     rows = sliceable[order]
     is_pandas = isinstance(sliceable, array_slicing.PandasSliceable)  # whose tables have no dtype
     return sliceable.convert_to_numpy(rows) if is_pandas else rows
-
-
-def _check_rows(**arrays: Any) -> None:
-    given = {name: keras.tree.flatten(value) for name, value in arrays.items() if value is not None}
-    for name, parts in given.items():
-        if not parts or any(part is not None and part.shape == () for part in parts):
-            raise ValueError(f"{name}={arrays[name]!r} has no rows: give an array with a row for each example.")
-    rows = {name: sorted({part.shape[0] for part in parts if part is not None}) for name, parts in given.items()}
-    if len({count for counts in rows.values() for count in counts}) > 1:
-        found = ", ".join(f"{name} has {' and '.join(map(str, counts))} rows" for name, counts in rows.items())
-        raise ValueError(f"{found}. All need the same number: look at how they were cut or split.")
 
 
 def _generator(batches: Iterable[Any]) -> Iterator[Any]:

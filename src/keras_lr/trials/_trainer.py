@@ -13,7 +13,7 @@ from keras_lr.finder._race import run_race
 from keras_lr.schedules import Schedule
 from keras_lr.task import Task
 from keras_lr.training import set_learning_rate
-from keras_lr.training._borrow import prepare, put_rate_variable
+from keras_lr.training._borrow import prepare, put_rate_variable, scope
 from keras_lr.training._executed_together import Epoch
 from keras_lr.training._first_fit import first_fit_to_come
 from keras_lr.training._random_state import random_state, set_random_state
@@ -86,10 +86,11 @@ class Trainer:
         refuse_known(new, self.model)
         begun = random_state()
         self._put_variable(new)
-        if not all(layer.built for layer in new._flatten_layers()):
-            new._symbolic_build(data_batch=self._data.example())
-        if not new.optimizer.built:
-            new.optimizer.build(new.trainable_variables)
+        with scope(new):
+            if not all(layer.built for layer in new._flatten_layers()):
+                new._symbolic_build(data_batch=self._data.example())
+            if not new.optimizer.built:
+                new.optimizer.build(new.trainable_variables)
         mine, theirs = _variables(self.model), _variables(new)
         if [v.shape for v in mine] != [v.shape for v in theirs]:
             raise ValueError(
@@ -146,7 +147,8 @@ class Trainer:
     def _put_variable(self, model: keras.Model) -> None:
         optimizer = innermost(model.optimizer)
         if not isinstance(getattr(optimizer, "_learning_rate", None), keras.Variable | None):
-            put_rate_variable(optimizer)
+            with scope(model):
+                put_rate_variable(optimizer)
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:
