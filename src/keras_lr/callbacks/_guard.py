@@ -45,7 +45,8 @@ class Guard(Guarding):
     where training began, or lose half of what training had won is answered by a return to the last good weights and
     optimizer state (those from which the last window but one began that had lost no more than a quarter), a lower rate,
     and ten steps over which the rate comes back. A bad batch, whose loss is not finite in a calm stretch, is stepped
-    over, and the rate is kept.
+    over, and the rate is kept. So is a network answered that has died, as far as two steps on one batch tell, which are
+    taken back: it keeps the loss of the best constant prediction, which does not rise.
 
     A rate that is far too high need not diverge. So the rate is on probation twice, at the start and halfway through
     the run: one window of steps at the rate, one from the same weights at a tenth of it. Where the tenth ends lower, it
@@ -74,7 +75,8 @@ class Guard(Guarding):
             another guard.
 
     Costs: two copies of the weights and the optimizer's slots (four during probation), one window of steps for each
-        probation, one wait for the device a window.
+        probation, one wait for the device a window. Where the losses do not get lower, up to 8 times a copy and two
+        steps, which on TensorFlow may compile the step once more.
 
     Example:
     >>> import keras, numpy as np, keras_lr

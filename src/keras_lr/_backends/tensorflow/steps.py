@@ -55,7 +55,7 @@ class TrainingSteps(StepsInPlace):
 
     def _taken(self, iterator: Any) -> Any:
         self._is_traced = True
-        return next(iterator)
+        return iterator[0] if isinstance(iterator, list) else next(iterator)  # a list where a Monitor took it first
 
     def _fed(self, batch: Any) -> Any:
         if self._is_traced:
