@@ -62,3 +62,13 @@ def test_an_output_without_a_loss_has_no_targets(bias, dead):
     model.compile("sgd", loss=[None, "mse"])
     result = keras_lr.fit(model, X, [None, Y], batch_size=32, epochs=8, verbose=0)
     assert any("answers every input alike" in event.text for event in result.events) is dead
+
+
+def test_a_network_without_any_loss_left_is_not_dead():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", loss="mse")
+    whole = np.round(X[:32] * 4)  # whose sums are exact
+    prepare(model, (whole, whole.sum(1, keepdims=True)))
+    data = TrainingData(whole, whole.sum(1, keepdims=True), batch_size=32)
+    with borrowed(model) as steps:
+        assert not is_dead(steps, data.batches(steps, 1, seed=0)[0])

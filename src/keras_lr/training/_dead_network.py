@@ -48,7 +48,10 @@ def _tells_apart(steps: TrainingSteps, batch: Any) -> float:
     for one in (batch, exchanged):
         steps.put(here)
         losses.append(float(steps.step(one, 0.0)))
-    return abs(losses[1] - losses[0]) / abs(losses[0]) if losses[0] else 0.0
+    before, after = losses
+    if before == after:
+        return 0.0
+    return abs(after - before) / abs(before) if before else np.inf
 
 
 def _exchanged(batch: Any) -> Any:
