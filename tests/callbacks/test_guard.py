@@ -161,6 +161,16 @@ def test_a_step_of_ones_own_which_may_train_more_than_the_model_is_not_made_to_l
     model.fit(X, Y, epochs=2, verbose=0, callbacks=[Guarding(GuardedRun(0.003, window_steps=5, probation=False))])
 
 
+def test_a_network_that_may_have_died_is_compared_with_what_was_there_before(monkeypatch):
+    monkeypatch.setattr(LossWatch, "judge", lambda self, losses: setattr(self, "gained", False))
+    monkeypatch.setattr("keras_lr.callbacks._guarded_run.ends_lower", lambda losses, than: False)
+    seen = []
+    monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", lambda *_: seen.append(guard._good.step))
+    guard = GuardedRun(0.003, window_steps=5)
+    a_model("adam").fit(X, Y, epochs=2, verbose=0, callbacks=[Guarding(guard)])
+    assert seen[0] == 0  # and not the end of the trial at the start, which it may have died in
+
+
 def test_a_window_gains_where_its_median_is_lower_than_all_before_for_certain():
     noise = 0.1 * np.random.default_rng(0).normal(size=(4, 20))
     watch, gained = LossWatch(), []
