@@ -165,10 +165,15 @@ def test_a_network_that_may_have_died_is_compared_with_what_was_there_before(mon
     monkeypatch.setattr(LossWatch, "judge", lambda self, losses: setattr(self, "gained", False))
     monkeypatch.setattr("keras_lr.callbacks._guarded_run.ends_lower", lambda losses, than: False)
     seen = []
-    monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", lambda *_: seen.append(guard._good.step))
+
+    def has_died(steps, alive):
+        seen.append((steps.kept_batch is not None, guard._good.step))
+        return False
+
+    monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", has_died)
     guard = GuardedRun(0.003, window_steps=5)
     a_model("adam").fit(X, Y, epochs=2, verbose=0, callbacks=[Guarding(guard)])
-    assert seen[0] == 0  # and not the end of the trial at the start, which it may have died in
+    assert seen[0] == (True, 0)  # and not the end of the trial at the start, in which it may have died
 
 
 def test_a_window_gains_where_its_median_is_lower_than_all_before_for_certain():
