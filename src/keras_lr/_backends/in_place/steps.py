@@ -1,5 +1,6 @@
 """The training step where it updates the model's variables in place: what TensorFlow and PyTorch have in common."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,8 +12,8 @@ from keras_lr._backends.steps_interface import Parts, Steered, distance_and_leng
 from keras_lr._backends.wrapped_optimizers import innermost, skips_overflows
 
 
-class StepsInPlace:
-    """See `steps_interface.TrainingSteps`; a backend adds `batches`, `copy`, `put`, `_fed` and `_taken`."""
+class StepsInPlace(ABC):
+    """See `steps_interface.TrainingSteps`; a backend adds `batches`, `start`, `finish` and the rest."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
@@ -24,17 +25,13 @@ class StepsInPlace:
         self._count = innermost(model.optimizer)._iterations
         self.skips_overflows = skips_overflows(model.optimizer)
 
-    def start(self) -> None:
-        """Nothing to take in hand: the model's variables are what the steps change."""
-
-    def finish(self) -> None:
-        """Nothing is in hand: see `start`."""
-
+    @abstractmethod
     def copy(self) -> Any:
-        raise NotImplementedError
+        """See `steps_interface.TrainingSteps`."""
 
+    @abstractmethod
     def put(self, values: Any) -> None:
-        raise NotImplementedError
+        """See `steps_interface.TrainingSteps`."""
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -122,10 +119,10 @@ class StepsInPlace:
         """Return the state of the backend's random generator within what `copy` returned."""
         return None
 
+    @abstractmethod
     def _fed(self, batch: Any) -> Any:
         """Return what hands one batch to the compiled step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _taken(self, iterator: Any) -> Any:
         """Return the next batch of what `fit` hands to the compiled step."""
-        raise NotImplementedError

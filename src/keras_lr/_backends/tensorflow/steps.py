@@ -40,6 +40,12 @@ class TrainingSteps(StepsInPlace):
         self._element_spec = dataset.element_spec
         return list(dataset.take(count))
 
+    def start(self) -> None:
+        """Nothing to take in hand: the model's variables are what the steps change."""
+
+    def finish(self) -> None:
+        """Nothing is in hand: see `start`."""
+
     def copy(self) -> Any:
         return [tf.identity(v.value) for v in self._variables()]
 
