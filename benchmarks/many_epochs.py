@@ -27,7 +27,7 @@ from tables import save, table
 from workload import Data
 
 import keras_lr
-from keras_lr._fit import run_schedule
+from keras_lr._fit_plan import run_schedule
 from keras_lr.finder import _choice
 
 ADDED = 0.01

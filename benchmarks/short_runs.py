@@ -28,7 +28,7 @@ from tables import save, table
 from workload import Data, Feed, classes_loss
 
 import keras_lr
-from keras_lr._fit import run_schedule
+from keras_lr._fit_plan import run_schedule
 from keras_lr.finder import _ladder
 from keras_lr.finder._lanes import Lanes
 from keras_lr.training._borrow import borrowed, prepare

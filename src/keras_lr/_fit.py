@@ -9,25 +9,21 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr import schedules
 from keras_lr._arguments import check_flags, check_seed
-from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
+from keras_lr._backends.wrapped_optimizers import accumulated_batches
 from keras_lr._fit_events import (
+    before_run,
     end_of_run,
     only_sets_rate,
     over_fit,
-    rows_not_finite,
-    set_aside,
-    slow_statistics,
-    unscaled_inputs,
-    unscaled_targets,
 )
+from keras_lr._fit_plan import plan_of_run, updates_as_far_as
 from keras_lr._fit_result import FitResult, by_epoch
 from keras_lr.callbacks._backup import Backup, read_backup
 from keras_lr.callbacks._divergence import usual_window_steps
 from keras_lr.callbacks._guard import Guarding
 from keras_lr.callbacks._guarded_run import GuardedRun
-from keras_lr.finder import RaceResult, _ladder
+from keras_lr.finder import RaceResult
 from keras_lr.finder._race import run_race
 from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
 from keras_lr.training._checkpoint import Checkpoint, plain
@@ -37,9 +33,6 @@ from keras_lr.training._executed_together import executed_together
 from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._training_data import TrainingData, check_counts
 from keras_lr.training._validation_data import checked_validation_data, checked_validation_freq
-
-WARMUP_FRACTION = 0.05
-DECAY_FRACTION = 0.3
 
 
 def fit(
@@ -121,9 +114,9 @@ def fit(
     check_counts(validation_steps=validation_steps, validation_batch_size=validation_batch_size)
     validation_freq = checked_validation_freq(validation_freq)
     check_flags("fit", shuffle=shuffle)
-    if isinstance(verbose, str) and verbose != "auto":
-        raise ValueError(f"verbose={verbose!r}: give 0 for silence, 1 for a bar, 2 for a line an epoch, or 'auto'.")
+    _check_verbose(verbose)
     check_progress(progress)
+    directory = _directory(backup_dir)
     data = TrainingData(
         x,
         y,
@@ -140,14 +133,10 @@ def fit(
     horizon = data.horizon(epochs, initial_epoch)
     validation_data = checked_validation_data(model, validation_data, validation_batch_size or batch_size)
     others = _flat(callbacks)
-    if backup_dir is not None and not isinstance(backup_dir, str | os.PathLike):
-        raise TypeError(f"backup_dir={backup_dir!r}: give the path of a directory, or leave it out.")
-    directory = None if backup_dir is None else pathlib.Path(backup_dir)
     run = _identity(model, data, batch_size, initial_epoch, epochs) if directory else {}
     found = read_backup(directory, run) if directory else None
-    events = set_aside(model.optimizer, others) + slow_statistics(model, horizon)
+    events = before_run(model, others, horizon, example, x=x, y=y)
     others = [callback for callback in others if not only_sets_rate(callback)]
-    events += rows_not_finite(x=x, y=y) + unscaled_inputs(model, example) + unscaled_targets(model, example)
 
     say = print if verbose else _silent
     race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress or _told(say))
@@ -155,18 +144,15 @@ def fit(
     made = found.facts["plan"]["updates_made"] if found else int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     accumulation = accumulated_batches(model.optimizer)
     updates = max(1, horizon // accumulation)
-    own = getattr(innermost(model.optimizer), "schedule_over_run", None)
-    schedule = own(race.learning_rate, made, updates) if own else run_schedule(race.learning_rate, updates)
-    trial_steps = accumulation * _steps_as_far_as(race, schedule, updates)
-    # Of data whose length Keras learns on the way, the guard would not know how long the run is.
-    window = usual_window_steps({"epochs": 1, "steps": horizon})
+    schedule = plan_of_run(model.optimizer, race.learning_rate, made, updates)
     guard = GuardedRun(
         schedule,
-        window_steps=window,
+        # Of data whose length Keras learns on the way, the guard would not know how long the run is.
+        window_steps=usual_window_steps({"epochs": 1, "steps": horizon}),
         probation=False,
         verbose=bool(verbose),
         trial_loss=race.best_loss,
-        trial_steps=trial_steps,
+        trial_steps=accumulation * updates_as_far_as(race, schedule, updates),
     )
 
     begun, backup = initial_epoch, None
@@ -210,20 +196,23 @@ def fit(
     )
 
 
+def _check_verbose(verbose: str | int) -> None:
+    if isinstance(verbose, str) and verbose != "auto":
+        raise ValueError(f"verbose={verbose!r}: give 0 for silence, 1 for a bar, 2 for a line an epoch, or 'auto'.")
+
+
+def _directory(backup_dir: str | os.PathLike[str] | None) -> pathlib.Path | None:
+    if backup_dir is not None and not isinstance(backup_dir, str | os.PathLike):
+        raise TypeError(f"backup_dir={backup_dir!r}: give the path of a directory, or leave it out.")
+    return None if backup_dir is None else pathlib.Path(backup_dir)
+
+
 def _silent(*_: Any, **__: Any) -> None:
     pass
 
 
 def _told(say: Callable[..., None]) -> Progress:
     return lambda done, total, text: say(f"{text} ({done} of {total})")
-
-
-def run_schedule(peak: float, steps: int) -> schedules.Schedule:
-    """Return the schedule of a run: 5 % of warm-up, a hold until 70 % of the steps, a linear decay to zero."""
-    warmup, decay = max(1, round(WARMUP_FRACTION * steps)), steps - round((1 - DECAY_FRACTION) * steps)
-    if decay < 1:
-        return schedules.Constant(peak)
-    return schedules.WSD(peak, steps, warmup_steps=warmup, decay_steps=decay, shape=schedules.shapes.Linear())
 
 
 def _completes(model: keras.Model, guard: GuardedRun, **arguments: Any) -> bool:
@@ -243,16 +232,6 @@ def _ends_dead(model: keras.Model, data: TrainingData, seed: int) -> bool:
         return False
     with borrowed(model) as steps:
         return is_dead(steps, data.batches(steps, 1, seed)[0])
-
-
-def _steps_as_far_as(race: RaceResult, schedule: schedules.Schedule, updates: int) -> int:
-    """Return after how many updates the rates of the run add up to those of the best lane."""
-    if not len(race.rates):
-        return 0
-    length = _ladder.lane_steps(updates)
-    lane = _ladder.lane_schedule(float(race.rates[np.argmin(race.scores)]), length)
-    rates = schedule.values(np.arange(updates))
-    return int(np.searchsorted(np.cumsum(rates), np.sum(lane.values(np.arange(length)))))
 
 
 def _identity(

@@ -24,6 +24,19 @@ LEAST_RISEN = 0.02  # of what it had fallen by
 SLOW = 0.05  # share of its first value that an average may still hold at the end of a run
 
 
+def before_run(
+    model: keras.Model, callbacks: Sequence[keras.callbacks.Callback], horizon: int, batch: Any, *, x: Any, y: Any
+) -> list[Event]:
+    """Return what is to be said before a run of `horizon` steps on data of which a batch is known."""
+    return [
+        *set_aside(model.optimizer, callbacks),
+        *slow_statistics(model, horizon),
+        *rows_not_finite(x=x, y=y),
+        *unscaled_inputs(model, batch),
+        *unscaled_targets(model, batch),
+    ]
+
+
 def set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.callbacks.Callback]) -> list[Event]:
     """Return what has no effect, because the rate of every step is planned here."""
     events = []
