@@ -286,14 +286,9 @@ class AcrossBatches(GlobalOptimizer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Return an optimizer from its configuration; it may be built before its model is attached."""
-        values = {
-            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
-            if isinstance(value, dict)
-            else value
-            for name, value in config.items()
-        }
-        factor = values.pop("learning_rate")
-        made = cls(**values)
+        parts = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects)
+        factor = parts.pop("learning_rate")
+        made = cls(**parts)
         keras.optimizers.Optimizer.learning_rate.fset(made, factor)
         made.restored = True
         return made

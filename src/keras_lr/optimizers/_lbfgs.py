@@ -152,8 +152,7 @@ class LBFGS(keras.optimizers.Optimizer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "LBFGS":
-        search = keras.saving.deserialize_keras_object(config["search"], custom_objects=custom_objects)
-        made = cls(**{**config, "search": search})
+        made = cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
         made.restored = True
         return made
 

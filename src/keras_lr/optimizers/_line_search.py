@@ -185,10 +185,7 @@ class LineSearch(LendingOptimizer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "LineSearch":
-        config = dict(config)
-        for part in ("search", "direction", "learning_rate"):
-            config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects=custom_objects)
-        made = cls(**config)
+        made = cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
         made.restored = True
         return made
 

@@ -172,11 +172,9 @@ class Mechanic(GlobalOptimizer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Mechanic":
         """Rebuild from ``get_config``."""
-        config = dict(config)
-        for part in ("optimizer", "learning_rate"):
-            config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects=custom_objects)
-        factor = config.pop("learning_rate")
-        made = cls(**config)
+        parts = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects)
+        factor = parts.pop("learning_rate")
+        made = cls(**parts)
         keras.optimizers.Optimizer.learning_rate.fset(made, factor)
         return made
 

@@ -137,8 +137,7 @@ class PerLayer(LendingOptimizer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PerLayer":
         """Rebuild from ``get_config``."""
-        inner = keras.saving.deserialize_keras_object(config["optimizer"], custom_objects=custom_objects)
-        return cls(**{**config, "optimizer": inner})
+        return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
 
 
 class _Groups:
