@@ -1,7 +1,7 @@
 """`keras_lr.fit` over 5 to 50 epochs of small data, against a grid of peaks, the default rate, and without a rule.
 
     KERAS_BACKEND=jax python benchmarks/many_epochs.py [--tasks chosen | reported | afterwards | wine,...]
-        [--optimizers adam,momentum] [--epochs 10,30] [--seeds 2] [--output runs.csv]
+        [--optimizers adam,momentum,lion,muon] [--epochs 10,30] [--seeds 2] [--output runs.csv]
 
 The held-out loss over the lowest of 6 peaks half a decade apart, trained with the schedule of `fit`; 1 = as good as the
 best of these, and a hundredth is added to both, for a loss may be all but 0. `once` is `fit` without its rule for rows
@@ -36,9 +36,11 @@ OPTIMIZERS: dict[str, Callable[[float], keras.optimizers.Optimizer]] = {
     "momentum": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
     "sgd": lambda rate: keras.optimizers.SGD(rate),
     "rmsprop": lambda rate: keras.optimizers.RMSprop(rate),
+    "lion": lambda rate: keras.optimizers.Lion(rate),
+    "muon": lambda rate: keras.optimizers.Muon(rate),
 }
-HIGHEST = {"adam": 0.1, "momentum": 1.0, "sgd": 3.2, "rmsprop": 0.1}
-DEFAULT = {"adam": 0.001, "momentum": 0.01, "sgd": 0.01, "rmsprop": 0.001}
+HIGHEST = {"adam": 0.1, "momentum": 1.0, "sgd": 3.2, "rmsprop": 0.1, "lion": 0.03, "muon": 0.3}
+DEFAULT = {"adam": 0.001, "momentum": 0.01, "sgd": 0.01, "rmsprop": 0.001, "lion": 0.001, "muon": 0.001}
 PEAKS = 6
 
 

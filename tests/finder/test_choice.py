@@ -176,6 +176,12 @@ def test_long_runs_take_a_lower_peak(horizon, factor):
     assert _choice.run_factor(choice, 0.0, 12, horizon) == (pytest.approx(factor, rel=1e-3), "")
 
 
+@pytest.mark.parametrize(("horizon", "factor"), [(20, 1.0), (50, 0.5), (125, 0.2), (250, 0.1), (30_000, 0.04)])
+def test_steps_that_keep_their_length_in_noise_take_a_lower_peak_sooner(horizon, factor):
+    choice = _choice.choose(_ladder.rungs(0.1), bowl(_ladder.rungs(0.1), 0.1))
+    assert _choice.run_factor(choice, 0.0, 12, horizon, full_length=True) == (pytest.approx(factor, rel=1e-3), "")
+
+
 @pytest.mark.parametrize(
     ("horizon", "passes", "won", "factor", "said"),
     [

@@ -30,6 +30,7 @@ OPTIMIZERS = {
     "AdamW": lambda rate: keras.optimizers.AdamW(rate),
     "Nadam": lambda rate: keras.optimizers.Nadam(rate),
     "Lion": lambda rate: keras.optimizers.Lion(rate),
+    "Muon": lambda rate: keras.optimizers.Muon(rate),
     "Adagrad": lambda rate: keras.optimizers.Adagrad(rate),
     "Adadelta": lambda rate: keras.optimizers.Adadelta(rate),
 }
@@ -43,6 +44,13 @@ def test_every_optimizer_learns_at_the_rate_that_won(name):
     model.optimizer.learning_rate = result.learning_rate
     start = model.evaluate(X, Y, verbose=0)
     assert trained(model).evaluate(X, Y, verbose=0) < 0.2 * start
+
+
+@pytest.mark.parametrize(("name", "keeps"), [("Adam", False), ("Lion", True), ("Muon", True)])
+def test_a_peak_of_steps_that_keep_their_length_in_noise_is_lower(name, keeps):
+    x, y = np.tile(X, (8, 1)), np.tile(Y, (8, 1))  # one pass of 128 steps
+    result = keras_lr.race(a_model(OPTIMIZERS[name](1e-3)), x, y, batch_size=32)
+    assert (result.learning_rate < 0.2 * result.best_rate) == keeps
 
 
 def trained(model):

@@ -12,6 +12,8 @@ from keras_lr.finder._parabola import parabola
 SHORT_HORIZON_STEPS = 250
 HORIZON_EXPONENT = 0.6
 LEAST_FACTOR = 0.4
+FULL_LENGTH_STEPS = 25  # beyond which steps that keep their length in noise add up to more than a lane saw of them
+LEAST_FULL_LENGTH_FACTOR = 0.1
 PASSES_EXPONENT = 0.6  # of a task whose loss is won as soon as a lane ends
 
 CERTAIN = 2.0  # standard errors
@@ -151,7 +153,12 @@ def unraced(centre: float) -> Choice:
 
 
 def run_factor(
-    choice: Choice, momentum: float, lane_steps: int, horizon_steps: int, passes: float = 1.0
+    choice: Choice,
+    momentum: float,
+    lane_steps: int,
+    horizon_steps: int,
+    passes: float = 1.0,
+    full_length: bool = False,
 ) -> tuple[float, str]:
     """Return by what the peak of the lanes is multiplied for the run, and why; "" where its length is the reason.
 
@@ -174,9 +181,14 @@ def run_factor(
         lane_steps: how many steps a lane had.
         horizon_steps: T, the steps of the run.
         passes: E, how often the run sees each row; 1 for SGD without momentum, which a high rate harms less.
+        full_length: whether a step of the optimizer has the same length whether its gradients agree or not, as Lion's
+            and Muon's. Adam's shrinks where they do not, which is most of a run and little of a lane. Such a peak is
+            further multiplied by `clip(25 / T, 0.1, 1)`.
     """
     far = float(np.clip((SHORT_HORIZON_STEPS / horizon_steps) ** HORIZON_EXPONENT, LEAST_FACTOR, 1.0))
     far *= passes ** (-PASSES_EXPONENT * choice.won)
+    if full_length:
+        far *= float(np.clip(FULL_LENGTH_STEPS / horizon_steps, LEAST_FULL_LENGTH_FACTOR, 1.0))
     if choice.level not in (0.0, choice.rate):
         why = f"Little was won, and the lane at {choice.level:.2g} does not end behind for certain"
         return float(np.sqrt(choice.level / choice.rate)) * far, why

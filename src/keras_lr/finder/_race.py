@@ -23,6 +23,9 @@ from keras_lr.training._training_data import TrainingData
 # With these a step grows to the length of the rate, when the larger gradients that they remember are forgotten.
 _FORGETTING = (keras.optimizers.Adam, keras.optimizers.Adamax, keras.optimizers.Nadam, keras.optimizers.RMSprop)
 
+# A step of theirs is as long where gradients disagree as where they agree.
+_FULL_LENGTH = (keras.optimizers.Lion, keras.optimizers.Muon)
+
 
 def run_race(
     model: keras.Model, data: TrainingData, horizon_steps: int, *, seed: int, progress: Progress | None = None
@@ -67,7 +70,7 @@ def run_race(
     )
     momentum = float(optimizer.momentum) if velocity(optimizer) else 0.0
     passes = 1.0 if kind_of(optimizer) is PLAIN else data.passes(horizon_steps)
-    factor, why = _choice.run_factor(choice, momentum, length, updates, passes)
+    factor, why = _choice.run_factor(choice, momentum, length, updates, passes, isinstance(optimizer, _FULL_LENGTH))
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
