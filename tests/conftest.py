@@ -7,6 +7,11 @@ if os.environ.get("KERAS_BACKEND") == "torch":
 
     torch.set_num_threads(1)
 
+if os.environ.get("KERAS_BACKEND") == "tensorflow":
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 import keras
 import pytest
 from hypothesis import settings
