@@ -10,6 +10,7 @@ if os.environ.get("KERAS_BACKEND") == "torch":
 if os.environ.get("KERAS_BACKEND") == "tensorflow":
     import tensorflow as tf
 
+    # Its tests spend their time compiling: leave the graphs as they are traced.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 import keras
