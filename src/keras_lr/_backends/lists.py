@@ -48,3 +48,9 @@ def precision(tensors: Iterable[Any]) -> str:
     """Return what optimizers compute in: float64 where a tensor or variable is, else float32, for halves too."""
     # Keras' `result_type` says float32 of float64.
     return "float64" if any(keras.backend.standardize_dtype(t.dtype) == "float64" for t in tensors) else "float32"
+
+
+def quotient(numerator: Any, denominator: Any) -> Any:
+    """Return numerator / denominator, and 0 where the denominator is 0, as where no gradient has been seen yet."""
+    seen = denominator > 0
+    return keras.ops.where(seen, numerator / keras.ops.where(seen, denominator, 1.0), 0.0)

@@ -14,7 +14,7 @@ from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import ADAPTIVE, PLAIN, kind_of
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.finder._raced_ladder import RacedLadder
-from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwriting
+from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwritten_weights
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, check_progress
@@ -35,7 +35,7 @@ def run_race(
     if getattr(optimizer, "tuning_free", False):
         return _not_raced(optimizer, horizon_steps)
     refuse_ftrl(optimizer)
-    refuse_overwriting(optimizer)
+    refuse_overwritten_weights(optimizer)
     accumulation = accumulated_batches(model.optimizer)
     if accumulation > horizon_steps:
         raise ValueError(

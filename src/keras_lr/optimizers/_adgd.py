@@ -10,7 +10,6 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 
 
@@ -64,7 +63,7 @@ class AdGD(GlobalOptimizer):
         moved = ops.sqrt(ops.sum(lists.distances(x, state.previous)))
         turned = ops.sqrt(ops.sum(lists.distances(g, state.previous_gradient)))
         grown = ops.sqrt(1.0 + state.growth) * state.rate
-        local = ops.where(turned > 0, 0.5 * quotient(moved, turned), grown)
+        local = ops.where(turned > 0, 0.5 * lists.quotient(moved, turned), grown)
         # Where the weights stood still nothing was measured: rounding swallowed the step, or there was no gradient.
         blind = ops.where(ops.sum(lists.squares(g)) > 0, 2.0 * state.rate, state.rate)
         blind = ops.where(self.count() == 0, state.rate, blind)

@@ -11,7 +11,6 @@ from keras import ops
 
 from keras_lr._arguments import check, check_flags
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 
 
@@ -82,7 +81,7 @@ class BarzilaiBorwein(GlobalOptimizer):
         moved = lists.add_(lists.copy(x), state.previous, -1.0)
         turned = lists.add_(lists.copy(g), state.previous_gradient, -1.0)
         agreed, length = ops.abs(ops.sum(lists.dots(moved, turned))), ops.sum(lists.squares(moved))
-        found = quotient(agreed, ops.sum(lists.squares(turned))) if self.short else quotient(length, agreed)
+        found = lists.quotient(agreed, ops.sum(lists.squares(turned))) if self.short else lists.quotient(length, agreed)
         unknown = ops.where(length > 0, self.largest_rate, state.scale)
         found = ops.where(found > 0, ops.clip(found, self.smallest_rate, self.largest_rate), unknown)
         found = state.scale = ops.where(self.count() == 0, self.initial_rate, found)

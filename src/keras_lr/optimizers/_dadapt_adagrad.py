@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._refusals import refuse_weight_decay
 
@@ -88,7 +88,7 @@ class DAdaptAdaGrad(EstimatingOptimizer):
         pulled = ops.sum(lists.norms(state.pull))
         state.weighted_pull = state.weighted_pull + ops.sum(after - before)
         state.weighted_gradients = state.weighted_gradients + seen
-        candidate = quotient(state.weighted_pull - state.weighted_gradients, pulled)
+        candidate = lists.quotient(state.weighted_pull - state.weighted_gradients, pulled)
         state.estimate = self.raised(state, candidate)
         target = lists.copy(state.start)
         target = lists.addcdiv_(target, state.pull, lists.root(state.squares, self.epsilon), -1.0)

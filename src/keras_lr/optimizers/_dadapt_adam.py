@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lr._arguments import check, check_flags
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import adam_correction
 
@@ -95,7 +95,7 @@ class DAdaptAdam(EstimatingOptimizer):
         state.mean_square = lists.addcmul_(state.mean_square, g, g, 1 - self.beta_2)
         state.pull = lists.add_(lists.scale_(state.pull, q), g, (1 - q) * common)
         pulled = ops.sum(lists.norms(state.pull) * state.factors)
-        candidate = quotient(state.progress, (1 - q) * pulled)
+        candidate = lists.quotient(state.progress, (1 - q) * pulled)
         state.estimate = self.raised(state, candidate)
         x = self.decay_(x, state, found)
         return lists.addcdiv_(x, state.mean, lists.root(state.mean_square, self.epsilon), -1.0)

@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer
 from keras_lr.optimizers._global import State, Tensors
 
 
@@ -85,6 +85,6 @@ class DAdaptLion(EstimatingOptimizer):
         gained = ops.sum(found * agreed)
         state.progress = q * state.progress + (1 - q) * gained
         state.pull = lists.add_(lists.scale_(state.pull, q), direction, (1 - q) * found)
-        candidate = quotient(state.progress, (1 - q) * ops.sum(lists.norms(state.pull)))
+        candidate = lists.quotient(state.progress, (1 - q) * ops.sum(lists.norms(state.pull)))
         state.estimate = self.raised(state, candidate)
         return x

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._refusals import refuse_weight_decay
 
@@ -73,13 +73,13 @@ class DAdaptSGD(EstimatingOptimizer):
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
         norm = ops.sqrt(ops.sum(lists.squares(g)))
         state.first_norm = ops.where(state.first_norm > 0, state.first_norm, norm)
-        state.scale = quotient(state.estimate, state.first_norm)
+        state.scale = lists.quotient(state.estimate, state.first_norm)
         found = state.scale * rate
         agreed = lists.dots(g, state.pull)
         (state.pull,) = lists.once_known(agreed, state.pull)
         state.progress = state.progress + ops.sum(found * agreed)
         state.pull = lists.add_(state.pull, g, found)
-        candidate = 2.0 * quotient(state.progress, ops.sqrt(ops.sum(lists.squares(state.pull))))
+        candidate = 2.0 * lists.quotient(state.progress, ops.sqrt(ops.sum(lists.squares(state.pull))))
         state.estimate = self.raised(state, candidate)
         target = lists.add_(lists.copy(state.start), state.pull, -1.0)
         return lists.lerp_(x, target, 1.0 - self.momentum)

@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-from keras import ops
-
 from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._global import GlobalOptimizer, State
@@ -47,9 +45,3 @@ class EstimatingOptimizer(GlobalOptimizer):
         """Return the next estimate: the candidate where it is larger, as far as the growth rate lets it."""
         limit = state.estimate * self.growth_rate
         return lists.larger(state.estimate, lists.smaller(candidate, limit))
-
-
-def quotient(numerator: Any, denominator: Any) -> Any:
-    """Return numerator / denominator, and 0 where the denominator is 0 (no gradient has been seen yet)."""
-    seen = denominator > 0
-    return ops.where(seen, numerator / ops.where(seen, denominator, 1.0), 0.0)

@@ -12,7 +12,6 @@ from keras import ops
 
 from keras_lr._arguments import check
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._moments import adam_direction
 
@@ -192,6 +191,6 @@ class NormalizedHypergradient(Hypergradient):
         self.add_scalar("seen")
 
     def change(self, g: Tensors, state: State) -> Any:
-        agreement = quotient(ops.sum(lists.dots(g, state.previous)), ops.sum(lists.squares(state.previous)))
+        agreement = lists.quotient(ops.sum(lists.dots(g, state.previous)), ops.sum(lists.squares(state.previous)))
         state.seen = state.seen + agreement**2
-        return self.hyper_rate * quotient(agreement, ops.sqrt(state.seen))
+        return self.hyper_rate * lists.quotient(agreement, ops.sqrt(state.seen))

@@ -12,7 +12,6 @@ from keras import ops
 from keras_lr._arguments import Argument, check, check_flags, number
 from keras_lr._backends import lists
 from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
-from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
 from keras_lr.optimizers._moments import gathered
 from keras_lr.optimizers._refusals import refuse_clipping
@@ -104,9 +103,9 @@ class MoMo(NeedsBatch, GlobalOptimizer):
         if self.estimate_bound:
             reset = lists.larger(gap / (2.0 * shrink * gathered_weight), self.lower_bound)
             state.bound = ops.where(gap < shrink * gathered_weight * state.bound, reset, state.bound)
-        polyak = quotient(lists.larger(gap - shrink * gathered_weight * state.bound, 0.0), norm)
+        polyak = lists.quotient(lists.larger(gap - shrink * gathered_weight * state.bound, 0.0), norm)
         step = lists.smaller(state.multiplier / gathered_weight, polyak)
-        state.scale = quotient(step, state.multiplier)
+        state.scale = lists.quotient(step, state.multiplier)
         if self.estimate_bound:
             reached = state.mean_loss + product - state.mean_product - 0.5 * step * norm
             state.bound = lists.larger(reached / gathered_weight, self.lower_bound)

@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_lr._arguments import check, check_flags
 from keras_lr._backends import lists
-from keras_lr.optimizers._estimate import EstimatingOptimizer, quotient
+from keras_lr.optimizers._estimate import EstimatingOptimizer
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import adam_correction
 
@@ -124,7 +124,7 @@ class Prodigy(EstimatingOptimizer):
         state.progress = beta_3 * state.progress + gained
         share = weight * (d if self.safeguard_warmup else found)
         state.pull = lists.add_(lists.scale_(state.pull, beta_3), g, share)
-        candidate = self.estimate_factor * quotient(state.progress, ops.sum(lists.norms(state.pull)))
+        candidate = self.estimate_factor * lists.quotient(state.progress, ops.sum(lists.norms(state.pull)))
         # As a tensor: TensorFlow would compare a float64 with the float32 nearest to a Python number.
         first = ops.convert_to_tensor(self.initial_estimate, dtype=self.compute_dtype)
         d = ops.where(ops.equal(d, first), lists.larger(d, candidate), d)

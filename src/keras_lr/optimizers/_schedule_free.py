@@ -13,7 +13,6 @@ from keras import ops
 from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._averaging import AveragingOptimizer
-from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import gathered
 from keras_lr.optimizers._refusals import refuse
@@ -97,7 +96,7 @@ class ScheduleFree(AveragingOptimizer):
         state.largest_rate = lists.larger(state.largest_rate, state.scale * state.multiplier)
         weight = (self.count() + 1.0) ** self.weight_power * state.largest_rate**self.rate_power
         state.weights = state.weights + weight
-        share = quotient(weight, state.weights)
+        share = lists.quotient(weight, state.weights)
         if self.decoupling is not None:
             share = lists.smaller(share * ((1.0 - self.interpolation) * self.decoupling), 1.0)
         return share

@@ -13,7 +13,6 @@ from keras import ops
 from keras_lr._arguments import check
 from keras_lr._backends import lists
 from keras_lr.optimizers._batch import NeedsBatch, batch_at_hand
-from keras_lr.optimizers._estimate import quotient
 from keras_lr.optimizers._global import State, Tensors
 from keras_lr.optimizers._moments import adam_direction
 from keras_lr.optimizers._refusals import refuse_clipping
@@ -89,7 +88,7 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
     def rate_factor(self, y: Tensors, g: Tensors, state: State) -> Any:
         loss = ops.cast(batch_at_hand(self).loss, self.compute_dtype)
         promised = lists.larger(loss + ops.sum(lists.dots(g, state.z, minus=y)), 0.0)
-        polyak = quotient(promised, math.sqrt(math.pi / 2.0) * ops.sum(lists.norms(g)))
+        polyak = lists.quotient(promised, math.sqrt(math.pi / 2.0) * ops.sum(lists.norms(g)))
         return polyak * super().rate_factor(y, g, state)
 
     def averaging_share(self, state: State) -> Any:

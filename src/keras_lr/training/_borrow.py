@@ -132,7 +132,7 @@ def refuse_ftrl(optimizer: keras.optimizers.Optimizer) -> None:
         )
 
 
-def refuse_overwriting(optimizer: keras.optimizers.Optimizer) -> None:
+def refuse_overwritten_weights(optimizer: keras.optimizers.Optimizer) -> None:
     """Raise `ValueError` for an average that is put over the weights while they are trained."""
     every = optimizer.ema_overwrite_frequency if optimizer.use_ema else None
     if every:
