@@ -27,12 +27,14 @@ from keras_lr.finder import RaceResult
 from keras_lr.finder._race import run_race
 from keras_lr.training._borrow import borrowed, prepare, refuse_no_model
 from keras_lr.training._checkpoint import Checkpoint, plain
-from keras_lr.training._dead_network import is_dead
+from keras_lr.training._dead_network import is_dead, most_telling
 from keras_lr.training._described import described
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._progress import Progress, check_progress
 from keras_lr.training._training_data import TrainingData, check_counts
 from keras_lr.training._validation_data import checked_validation_data, checked_validation_freq
+
+LOOKED_THROUGH = 12  # batches, for one that tells a dead network
 
 
 def fit(
@@ -227,11 +229,11 @@ def _completes(model: keras.Model, guard: GuardedRun, **arguments: Any) -> bool:
 
 
 def _ends_dead(model: keras.Model, data: TrainingData, seed: int) -> bool:
-    """Return whether the network has died, as far as one batch tells; a generator has none left."""
+    """Return whether the network has died, as far as a batch tells; a generator has none left."""
     if data.is_generator or executed_together(model) > 1:
         return False
     with borrowed(model) as steps:
-        return is_dead(steps, data.batches(steps, 1, seed)[0])
+        return is_dead(steps, most_telling(data.batches(steps, LOOKED_THROUGH, seed)))
 
 
 def _identity(

@@ -349,6 +349,19 @@ def test_which_lanes_died_of_their_rate(died, diverged, finite):
     assert [rate for rate, losses in marked(raced, died).items() if np.all(np.isfinite(losses))] == finite
 
 
+def test_of_a_rare_class_no_rate_is_taken_that_only_answers_the_other_one():
+    """Nearly all batches are of one class, and their loss is the lower the higher the rate."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(20000, 10)).astype("float32")
+    hidden = x[:, 0] + x[:, 1] * x[:, 2] + random.normal(scale=0.5, size=20000)
+    keras.utils.set_random_seed(0)
+    hidden_layer = layers.Dense(32, activation="relu")
+    model = keras.Sequential([keras.Input((10,)), hidden_layer, layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", loss="binary_crossentropy")
+    result = keras_lr.race(model, x, hidden > np.quantile(hidden, 0.997), batch_size=128, epochs=5)
+    assert 0.003 < result.learning_rate < 0.1  # in whole runs .01 and .03 are the best, and .3 ends at one answer
+
+
 def test_inputs_that_are_all_alike_are_no_sign_of_death():
     result = keras_lr.race(a_network_that_dies(), np.ones_like(X), Y, batch_size=32, epochs=32)
     assert np.all(np.isfinite(result.scores))

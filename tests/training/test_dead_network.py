@@ -7,7 +7,7 @@ from keras import layers
 
 import keras_lr
 from keras_lr.training._borrow import borrowed, prepare
-from keras_lr.training._dead_network import has_died, is_dead
+from keras_lr.training._dead_network import has_died, is_dead, most_telling
 from keras_lr.training._training_data import TrainingData
 
 RANDOM = np.random.default_rng(0)
@@ -30,8 +30,10 @@ def a_model(bias):
         (0.0, Y, False),
         (-100.0, np.full_like(Y, 3.0), False),
         (-100.0, np.tile(np.float32([[0.0], [1.0]]), (128, 1)), True),
+        (-100.0, np.eye(256, 1, dtype="float32"), True),
+        (0.0, np.eye(256, 1, dtype="float32"), False),
     ],
-    ids=["dead", "alive", "one target for all rows tells nothing", "two targets in turn"],
+    ids=["dead", "alive", "one target for all rows tells nothing", "two targets in turn", "a rare class", "alive too"],
 )
 def test_exchanged_targets_tell_a_dead_network(bias, targets, dead):
     model = a_model(bias)
@@ -43,6 +45,24 @@ def test_exchanged_targets_tell_a_dead_network(bias, targets, dead):
         assert is_dead(steps, data.batches(steps, 1, seed=0)[0]) is dead
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_targets_take_their_weights_with_them():
+    model = a_model(-100.0)
+    prepare(model, (X[:32], Y[:32]))
+    data = TrainingData(X[:32], Y[:32], sample_weight=np.arange(32.0), batch_size=32)
+    with borrowed(model) as steps:
+        assert is_dead(steps, data.batches(steps, 1, seed=0)[0])
+
+
+def test_of_several_batches_the_one_with_the_most_kinds_of_targets_is_asked():
+    batches = [(X[:4], np.eye(4, 1)), (X[:4], np.ones((4, 1))), (X[:4], np.arange(4.0)), (X[:4], -np.arange(4.0))]
+    assert most_telling(batches) is batches[0]  # half of the rows change, which is enough
+    batches[0] = (X[:4],)
+    assert most_telling(batches) is batches[2]
+    assert most_telling(batches[:2]) is batches[0]
+    rare = [(X[:32], targets) for targets in (np.zeros((32, 1)), np.eye(32, 1), np.eye(32, 1) + np.eye(32, 1, -1))]
+    assert most_telling(rare) is rare[2]
 
 
 @pytest.mark.parametrize(("bias", "dead"), [(-100.0, True), (0.0, False)])

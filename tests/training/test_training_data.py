@@ -82,6 +82,24 @@ def test_a_generator_is_not_used_up():
     assert [float(y[0, 0]) for _, y in data.x] == [0.0, 8.0, 16.0, 24.0, 32.0]
 
 
+@pytest.mark.parametrize("rare", [[3], [3, 17], []])
+@pytest.mark.parametrize("kind", ["array", "DataFrame", "two outputs"])
+def test_where_all_rows_that_were_drawn_have_one_target_another_takes_the_last_place(rare, kind):
+    y = np.zeros((40, 1), dtype="float32")
+    y[rare] = 1.0
+    given = {"array": y, "DataFrame": pandas.DataFrame(y), "two outputs": [np.zeros_like(y), y]}[kind]
+    data = TrainingData(X, given, batch_size=4)
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse")
+    prepare(model, (X, y))
+    with borrowed(model) as steps:
+        (batch,) = data.batches(steps, 1, seed=0)
+    x, y, _ = (keras.tree.map_structure(keras.ops.convert_to_numpy, part) for part in (*batch, None)[:3])
+    last = np.reshape(y[1] if kind == "two outputs" else y, (4,))
+    np.testing.assert_array_equal(last, [0.0, 0.0, 0.0, bool(rare)])
+    assert not rare or x[3, 0] / 2 in rare
+
+
 def test_a_split_for_validation_is_never_tried():
     data = TrainingData(X, Y, batch_size=10, validation_split=0.5)
     assert data.steps_per_epoch == 2

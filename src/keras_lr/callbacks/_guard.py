@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_lr._arguments import Argument, check_flags, number
+from keras_lr.callbacks._at_exit import close_at_exit
 from keras_lr.callbacks._event import Event
 from keras_lr.callbacks._guarded_run import GuardedRun
 from keras_lr.callbacks._plan import plan
@@ -22,6 +23,7 @@ class Guarding(keras.callbacks.Callback):
         self.set_params(self.params or {})  # a CallbackList that a user has made gives none
         if self.params.setdefault("guard", self) is not self:  # Keras hands one dictionary to all callbacks of a fit
             raise ValueError("Two guards in one fit would both steer its rate and its weights. Give only one.")
+        close_at_exit(self._run)
         self._run.begin(self.model, self.params)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -108,6 +110,10 @@ class Guard(Guarding):
         """Say so where another callback has set the rate since the last epoch."""
         if batch == 0:
             self._run.note_other_rate()
+
+    def close(self) -> None:
+        """Give the model its own step and rate back after an error or Ctrl-C, which else the next `fit` does."""
+        self._run.close()
 
     @property
     def events(self) -> list[Event]:

@@ -133,10 +133,10 @@ class GuardedRun:
         """Give the model its own step and rate back, and good weights if an exception left it without."""
         if self._stack is None:
             return  # the training never began, or is closed
-        if not self._steps.whole():
-            self._steps.put(self._good.values)
-        self._stack.close()
-        self._stack = None
+        stack, self._stack = self._stack, None
+        with stack:  # closed whatever happens
+            if not self._steps.whole():
+                self._steps.put(self._good.values)
         del self._good, self._recent  # a model keeps the callbacks of its last fit, and with them the copies
         self._probation = None
 

@@ -10,7 +10,7 @@ import numpy as np
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr.finder import _ladder
 from keras_lr.schedules import Schedule
-from keras_lr.training._dead_network import is_dead
+from keras_lr.training._dead_network import is_dead, most_telling
 from keras_lr.training._loss_scale import settled
 
 LOOK_STEPS = 4  # that `Lanes.died` takes at most
@@ -102,7 +102,7 @@ class Lanes:
 
     def _is_dead(self) -> bool:
         self.steps_run += 2
-        return is_dead(self._steps, self._batches[-1])
+        return is_dead(self._steps, most_telling(reversed(self._batches)))
 
     @cached_property
     def _begins_dead(self) -> bool:

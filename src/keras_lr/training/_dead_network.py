@@ -1,5 +1,6 @@
 """Whether a network has died: whether its loss is the same with the targets of other rows."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ from keras_lr._backends.steps_interface import TrainingSteps
 
 ROUNDING = 1e-6
 CLEARLY = 30 * ROUNDING  # tiny first weights answer nearly alike as well, and no rate need be at fault
-LEAST_CHANGED = 0.25  # of the rows of a batch: among rows with one target, no loss can tell whose it is
+TELLING = 0.25  # share of the rows of a batch that have another target when targets change places
 
 
 def is_dead(steps: TrainingSteps, batch: Any) -> bool:
@@ -22,9 +23,21 @@ def is_dead(steps: TrainingSteps, batch: Any) -> bool:
 
     Args:
         steps: of the borrowed model.
-        batch: as the compiled step takes it. One without targets, or in which most rows have the same, tells nothing.
+        batch: as the compiled step takes it. One without targets, or in which all rows have the same, tells nothing.
     """
     return _tells_apart(steps, batch) <= ROUNDING
+
+
+def most_telling(batches: Iterable[Any]) -> Any:
+    """Return the first batch whose targets are of many kinds, or that with the most, as where one class is rare."""
+    most, share = None, -1.0
+    for batch in batches:
+        _, changed = _best_move(batch)
+        if changed > share:
+            most, share = batch, changed
+        if share >= TELLING:
+            break
+    return most
 
 
 def has_died(steps: TrainingSteps, alive: Any) -> bool:
@@ -55,19 +68,25 @@ def _tells_apart(steps: TrainingSteps, batch: Any) -> float:
 
 
 def _exchanged(batch: Any) -> Any:
-    """Return the batch with its targets moved on to other rows, or None where that is hardly another batch."""
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-    if y is None:
+    """Return the batch with its targets, and their weights, moved on to other rows; None where that changes nothing."""
+    places, changed = _best_move(batch)
+    if not changed:
         return None
+    x, *moved = batch
+    return (x, *keras.tree.map_structure(lambda t: None if t is None else keras.ops.roll(t, places, axis=0), moved))
+
+
+def _best_move(batch: Any) -> tuple[int, float]:
+    """Return by how many places to move the targets, and which share of the rows have another target then."""
+    _, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
     # None stands for the target of an output without a loss.
     targets = [keras.ops.convert_to_numpy(target) for target in keras.tree.flatten(y) if target is not None]
+    if not targets:
+        return 0, 0.0
     rows = len(targets[0])
     changed = {places: _changed(targets, places) for places in (rows // 2, rows // 3, 1)}
     places = max(changed, key=lambda by: changed[by])
-    if changed[places] < LEAST_CHANGED:
-        return None
-    exchanged = keras.tree.map_structure(lambda t: None if t is None else keras.ops.roll(t, places, axis=0), y)
-    return (x, exchanged) if sample_weight is None else (x, exchanged, sample_weight)
+    return places, changed[places]
 
 
 def _changed(targets: list[np.ndarray], places: int) -> float:

@@ -18,6 +18,7 @@ from keras_lr._arguments import within
 from keras_lr._backends.shuffled_arrays import shuffled_arrays
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr.training._array_checks import check_rows, check_values, refuse_beside_data
+from keras_lr.training._one_target import another_target
 from keras_lr.training._unread import unread
 
 
@@ -206,7 +207,10 @@ class TrainingData:
         count = min(count, max(1, rows // self._batch_size))
         # One row more where the last batch of `fit` is smaller: TensorFlow then traces a step for any size at once.
         more = rows % self._batch_size > 0
-        order = random.permutation(rows)[: count * self._batch_size + more]
+        order, rest = np.split(random.permutation(rows), [count * self._batch_size + more])
+        other = another_target(self._rows(order)[1], lambda: self._rows(rest)[1])
+        if other is not None:
+            order[min(rows, count * self._batch_size) - 1] = rest[other]
         return list(steps.batches(self._iterator_arguments(*self._rows(order)), count))
 
     def _rows(self, order: np.ndarray) -> tuple[Any, Any, Any]:
