@@ -172,7 +172,7 @@ class TrainingData:
     def example(self) -> Any:
         """Return one batch on which a model can be built."""
         if self._are_arrays:
-            return self._rows(np.arange(min(self._batch_size, self._rows_in_all)))
+            return _rows(self._training, np.arange(min(self._batch_size, self._rows_in_all)))
         x = self._peeked(1) if self.is_generator else self.x
         with unread(x):
             adapter = get_data_adapter(x=x, class_weight=self._class_weight)
@@ -208,14 +208,11 @@ class TrainingData:
         # One row more where the last batch of `fit` is smaller: TensorFlow then traces a step for any size at once.
         more = rows % self._batch_size > 0
         order, rest = np.split(random.permutation(rows), [count * self._batch_size + more])
-        other = another_target(self._rows(order)[1], lambda: self._rows(rest)[1])
+        targets = self._training[1]
+        other = another_target(_rows(targets, order), lambda: _rows(targets, rest))
         if other is not None:
             order[min(rows, count * self._batch_size) - 1] = rest[other]
-        return list(steps.batches(self._iterator_arguments(*self._rows(order)), count))
-
-    def _rows(self, order: np.ndarray) -> tuple[Any, Any, Any]:
-        sliceables = array_slicing.convert_to_sliceable(self._training)
-        return keras.tree.map_structure(lambda s: None if s is None else _taken(s, order), sliceables)
+        return list(steps.batches(self._iterator_arguments(*_rows(self._training, order)), count))
 
     def _iterator_arguments(self, x: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
         arguments: dict[str, Any] = {"x": x, "class_weight": self._class_weight}
@@ -241,6 +238,12 @@ def check_counts(**counts: Any) -> None:
 
 def _rounded_up(steps: int, together: int) -> int:
     return -(-int(steps) // together) * together
+
+
+def _rows(arrays: Any, order: np.ndarray) -> Any:
+    """Return rows of nested arrays, by their places."""
+    sliceables = array_slicing.convert_to_sliceable(arrays)
+    return keras.tree.map_structure(lambda part: None if part is None else _taken(part, order), sliceables)
 
 
 def _taken(sliceable: Any, order: np.ndarray) -> Any:
