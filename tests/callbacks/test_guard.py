@@ -121,9 +121,11 @@ def test_a_network_that_dies_at_once_comes_back_at_a_lower_rate(looks, monkeypat
         monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", lambda steps, alive: False)
     guard = GuardedRun(50.0, window_steps=16, probation=False)
     x, y = IMAGES[:1280], LABELS[:1280]
-    history = a_deep_model("sgd").fit(x, y, epochs=8, verbose=0, callbacks=[Guarding(guard)]).history
+    model = a_deep_model("sgd")
+    model.fit(x, y, epochs=8, verbose=0, callbacks=[Guarding(guard)])
     assert any("answers every input alike" in event.text for event in guard.events) is looks
-    assert (history["loss"][-1] < 1.0) is looks
+    loss, _ = model.evaluate(x, y, verbose=0)
+    assert (loss < 2.0) is looks  # an answer that is always the same has 2.3
 
 
 def test_looks_whether_a_network_has_died_leave_no_trace(monkeypatch):
