@@ -21,7 +21,7 @@ from keras_lr.callbacks._plan import own_plan
 from keras_lr.callbacks._probation import Probation, ends_lower
 from keras_lr.callbacks._rate_in_hand import RateInHand
 from keras_lr.callbacks._velocity import velocity
-from keras_lr.training._dead_network import has_died
+from keras_lr.training._dead_network import Life, life_of
 
 IMAGES, LABELS = (load_digits().data / 16).astype("float32"), load_digits().target
 X, Y = IMAGES[:800], LABELS[:800]
@@ -118,7 +118,7 @@ def a_deep_model(optimizer, *more):
 @pytest.mark.parametrize("looks", [True, False])
 def test_a_network_that_dies_at_once_comes_back_at_a_lower_rate(looks, monkeypatch):
     if not looks:
-        monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", lambda steps, alive: False)
+        monkeypatch.setattr("keras_lr.callbacks._guarded_run.life_of", lambda steps, before: Life.ALIVE)
     guard = GuardedRun(50.0, window_steps=16, probation=False)
     x, y = IMAGES[:1280], LABELS[:1280]
     model = a_deep_model("sgd")
@@ -129,10 +129,10 @@ def test_a_network_that_dies_at_once_comes_back_at_a_lower_rate(looks, monkeypat
 
 
 def test_looks_whether_a_network_has_died_leave_no_trace(monkeypatch):
-    def trained(judge, has_died):
+    def trained(judge, look):
         keras.utils.set_random_seed(0)
         monkeypatch.setattr(LossWatch, "judge", judge)
-        monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", has_died)
+        monkeypatch.setattr("keras_lr.callbacks._guarded_run.life_of", look)
         model = a_deep_model(keras.optimizers.Adam(0.003), layers.BatchNormalization(), layers.Dropout(0.2))
         guard = GuardedRun(0.003, window_steps=10, probation=False)
         history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[Guarding(guard)]).history
@@ -143,13 +143,13 @@ def test_looks_whether_a_network_has_died_leave_no_trace(monkeypatch):
         self.gained = False
         return trouble
 
-    def looked(steps, alive):
-        answers.append(has_died(steps, alive))
+    def looked(steps, before):
+        answers.append(life_of(steps, before))
         return answers[-1]
 
     judge, answers = LossWatch.judge, []
-    (history, values), (other_history, other_values) = trained(judge, lambda *_: False), trained(stalled, looked)
-    assert answers == [False] * 5  # of seven windows the first has no batch yet, and one in two is the most
+    (history, values), (other_history, other_values) = trained(judge, lambda *_: Life.ALIVE), trained(stalled, looked)
+    assert answers == [Life.ALIVE] * 5  # of seven windows the first has no batch yet, and one in two is the most
     assert history == other_history
     for one, other in zip(values, other_values, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -157,7 +157,7 @@ def test_looks_whether_a_network_has_died_leave_no_trace(monkeypatch):
 
 def test_a_step_of_ones_own_which_may_train_more_than_the_model_is_not_made_to_look(monkeypatch):
     monkeypatch.setattr(LossWatch, "judge", lambda self, losses: setattr(self, "gained", False))
-    monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", lambda *_: pytest.fail("it looked"))
+    monkeypatch.setattr("keras_lr.callbacks._guarded_run.life_of", lambda *_: pytest.fail("it looked"))
     model = ReportsAMean([keras.Input((64,)), *a_model("adam").layers])
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(X, Y, epochs=2, verbose=0, callbacks=[Guarding(GuardedRun(0.003, window_steps=5, probation=False))])
@@ -168,14 +168,19 @@ def test_a_network_that_may_have_died_is_compared_with_what_was_there_before(mon
     monkeypatch.setattr("keras_lr.callbacks._guarded_run.ends_lower", lambda losses, than: False)
     seen = []
 
-    def has_died(steps, alive):
-        seen.append((steps.kept_batch is not None, guard._good.step))
-        return False
+    def saying(life):
+        def look(steps, before):
+            seen.append((steps.kept_batch is not None, guard._good.step))
+            return life
 
-    monkeypatch.setattr("keras_lr.callbacks._guarded_run.has_died", has_died)
-    guard = GuardedRun(0.003, window_steps=5)
-    a_model("adam").fit(X, Y, epochs=2, verbose=0, callbacks=[Guarding(guard)])
-    assert seen[0] == (True, 0)  # and not the end of the trial at the start, in which it may have died
+        return look
+
+    for life in (Life.ALIVE, Life.DOUBTFUL):
+        monkeypatch.setattr("keras_lr.callbacks._guarded_run.life_of", saying(life))
+        guard = GuardedRun(0.003, window_steps=5)
+        a_model("adam").fit(X, Y, epochs=2, verbose=0, callbacks=[Guarding(guard)])
+    assert seen[0] == seen[2] == (True, 0)  # and not the end of the trial at the start, in which it may have died
+    assert seen[1][1] > seen[3][1] == 0  # what hardly tells rows apart is not worth going back to
 
 
 def test_a_window_gains_where_its_median_is_lower_than_all_before_for_certain():

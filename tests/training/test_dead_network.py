@@ -7,7 +7,7 @@ from keras import layers
 
 import keras_lr
 from keras_lr.training._borrow import borrowed, prepare
-from keras_lr.training._dead_network import has_died, is_dead, most_telling
+from keras_lr.training._dead_network import Life, is_dead, life_of, most_telling
 from keras_lr.training._training_data import TrainingData
 
 RANDOM = np.random.default_rng(0)
@@ -94,11 +94,19 @@ def test_a_network_without_any_loss_left_is_not_dead():
         assert not is_dead(steps, data.batches(steps, 1, seed=0)[0])
 
 
-@pytest.mark.parametrize(("before", "died"), [(1e-5, False), (1e-4, True)])
-def test_a_network_that_hardly_told_rows_apart_before_has_not_died(before, died, monkeypatch):
-    answers = iter((5e-7, before))
+@pytest.mark.parametrize(
+    ("now", "before", "life"),
+    [
+        (1e-4, 1e-4, Life.ALIVE),
+        (5e-7, 1e-4, Life.DEAD),
+        (5e-7, 1e-5, Life.DOUBTFUL),
+        (1e-5, 1e-4, Life.DOUBTFUL),
+    ],
+)
+def test_a_network_that_hardly_tells_rows_apart_or_hardly_did_before_is_in_doubt(now, before, life, monkeypatch):
+    answers = iter((now, before))
     monkeypatch.setattr("keras_lr.training._dead_network._tells_apart", lambda steps, batch: next(answers))
     model = a_model(0.0)
     prepare(model, (X[:32], Y[:32]))
     with borrowed(model) as steps:
-        assert has_died(steps, steps.copy()) is died
+        assert life_of(steps, steps.copy()) is life

@@ -20,7 +20,7 @@ from keras_lr.callbacks._rate_in_hand import RateInHand
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
 from keras_lr.training._borrow import steerable
-from keras_lr.training._dead_network import has_died
+from keras_lr.training._dead_network import Life, life_of
 from keras_lr.training._executed_together import Epoch, executed_together
 
 WARMUP_STEPS = 10
@@ -161,11 +161,10 @@ class GuardedRun:
 
     def go_on(self, facts: dict[str, Any], values: dict[str, Any]) -> None:
         """Go on from what `state` returned, as if nothing had been in between."""
-        self.step, self.factor = facts["step"], facts["factor"]
+        self.step, self.factor, self._checks_left = facts["step"], facts["factor"], facts["checks_left"]
         self.events = [Event(**event) for event in facts["events"]]
         self._watch = LossWatch(**facts["watch"])
         self._returned_at, self._returns = facts["returned_at"], facts["returns"]
-        self._checks_left = facts["checks_left"]
         self._window.go_on(facts["window"])
         (good, good_best), (recent, recent_best) = facts["copies"]
         self._good = _Copy(good, good_best, values["good"])
@@ -211,10 +210,11 @@ class GuardedRun:
             if self._steps.kept_batch is None:
                 self._steps.keep_batch()
                 return  # what may be dead is not good
-            if has_died(self._steps, self._good.values):
-                trouble = Trouble.DEAD
-            else:
-                self._checks_left -= 1
+            life = life_of(self._steps, self._good.values)
+            self._checks_left -= life is not Life.DEAD
+            if life is Life.DOUBTFUL:
+                return
+            trouble = Trouble.DEAD if life is Life.DEAD else None
         if trouble is None and self.step in self._late_probation:
             self._probation, self._late_probation = Probation(), range(0)
             self._good = self._recent = self._copied()

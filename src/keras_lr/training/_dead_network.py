@@ -1,5 +1,6 @@
 """Whether a network has died: whether its loss is the same with the targets of other rows."""
 
+import enum
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,14 @@ from keras_lr._backends.steps_interface import TrainingSteps
 ROUNDING = 1e-6
 CLEARLY = 30 * ROUNDING  # tiny first weights answer nearly alike as well, and no rate need be at fault
 TELLING = 0.25  # share of the rows of a batch that have another target when targets change places
+
+
+class Life(enum.Enum):
+    """What is known of a network whose loss does not get lower."""
+
+    ALIVE = "it clearly tells rows apart"
+    DOUBTFUL = "it hardly tells rows apart, or does not and hardly did before"
+    DEAD = "it tells no rows apart any more, and clearly did before"
 
 
 def is_dead(steps: TrainingSteps, batch: Any) -> bool:
@@ -40,16 +49,18 @@ def most_telling(batches: Iterable[Any]) -> Any:
     return most
 
 
-def has_died(steps: TrainingSteps, alive: Any) -> bool:
-    """Return whether a network in the middle of a `fit` is dead, and clearly was not when its values were these.
+def life_of(steps: TrainingSteps, before: Any) -> Life:
+    """Return what two steps say of a network in the middle of a `fit`, and of what it was when its values were these.
 
     Costs: a copy of the values and 2 steps on the batch that was kept, 4 where it is dead.
     """
     with steps.aside():
-        if not is_dead(steps, steps.kept_batch):
-            return False
-        steps.put(alive)
-        return _tells_apart(steps, steps.kept_batch) > CLEARLY
+        apart = _tells_apart(steps, steps.kept_batch)
+        if apart > CLEARLY:
+            return Life.ALIVE
+        steps.put(before)
+        died = apart <= ROUNDING and _tells_apart(steps, steps.kept_batch) > CLEARLY
+        return Life.DEAD if died else Life.DOUBTFUL
 
 
 def _tells_apart(steps: TrainingSteps, batch: Any) -> float:
