@@ -1,6 +1,7 @@
 """The main job, end to end: a training without a learning rate, on real data and in the hard cases."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -10,9 +11,11 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 import keras_lr
+from keras_lr import schedules
 from keras_lr._fit_events import over_fit, rows_not_finite, unscaled_inputs, unscaled_targets
+from keras_lr._fit_plan import updates_as_far_as
 from keras_lr.callbacks import Event
-from keras_lr.finder import RaceResult
+from keras_lr.finder import RaceResult, _ladder
 from keras_lr.finder._race import run_race
 from keras_lr.report import Chart, Table
 
@@ -720,3 +723,11 @@ def test_events_have_a_table_where_there_are_any():
 
     assert "Events" not in tables()
     assert tables(Event(3, "back", 0.5))["Events"] == [(3, 0.5, "back")]
+
+
+def test_a_run_at_a_tenth_of_the_rate_goes_as_far_as_the_best_lane_in_ten_times_the_steps():
+    race = SimpleNamespace(rates=np.array([0.1, 1.0]), scores=np.array([2.0, 1.0]))
+    far = np.sum(_ladder.lane_schedule(1.0, 12).values(np.arange(12)))
+    assert abs(updates_as_far_as(race, schedules.Constant(0.1), 1000) - far / 0.1) <= 1
+    race.rates = race.rates[:0]
+    assert updates_as_far_as(race, schedules.Constant(0.1), 1000) == 0

@@ -73,6 +73,22 @@ def test_fit_says_that_the_network_has_died(bias, dead):
     assert all("inputs that are not scaled" in text for text in told)  # for the rate need not be the cause
 
 
+class OneRareBatch(keras.utils.PyDataset):
+    """Eight batches, of which the sixth alone has rows of two kinds."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return X[:32], 1 + np.eye(32, 1, dtype="float32") * (index == 5)
+
+
+@pytest.mark.parametrize(("bias", "dead"), [(-100.0, True), (0.0, False)])
+def test_fit_looks_for_a_batch_that_tells(bias, dead):
+    result = keras_lr.fit(a_model(bias), OneRareBatch(), epochs=8, shuffle=False, verbose=0)
+    assert any("answers every input alike" in event.text for event in result.events) is dead
+
+
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")  # for the layer of an output without a loss
 @pytest.mark.parametrize(("bias", "dead"), [(-100.0, True), (0.0, False)])
 def test_an_output_without_a_loss_has_no_targets(bias, dead):
