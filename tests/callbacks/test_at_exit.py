@@ -1,8 +1,10 @@
 """A guarded training that an exception ended leaves nothing behind, however the process goes on."""
 
+import gc
 import subprocess
 import sys
 from contextlib import nullcontext
+from weakref import ref
 
 import keras
 import numpy as np
@@ -55,3 +57,23 @@ def test_closing_a_guard_gives_the_rate_back_also_where_the_weights_cannot_be_re
     assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == 0.5
     guard.close()
     model.fit(x, x[:, :1], verbose=0)
+
+
+def test_the_garbage_collector_sets_no_variable_of_a_training_that_was_broken_off(monkeypatch):
+    class Interrupts(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    def break_off():
+        model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.5), loss="mse")
+        x = np.ones((8, 2), dtype="float32")
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(x, x[:, :1], verbose=0, callbacks=[keras_lr.callbacks.Guard(), Interrupts()])
+        return ref(model)
+
+    left, assigned = break_off(), []
+    monkeypatch.setattr(keras.Variable, "assign", lambda variable, value: assigned.append(variable.name))
+    gc.collect()  # which Python may also do where TensorFlow makes an operation, and setting one waits for it
+    assert left() is None
+    assert assigned == []

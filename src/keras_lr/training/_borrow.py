@@ -1,7 +1,7 @@
 """Lend a model's compiled training step for an experiment, and give the model back as it was, bit for bit."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -41,32 +41,28 @@ def borrowed(model: keras.Model) -> Iterator[steps_interface.TrainingSteps]:
                 variable.assign(value)
 
 
-@contextmanager
-def steerable(model: keras.Model) -> Iterator[None]:
-    """Let the optimizer's rate be a variable for a while, also where a schedule or a function was compiled.
+def steerable(model: keras.Model) -> ExitStack:
+    """Let the optimizer's rate be a variable until the returned stack is closed, also where a schedule was compiled.
 
-    The step that was compiled with the schedule is put aside and comes back with it.
+    The step that was compiled with a schedule or a function is put aside and comes back with it.
+
+    A stack of calls is just forgotten where nobody closes it. A generator would be run to its end by the garbage
+    collector, anywhere: to set a variable while TensorFlow makes an operation of another model waits for ever.
     """
     refuse_others(model)
     optimizer = innermost(model.optimizer)
     rate = optimizer._learning_rate
+    loan = ExitStack()
     if isinstance(rate, keras.Variable):
-        own = float(keras.ops.convert_to_numpy(rate))
-        try:
-            yield
-        finally:
-            rate.assign(own)
-        return
-    train_function = model.train_function
+        loan.callback(rate.assign, float(keras.ops.convert_to_numpy(rate)))
+        return loan
     with scope(model):
         variable = put_rate_variable(optimizer)
+    loan.callback(setattr, model, "train_function", model.train_function)
+    loan.callback(optimizer._untrack_variable, variable)
+    loan.callback(setattr, optimizer, "_learning_rate", rate)
     model.train_function = None
-    try:
-        yield
-    finally:
-        optimizer._learning_rate = rate
-        optimizer._untrack_variable(variable)
-        model.train_function = train_function
+    return loan
 
 
 def refuse_no_model(model: Any) -> None:
