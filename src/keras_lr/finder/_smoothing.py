@@ -36,10 +36,15 @@ def moving_quantiles(logs: np.ndarray, sweeps: np.ndarray, quantiles: tuple[floa
     Args:
         logs: decimal logarithms of the rates, shape `(n,)`.
         sweeps: losses, shape `(sweeps, n)`; infinite where a sweep has diverged.
-        quantiles: which ones, from 0 to 1.
+        quantiles: which ones, from 0 to 1: the lowest loss that so large a share of the losses does not exceed.
 
     Returns:
         Shape `(quantiles, n)`.
     """
-    near = np.abs(logs[:, None] - logs) <= WINDOW / 2
-    return np.array([np.quantile(sweeps[:, row], quantiles, method="inverted_cdf") for row in near]).T
+    shares = np.asarray(quantiles)
+
+    def around(log: float) -> np.ndarray:
+        losses = np.sort(sweeps[:, np.abs(logs - log) <= WINDOW / 2], axis=None)
+        return losses[np.maximum(0, np.ceil(shares * losses.size - 1)).astype(int)]
+
+    return np.stack([around(log) for log in logs], axis=1)
