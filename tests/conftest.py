@@ -21,15 +21,23 @@ settings.register_profile("fixed", derandomize=True, deadline=None, max_examples
 settings.load_profile("fixed")
 
 
+MARKS = {
+    "numpy_only": "computes without a backend, and so is run on one of them, JAX",
+    "above_backends": "asks nothing of a backend that others do not; not run on TensorFlow, which traces each model",
+}
+NOT_RUN = {"jax": (), "torch": ("numpy_only",), "tensorflow": ("numpy_only", "above_backends")}
+
+
 def pytest_configure(config):
-    config.addinivalue_line("markers", "numpy_only: computes without a backend, and so is run on one of them, JAX")
+    for name, meaning in MARKS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
 
 
 def pytest_collection_modifyitems(config, items):
-    if keras.backend.backend() != "jax":
-        elsewhere = [item for item in items if item.get_closest_marker("numpy_only")]
-        config.hook.pytest_deselected(items=elsewhere)
-        items[:] = [item for item in items if not item.get_closest_marker("numpy_only")]
+    marks = NOT_RUN[keras.backend.backend()]
+    elsewhere = [item for item in items if any(map(item.get_closest_marker, marks))]
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = [item for item in items if item not in elsewhere]
 
 
 @pytest.fixture(autouse=True)

@@ -60,6 +60,7 @@ def signal(diagnosis, name):
     return next(one for one in diagnosis.signals if one.name == name)
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(
     ("times", "judgement"), [(1e-3, Judgement.TOO_LOW), (0.5, Judgement.RIGHT), (40.0, Judgement.TOO_HIGH)]
 )
@@ -74,6 +75,7 @@ def test_on_a_parabola_the_edge_is_between_its_curvatures(times, judgement):
     assert diagnosis.total_steps == 30 * (1 + len(diagnosis.factors)) + diverged
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
 def test_the_signals_of_gradient_descent_are_exact(momentum, nesterov):
     rate = 0.01 / CURVATURES[-1]
@@ -87,6 +89,7 @@ def test_the_signals_of_gradient_descent_are_exact(momentum, nesterov):
         assert signal(diagnosis, "steps uphill").value == 0.0
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(("name", "rate"), [("Adam", 1e-5), ("Adadelta", 1e-2)])
 def test_following_the_advice_trains_whatever_the_optimizer(name, rate):
     model = parabola(getattr(keras.optimizers, name)(rate))
@@ -99,6 +102,7 @@ def test_following_the_advice_trains_whatever_the_optimizer(name, rate):
     assert model.evaluate(X, Y, verbose=0) < 0.1 * start
 
 
+@pytest.mark.above_backends
 def test_where_the_ladder_ends_before_the_loss_is_low_it_says_so():
     diagnosis = keras_lr.diagnose(parabola(keras.optimizers.SGD(1e-9)), X, Y, batch_size=256)
     assert len(diagnosis.factors) == 13
@@ -156,6 +160,7 @@ def test_no_rate_compiles_anything(backend):
     assert len(traces) - first < first  # what looks at single steps is traced again, the step is not
 
 
+@pytest.mark.above_backends
 def test_of_a_schedule_the_highest_rate_to_come_is_judged():
     schedule = keras_lr.schedules.Linear(0.08, 80)
     model = parabola(keras.optimizers.SGD(schedule))
@@ -172,6 +177,7 @@ def test_of_a_schedule_the_highest_rate_to_come_is_judged():
         keras_lr.diagnose(model, X, Y)
 
 
+@pytest.mark.above_backends
 def test_rows_that_the_run_sees_again_ask_for_a_lower_rate():
     model = parabola(keras.optimizers.SGD(0.01))
     once, again = (keras_lr.diagnose(model, X, Y, epochs=epochs) for epochs in (1, 20))
@@ -192,6 +198,7 @@ def test_lengths_in_epochs_and_fractions_are_those_of_the_run_to_come():
     assert model.optimizer._learning_rate is schedule
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize("compiled", [keras_lr.schedules.Linear(0.08, 80), 0.001], ids=["schedule", "number"])
 def test_a_number_is_no_schedule_whatever_steers_it(compiled):
     model = parabola(keras.optimizers.SGD(compiled))
@@ -229,6 +236,7 @@ def test_a_rate_of_zero_is_refused():
         keras_lr.diagnose(parabola(keras.optimizers.SGD(0.0)), X, Y)
 
 
+@pytest.mark.above_backends
 def test_the_result_says_what_to_do_plots_and_saves(tmp_path):
     heard = []
     diagnosis = keras_lr.diagnose(

@@ -9,6 +9,8 @@ import pytest
 
 import keras_lr
 
+pytestmark = pytest.mark.above_backends
+
 OTHER_BACKENDS = {"jax", "tensorflow", "torch"} - {keras.backend.backend()}
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import keras_lr
 
+pytestmark = pytest.mark.above_backends
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ENGINES = {"distributed", "ray"}  # no dependencies of ours: a block that needs one is run as far as they are there

@@ -9,6 +9,8 @@ import pytest
 
 import keras_lr
 
+pytestmark = pytest.mark.above_backends
+
 FOLDER = Path(__file__).parents[1] / "examples"
 
 

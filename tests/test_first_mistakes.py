@@ -7,6 +7,8 @@ import pytest
 import keras_lr
 from keras_lr import finder, line_search, optimizers, schedules
 
+pytestmark = pytest.mark.above_backends
+
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 Y = X.sum(1, keepdims=True)
 

@@ -59,6 +59,7 @@ def test_real_digits_are_learnt_better_than_at_the_default_rate(optimizer):
     assert all("over-fits" in event.text for event in ours.events)
 
 
+@pytest.mark.above_backends
 def test_the_result_shows_why(tmp_path):
     result = fit(a_model(), epochs=3)
     assert "learning rate" in str(result)
@@ -95,6 +96,7 @@ def test_it_takes_what_fit_takes():
     assert result.steps == 4 * 35
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(("often", "evaluated"), [(2, [4, 6]), ([3, 5], [3, 5]), (1, [3, 4, 5, 6, 7])])
 def test_a_loss_is_shown_at_the_epoch_that_it_is_of(often, evaluated):
     model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
@@ -109,6 +111,7 @@ def test_a_loss_is_shown_at_the_epoch_that_it_is_of(often, evaluated):
     assert {"loss, last epoch", f"val_loss, {last}"} <= set(report.parts[0].values)
 
 
+@pytest.mark.above_backends
 def test_a_metric_of_several_values_is_reported_as_fit_does(tmp_path):
     metrics = [keras.metrics.F1Score(name="f1"), "accuracy"]
     model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
@@ -173,6 +176,7 @@ def test_frozen_layers_stay_as_they_are():
     assert result.history["loss"][-1] < result.history["loss"][0]
 
 
+@pytest.mark.above_backends
 def test_callbacks_are_taken_as_fit_takes_them():
     class Ends(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -183,6 +187,7 @@ def test_callbacks_are_taken_as_fit_takes_them():
         assert result.events[-1].text == "the run ended after 44 of 264 steps, before the rate had fallen to zero"
 
 
+@pytest.mark.above_backends
 def test_callbacks_that_would_steer_the_rate_as_well_are_said_or_refused(capsys):
     model = a_model()
     result = fit(model, epochs=1, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: 1e-9, verbose=1)])
@@ -208,6 +213,7 @@ def test_callbacks_that_would_steer_the_rate_as_well_are_said_or_refused(capsys)
             fit(model, epochs=1, callbacks=[callback])
 
 
+@pytest.mark.above_backends
 def test_a_step_that_reports_no_loss_is_refused_with_the_remedy():
     class Adversary(keras.Sequential):
         def train_step(self, *arguments):
@@ -224,6 +230,7 @@ def test_a_step_that_reports_no_loss_is_refused_with_the_remedy():
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.above_backends
 def test_several_optimizers_are_refused_with_the_remedy():
     parts = keras.optimizers.OptimizerMap(keras.optimizers.SGD())
     model = a_model(keras.optimizers.MultiOptimizer(parts))
@@ -260,6 +267,7 @@ def test_an_optimizer_beside_the_compiled_one_is_refused_with_the_remedy_where_a
     assert fit(a_pair(keras.Sequential), epochs=1).completed  # whose step knows nothing of it
 
 
+@pytest.mark.above_backends
 def test_a_schedule_in_the_optimizer_is_set_aside_and_said():
     schedule = keras.optimizers.schedules.CosineDecay(1e-8, 100)
     model = a_model(keras.optimizers.Adam(schedule))
@@ -279,6 +287,7 @@ def test_a_loss_that_is_never_finite_is_an_error_and_leaves_the_weights():
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.above_backends
 def test_a_run_that_does_not_win_what_its_race_did_is_noticed(monkeypatch):
     def race_that_won_too_much(*arguments, **keywords):
         found = run_race(*arguments, **keywords)
@@ -288,6 +297,7 @@ def test_a_run_that_does_not_win_what_its_race_did_is_noticed(monkeypatch):
     assert "a trial before it" in fit(a_model()).events[0].text
 
 
+@pytest.mark.above_backends
 def test_events_are_told_in_the_order_in_which_they_happened():
     class Ends(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -304,6 +314,7 @@ def test_events_are_told_in_the_order_in_which_they_happened():
         assert words in event.text
 
 
+@pytest.mark.above_backends
 def test_what_happens_in_the_run_is_printed_when_it_happens(capsys):
     x = IMAGES[TRAIN].copy()
     x[700:703] = np.nan
@@ -382,6 +393,7 @@ def test_the_optimizers_other_arguments_are_kept(optimizer):
     assert result.history["accuracy"][-1] > 0.6
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_targets_in_their_own_unit_are_learnt(momentum):
     # Already at the first rate that is probed, 1e-4, gradient descent overflows within four steps.
@@ -413,6 +425,7 @@ def test_a_method_that_finds_the_rate_itself_is_scheduled_and_not_raced(name):
     assert "interval" not in str(result) + str(result.race)
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize("jit_compile", ["auto", False])
 @pytest.mark.parametrize("given", [{}, {"max_update_ratio": 0.05}, {"max_update_norm": 0.3}, {"decay_steps": 50}])
 def test_the_cap_of_a_search_across_batches_falls_over_the_run_as_with_a_horizon(given, jit_compile):
@@ -436,6 +449,7 @@ def test_the_cap_of_a_search_across_batches_falls_over_the_run_as_with_a_horizon
         np.testing.assert_allclose(before, weights, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.above_backends
 def test_the_steps_before_a_run_shorten_no_cap_within_it():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(32, "relu"), layers.Dense(10)])
@@ -461,6 +475,7 @@ def test_a_factor_of_the_users_own_stays_on_the_cap(given):
     np.testing.assert_allclose(half, whole / 2)
 
 
+@pytest.mark.above_backends
 def test_a_search_whose_cap_has_a_schedule_keeps_it():
     cap = keras_lr.schedules.Constant(0.2)
     result = fit(a_model(optimizer=keras_lr.optimizers.GradientOnly(max_update_norm=cap)), epochs=2)
@@ -504,6 +519,7 @@ def test_the_same_seed_is_the_same_training():
     assert losses[0] == losses[1]
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(("momentum", "says"), [(0.99, True), (0.973, True), (0.96, False)])  # 38, 7 and 2 % left
 def test_averages_of_batch_normalization_that_are_too_slow_for_the_run_are_named(momentum, says):
     x = np.random.default_rng(0).normal(size=(256, 4)).astype("float32")
@@ -514,6 +530,7 @@ def test_averages_of_batch_normalization_that_are_too_slow_for_the_run_are_named
     assert any("running averages of 'batch_normalization" in event.text for event in result.events) is says
 
 
+@pytest.mark.above_backends
 def test_a_model_that_over_fits_is_named_with_the_epoch_that_was_best():
     random = np.random.default_rng(0)
     x, y = random.normal(size=(96, 8)).astype("float32"), random.integers(0, 2, 96)  # nothing to be learnt
@@ -610,6 +627,7 @@ def test_fit_says_that_rows_are_not_finite():
     assert any("1 of 64 rows of y hold NaN" in event.text for event in result.events)
 
 
+@pytest.mark.above_backends
 def test_race_and_events_are_told_while_it_runs_unless_verbose_is_0(capsys):
     model = flat_model()
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -629,6 +647,7 @@ def test_race_and_events_are_told_while_it_runs_unless_verbose_is_0(capsys):
     assert "the run ended after" in said[-1]
 
 
+@pytest.mark.above_backends
 def test_averages_that_a_run_before_has_filled_are_not_called_too_slow():
     x = np.random.default_rng(0).normal(size=(256, 4)).astype("float32")
     base = keras.Sequential([keras.Input((4,)), layers.Dense(4), layers.BatchNormalization()])
@@ -641,6 +660,7 @@ def test_averages_that_a_run_before_has_filled_are_not_called_too_slow():
     assert not fit(model, x, x[:, :1], epochs=2).events
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(
     ("loss", "scale", "mean", "says"),
     [

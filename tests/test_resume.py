@@ -83,6 +83,7 @@ def test_after_an_error_in_the_third_epoch_with_validation(tmp_path):
     assert len(resumed[0].history["val_loss"]) == 4
 
 
+@pytest.mark.above_backends
 def test_a_search_whose_cap_falls_over_the_run_goes_on_with_it(tmp_path):
     def searching():
         model = a_model(optimizer=keras_lr.optimizers.GradientOnly())
@@ -206,6 +207,7 @@ def a_backup(tmp_path_factory):
     return directory
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -240,6 +242,7 @@ def test_a_file_that_is_no_backup_is_refused(tmp_path, content):
         run(3, backup_dir=tmp_path)
 
 
+@pytest.mark.above_backends
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch's loader takes no such number")
 def test_a_batch_size_may_be_a_number_of_numpy(tmp_path):
     broken_off(tmp_path / "backup", 20, batch_size=np.int64(32))

@@ -53,8 +53,8 @@ def final_loss(model, rate, seed, guarded=False):
     [(keras.optimizers.SGD(momentum=0.9), 0.1), (keras.optimizers.Adam(), 0.003)],
     ids=["momentum", "Adam"],
 )
-def test_a_rate_far_too_high_ends_near_the_good_loss(optimizer, good):
-    seeds = (0, 1, 2)
+def test_a_rate_far_too_high_ends_near_the_good_loss(optimizer, good, backend):
+    seeds = (0, 1, 2) if backend == "jax" else (0,)  # where steps are quick
     model = a_model(optimizer)
     best = np.array([final_loss(model, good, seed)[0] for seed in seeds])
     for factor in (10.0, 100.0):

@@ -11,6 +11,8 @@ from keras_lr.cli import main
 from keras_lr.finder import RULES
 from keras_lr.report import Report
 
+pytestmark = pytest.mark.above_backends
+
 SCRIPT = """
 import keras
 import numpy as np

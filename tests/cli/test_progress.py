@@ -11,6 +11,8 @@ from rich.console import Console
 from keras_lr.cli import _progress
 from keras_lr.cli._progress import Watched, duration
 
+pytestmark = pytest.mark.above_backends
+
 
 @pytest.mark.parametrize(
     ("seconds", "text"),

@@ -46,6 +46,7 @@ def test_every_optimizer_learns_at_the_rate_that_won(name):
     assert trained(model).evaluate(X, Y, verbose=0) < 0.2 * start
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(("name", "keeps"), [("Adam", False), ("Lion", True), ("Muon", True)])
 def test_a_peak_of_steps_that_keep_their_length_in_noise_is_lower(name, keeps):
     x, y = np.tile(X, (8, 1)), np.tile(Y, (8, 1))  # one pass of 128 steps
@@ -58,6 +59,7 @@ def trained(model):
     return model
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize("rate", [1e-7, 1e-3, 10.0])
 def test_the_optimizers_own_rate_is_not_used(rate):
     keras.utils.set_random_seed(0)
@@ -66,6 +68,7 @@ def test_the_optimizers_own_rate_is_not_used(rate):
     assert ours == keras_lr.race(a_model(keras.optimizers.Adam(0.5)), X, Y, epochs=15).learning_rate
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(
     ("momentum", "times", "lower"), [(0.0, 6, False), (0.9, 6, True), (0.5, 6, False), (0.9, 12, False)]
 )
@@ -194,6 +197,7 @@ def a_network_on_a_plateau(optimizer="adam"):
     return model
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(("optimizer", "lanes", "highest"), [("adam", 3, True), ("sgd", 4, False)])
 def test_an_optimizer_whose_steps_grow_where_a_plateau_ends_takes_one_rung_more_and_not_the_highest(
     optimizer, lanes, highest
@@ -204,6 +208,7 @@ def test_an_optimizer_whose_steps_grow_where_a_plateau_ends_takes_one_rung_more_
     assert (race.best_rate == race.rates[-1]) == highest == ("did no harm" in race.reason)
 
 
+@pytest.mark.above_backends
 def test_a_network_on_a_plateau_gets_a_rate_that_leaves_it():
     x, y = load_digits(return_X_y=True)
     x, model = x / 16, a_network_on_a_plateau()
@@ -214,6 +219,7 @@ def test_a_network_on_a_plateau_gets_a_rate_that_leaves_it():
     assert result.history["loss"][-1] < 1.8  # 2.3 on the plateau
 
 
+@pytest.mark.above_backends
 def test_of_sigmoids_the_peak_goes_up_to_rates_that_learn():
     """The lowest loss has a lane that only finds the mean of the targets."""
     x, y = load_digits(return_X_y=True)
@@ -237,6 +243,7 @@ def test_an_average_that_overwrites_the_weights_in_mid_training_is_refused(wrapp
     assert keras_lr.race(a_model(keras.optimizers.Adam(use_ema=True)), X, Y, epochs=4).learning_rate > 0.0
 
 
+@pytest.mark.above_backends
 def test_a_new_optimizer_gets_no_rate_that_undoes_weights_that_fit_the_data():
     """The losses of such a rate differ so much that hardly anything is certain."""
     x, y = load_digits(return_X_y=True)
@@ -303,6 +310,7 @@ def test_unraced_a_mean_of_squares_that_forgets_has_no_rate_whose_full_steps_go_
     assert keras_lr.race(model, X, Y).best_rate == pytest.approx(expected)
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize("seed", range(3))
 def test_adam_that_remembers_a_run_before_gets_no_rate_that_undoes_it(seed):
     """What it remembers of larger gradients makes its first steps short, and so lets rates look harmless."""
@@ -367,6 +375,7 @@ def test_inputs_that_are_all_alike_are_no_sign_of_death():
     assert np.all(np.isfinite(result.scores))
 
 
+@pytest.mark.above_backends
 def test_momentum_lowers_the_peak_where_the_loss_falls_faster_and_faster():
     """From the first weights of a deep network without normalisation; twelve steps see a third of the velocity."""
     x, y = (load_digits().data / 16).astype("float32"), load_digits().target
@@ -385,6 +394,7 @@ def test_momentum_lowers_the_peak_where_the_loss_falls_faster_and_faster():
     assert factors[0.0] >= 0.999 / _ladder.RUNG
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 @pytest.mark.parametrize("name", ["Adam", "momentum"])
 def test_the_scale_of_the_loss_changes_nothing_but_the_unit(scale, name):
@@ -409,6 +419,7 @@ class Pass(keras.utils.PyDataset):
         return X[32 * index : 32 * index + 32], Y[32 * index : 32 * index + 32]
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize("name", ["SGD", "momentum", "Adam"])
 def test_a_run_that_sees_its_rows_again_has_a_lower_peak_but_with_plain_gradient_descent(name):
     model = a_model(OPTIMIZERS[name](0.1))
@@ -448,6 +459,7 @@ def test_a_method_that_takes_no_rate_is_refused_with_the_remedy(optimizer, find)
         find(a_model(getattr(keras_lr.optimizers, optimizer)()), X, Y)
 
 
+@pytest.mark.above_backends
 def test_fit_ends_a_line_search_on_short_steps():
     search = keras_lr.optimizers.LineSearch(keras_lr.line_search.PAL())
     model = keras_lr.attach(a_model(search))
@@ -457,6 +469,7 @@ def test_fit_ends_a_line_search_on_short_steps():
     assert result.history["loss"][-1] < 0.5 * result.history["loss"][0]
 
 
+@pytest.mark.above_backends
 def test_a_pretrained_model_gets_a_rate_that_does_not_undo_it():
     model = trained(a_model(keras.optimizers.Adam(0.01)))
     good = model.evaluate(X, Y, verbose=0)
@@ -511,6 +524,7 @@ def test_a_run_with_no_room_for_a_race_takes_the_centre():
     assert str(result)
 
 
+@pytest.mark.above_backends
 def test_the_result_says_why_and_saves(tmp_path):
     result = keras_lr.race(a_model("adam"), X, Y, epochs=15, batch_size=32)
     assert f"{result.rates[np.argmin(result.scores)]:.2g}" in result.reason

@@ -34,9 +34,10 @@ def test_two_workers_give_the_numbers_of_this_process(tmp_path, monkeypatch):
         np.testing.assert_array_equal(sweep().values, shared.values)
 
 
+@pytest.mark.above_backends
 def test_data_of_any_size_and_what_is_set_for_all_models_travel():
     x = np.ones((40_000, 4), "float32")  # too much for a pickle to hold inside
-    task = a_linear_task(validation_data=(x, x[:, :1]), epochs=1)
+    task = a_linear_task(validation_data=(x, x[:, :1]), epochs=1, batch_size=len(x))
     in_float32 = sweep(task).values
     keras.config.set_dtype_policy("bfloat16")
     try:

@@ -12,6 +12,8 @@ from keras_lr.report import Report
 from keras_lr.trials import CompareResult
 from keras_lr.trials._counted import StepCounter
 
+pytestmark = pytest.mark.above_backends
+
 
 def curve_of(task, seed, train, monitor="val_loss"):
     return train(task.model(seed), **task.fit_arguments(), verbose=0).history[monitor]

@@ -27,6 +27,8 @@ from keras_lr.trials._outcome import Outcome
 from keras_lr.trials._study import InStorage
 from keras_lr.trials._sweep import Trial
 
+pytestmark = pytest.mark.above_backends
+
 RATES = [0.01, 0.1, 1e4]
 
 

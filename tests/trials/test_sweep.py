@@ -10,6 +10,8 @@ from problems import X, a_linear_task, a_task, build
 import keras_lr
 from keras_lr.trials import _sweep
 
+pytestmark = pytest.mark.above_backends
+
 
 def test_it_finds_the_best_of_the_rates_that_it_is_given():
     told = []

@@ -93,6 +93,7 @@ def test_only_the_first_trial_compiles(backend):
     assert Counted.traces == once
 
 
+@pytest.mark.above_backends
 def test_a_compiled_schedule_is_scaled():
     def scheduled(peak):
         return lambda: build(keras.optimizers.Adam(Cosine(peak, 6), gradient_accumulation_steps=2))
@@ -104,6 +105,7 @@ def test_a_compiled_schedule_is_scaled():
         np.testing.assert_allclose(run(trainer, rate, seed), expected, rtol=1e-5)
 
 
+@pytest.mark.above_backends
 def test_a_schedule_of_keras_is_scaled_by_its_peak():
     def planned(rate):
         schedule = keras.optimizers.schedules.CosineDecay(0.0, 8, warmup_target=rate, warmup_steps=2)
@@ -115,6 +117,7 @@ def test_a_schedule_of_keras_is_scaled_by_its_peak():
     np.testing.assert_allclose(run(trainer, 0.1, 1), expected, rtol=1e-5)
 
 
+@pytest.mark.above_backends
 def test_a_given_schedule_gets_the_peak_and_the_updates(backend):
     asked = []
 
@@ -170,6 +173,7 @@ def test_lengths_in_epochs_and_fractions_are_known():
     assert shares[0] < 0.5
 
 
+@pytest.mark.above_backends
 @pytest.mark.parametrize(
     "compiled",
     [
@@ -192,6 +196,7 @@ def test_lengths_of_what_the_model_was_compiled_with_are_known_as_well(compiled)
     assert by_unit == by_number
 
 
+@pytest.mark.above_backends
 def test_a_divergence_ends_the_training():
     task = a_linear_task(epochs=30)
     trainer = Trainer(task, None, 0)
