@@ -19,8 +19,7 @@ def picture(charts: Sequence[Chart], ax: Any = None) -> tuple[Any, ...]:
         raise ValueError("There is nothing to plot: this result holds no chart; print(result) shows what it holds.")
     if ax is None:
         pyplot = needed("matplotlib.pyplot", "plot", "Plotting")
-        size = (_WIDTH, _HEIGHT * len(charts))
-        _, grid = pyplot.subplots(len(charts), 1, figsize=size, squeeze=False, layout="constrained")
+        _, grid = pyplot.subplots(len(charts), 1, figsize=size(charts), squeeze=False, layout="constrained")
         axes = list(grid[:, 0])
     else:
         axes = list(np.ravel(ax))
@@ -30,6 +29,11 @@ def picture(charts: Sequence[Chart], ax: Any = None) -> tuple[Any, ...]:
     for chart, axis in zip(charts, axes, strict=True):
         _draw(chart, axis)
     return tuple(axes)
+
+
+def size(charts: Sequence[Chart]) -> tuple[float, float]:
+    """Return how wide and how high a figure of some charts below one another is, in inches."""
+    return _WIDTH, _HEIGHT * len(charts)
 
 
 def _draw(chart: Chart, ax: Any) -> None:

@@ -1,4 +1,4 @@
-"""The one door of every result: print it, plot it, save it."""
+"""The one door of every result: print it, plot it, save it, look at it in a notebook."""
 
 import abc
 import pathlib
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keras_lr.report import _data, _page, _picture, _text
+from keras_lr.report import _data, _notebook, _page, _picture, _text
 from keras_lr.report._parts import Chart, Part
 
 
 class Shown(abc.ABC):
     """A result that can be printed, plotted and saved, because it says once, in `report`, what it has to show.
+
+    A notebook shows it as it prints, with its charts below where matplotlib is installed.
 
     Example:
     >>> from dataclasses import dataclass
@@ -38,6 +40,10 @@ class Shown(abc.ABC):
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:  # what notebooks ask for
+        report = self.report()
+        return _notebook.notebook(report.title, report.parts)
 
     def plot(self, ax: Any = None) -> tuple[Any, ...]:
         """Draw the charts with matplotlib.
