@@ -16,11 +16,11 @@ def notebook(title: str, parts: Sequence[Part]) -> str:
     """Return a piece of HTML that carries all that it shows."""
     text = f"<pre>{html.escape(_text.text(title, parts))}</pre>"
     charts = [part for part in parts if isinstance(part, Chart)]
+    if not charts:
+        return text
     try:
         matplotlib = needed("matplotlib.figure", "plot", "Plotting")
     except MissingExtra:
-        return text
-    if not charts:
         return text
     # Not by pyplot, whose figures a notebook shows as well.
     figure = matplotlib.Figure(figsize=size(charts), layout="constrained")
