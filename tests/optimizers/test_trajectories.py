@@ -2,6 +2,9 @@
 
 A walk that amplifies rounding cannot be held to the last digits: the record says how far off the package itself is in
 single precision, and the bound gives way where that is much (a walk of D-Adaptation that diverges, steps of 1e-6).
+
+Step by step and without compiling, PyTorch is the fastest: there every run is walked to its end in double precision,
+elsewhere 15 steps of it, and one run of a class to its end in single precision.
 """
 
 import json
@@ -26,8 +29,8 @@ RUNS = [
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_walks_as_the_record_in_double_precision(run, double_precision):
-    for step, error in errors(run, "float64"):
+def test_walks_as_the_record_in_double_precision(run, double_precision, backend):
+    for step, error in errors(run, "float64", steps=60 if backend == "torch" else 15):
         assert error < max(1e-10, 1e-6 * run["error_of_float32"][str(step)]), f"step {step}"
 
 
@@ -50,14 +53,14 @@ def double_precision():
     keras.config.set_floatx("float32")
 
 
-def errors(run, dtype):
+def errors(run, dtype, steps=60):
     """Yield the recorded steps and how far we are off there, as a share of the largest weight."""
     start, loss_and_gradients = PROBLEMS[run["problem"]]()
     optimizer = made(run)
     variables = [keras.Variable(v, dtype=dtype, name=f"v{i}") for i, v in enumerate(start)]
     with hand_over(SimpleNamespace()):
         optimizer.build(variables)
-    for step in range(60):
+    for step in range(steps):
         loss, gradients = loss_and_gradients([ops.convert_to_numpy(v).astype("float64") for v in variables], step)
         with hand_over(batch(loss, gradients, dtype)):
             optimizer.apply([ops.convert_to_tensor(g, dtype=dtype) for g in gradients], variables)
