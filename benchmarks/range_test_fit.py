@@ -25,13 +25,13 @@ from functools import cache
 import numpy as np
 from other_workloads import OTHER_WORKLOADS
 from range_test_study import FILE, USES, Case, load, one_sweep, other_cases, small_cases, workload_cases
-from small_tasks import TASKS
+from small_tasks import LION_AND_MUON, TASKS
 from unseen_workloads import UNSEEN_WORKLOADS
 from workloads import WORKLOADS
 
-from keras_lr.finder._own_rule import ADAPTIVE, HEAVY_BALL, PLAIN, Kind, Observed, log_rate
+from keras_lr.finder._own_rule import ADAPTIVE, FULL_LENGTH, HEAVY_BALL, PLAIN, Kind, Observed, log_rate
 
-KINDS = (PLAIN, HEAVY_BALL, ADAPTIVE)
+KINDS = (PLAIN, HEAVY_BALL, ADAPTIVE, FULL_LENGTH)
 DISTANCES = np.arange(-10, 51) / 20
 BESIDE = (-0.2, 0.0, 0.2)  # decades at which a rate is tried, so that the fit keeps away from cliffs
 BEYOND_FACTOR_3 = 0.1  # what a rate loses there, on the scale of the excess
@@ -47,7 +47,7 @@ HALF = {name: i % 2 for names in GROUPS.values() for i, name in enumerate(names)
 
 
 def kind_in(case: Case) -> Kind:
-    """The kind that the library would take, of the three that are fitted."""
+    """The kind that the library would take, of those that are fitted."""
     return next(kind for kind in KINDS if kind.name == case.test.kind.name)
 
 
@@ -73,12 +73,12 @@ def lost(case: Case, use: str, logs: np.ndarray) -> np.ndarray:
 
 
 def forms(kind: Kind) -> Iterator[Kind]:
-    """The shares and exponents that are tried: the library's; with `shares`, others too (Adam without the noise)."""
+    """The shares and exponents that are tried: the library's; with `shares`, others too (only SGD with the noise)."""
     if "shares" not in sys.argv:
         yield kind
         return
     for share in range(11):
-        for exponent in (0.0,) if kind is ADAPTIVE else (0.0, 0.2, 0.4):
+        for exponent in (0.0,) if kind in (ADAPTIVE, FULL_LENGTH) else (0.0, 0.2, 0.4):
             yield replace(kind, share=share / 10, exponent=exponent)
 
 
@@ -100,6 +100,11 @@ def fit(cases: list[Case], kind: Kind) -> Kind:
     return replace(best, **reaches(cases, best))
 
 
+def kinds_of(cases: list[Case]) -> dict[Kind, Kind]:
+    """Fit each kind of optimizer that there is among the cases."""
+    return {kind: fit(cases, kind) for kind in KINDS if kind in map(kind_in, cases)}
+
+
 def reaches(cases: list[Case], kind: Kind) -> dict[str, float]:
     """How far the best rates lie below and above the rule's, in decades, but for the farthest of them."""
     apart = np.array(
@@ -117,7 +122,7 @@ Fitted = tuple[Case, Kind]
 def cross_fitted(cases: list[Case]) -> Iterator[Fitted]:
     """Give each case the constants that were fitted on the half of the tasks which its own is not in."""
     for half in (0, 1):
-        kinds = {kind: fit([case for case in cases if HALF[case.task] != half], kind) for kind in KINDS}
+        kinds = kinds_of([case for case in cases if HALF[case.task] != half])
         yield from ((case, kinds[kind_in(case)]) for case in cases if HALF[case.task] == half)
 
 
@@ -159,9 +164,13 @@ def main() -> None:
     table("Cross-fitted on small tasks and workloads", list(cross_fitted(tuning)))
     table("Cross-fitted on these and the other workloads", list(cross_fitted(more)))
     table("Cross-fitted on all", list(cross_fitted(every)))
+    full_length = list(small_cases(found, LION_AND_MUON))
+    print("\nFitted on Lion and Muon:", fit(full_length, FULL_LENGTH), sep="\n")
+    table("Cross-fitted on Lion and Muon", list(cross_fitted(full_length)))
+    table("As if they were Adam", [(case, ADAPTIVE) for case in full_length])
     table("The library's constants", [(case, kind_in(case)) for case in every])
     for title, cases in (("small tasks and workloads", tuning), ("these and the other workloads", more)):
-        kinds = {kind: fit(cases, kind) for kind in KINDS}
+        kinds = kinds_of(cases)
         print(f"\nFitted on {title}:", *kinds.values(), sep="\n")
         unseen = [case for case in every if case.task in UNSEEN_WORKLOADS]
         table(f"Fitted on {title}, tried on the unseen", [(case, kinds[kind_in(case)]) for case in unseen])

@@ -6,7 +6,7 @@ from functools import partial
 import keras
 import numpy as np
 from score import load_runs, trivial_loss
-from small_tasks import OPTIMIZERS, TASKS, SmallTask
+from small_tasks import LION_AND_MUON, OPTIMIZERS, TASKS, SmallTask
 from workload import Data, Feed, Workload, batch_order, evaluate
 from workloads import WORKLOADS
 
@@ -74,7 +74,7 @@ def trainer(task: SmallTask, optimizer: keras.optimizers.Optimizer) -> tuple[Cal
 
 
 def measure_task(task: SmallTask, name: str) -> Found:
-    train, loss, rows = trainer(task, OPTIMIZERS[name]())
+    train, loss, rows = trainer(task, (OPTIMIZERS | LION_AND_MUON)[name]())
     for seed in SEEDS:
         keras.utils.set_random_seed(seed)
         weights = [v.value for v in task.build().trainable_variables]
@@ -157,7 +157,7 @@ def train(workload: Workload, data: Data, name: str, use: str, rate: float, seed
 def units() -> Iterator[Unit]:
     """All small tasks and workloads with all their optimizers."""
     for task in TASKS:
-        for name in OPTIMIZERS:
+        for name in OPTIMIZERS | LION_AND_MUON:
             yield f"{task.name}/{name}/", partial(measure_task, task, name)
     for workload in WORKLOADS.values():
         for name in WORKLOAD_OPTIMIZERS:

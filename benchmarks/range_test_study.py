@@ -4,10 +4,11 @@
     KERAS_BACKEND=jax python benchmarks/range_test_study.py measure FILE [PREFIX ...]   # adds what FILE lacks; hours
     KERAS_BACKEND=jax python benchmarks/range_test_study.py compare FILE                # with range_test_study.npz
 
-Small tasks: 3 optimizers, 5 seeds; the truth is 500 steps at each of 27 rates, constant and with 5 % warm-up and linear
-decay, judged by the loss of all the training data. Workloads: 2 optimizers, 2 seeds; the truth is `baseline.csv` (its
-"cosine" is a schedule) and the two rates halfway between its best rate and the neighbours, judged by the mean
-validation loss. Other and unseen workloads: 3 optimizers, 2 seeds; see `range_test_others.py`.
+Small tasks: 3 optimizers, 5 seeds, and Lion and Muon by themselves; the truth is 500 steps at each of 27 rates,
+constant and with 5 % warm-up and linear decay, judged by the loss of all the training data. Workloads: 2 optimizers,
+2 seeds; the truth is `baseline.csv` (its "cosine" is a schedule) and the two rates halfway between its best rate and
+the neighbours, judged by the mean validation loss. Other and unseen workloads: 3 optimizers, 2 seeds; see
+`range_test_others.py`.
 Error: log10(suggested / best). Excess: (loss at the suggestion - best) / (untrained - best), linear between the rates
 in the logarithm, at most 2.
 
@@ -22,13 +23,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import range_test_measure
 import range_test_others
 from other_workloads import OTHER_WORKLOADS
 from range_test_measure import GRID, SEEDS, SWEEP, WORKLOAD_OPTIMIZERS, Unit
 from score import load_runs
-from small_tasks import OPTIMIZERS, TASKS
+from small_tasks import LION_AND_MUON, OPTIMIZERS, TASKS
 from unseen_workloads import UNSEEN_WORKLOADS
 from workload import Workload
 from workloads import WORKLOADS
@@ -37,6 +39,7 @@ from keras_lr.finder import RULES, RangeTestResult, Use
 from keras_lr.finder._own_rule import kind_of
 
 FILE = Path(__file__).with_name("range_test_study.npz")
+Makers = dict[str, Callable[[], keras.optimizers.Optimizer]]
 USES = {"constant": Use.CONSTANT, "schedule": Use.PEAK}
 
 
@@ -68,9 +71,9 @@ class Case:
         return float(np.interp(np.log10(rate), np.log10(rates), excess))
 
 
-def small_cases(found: dict[str, np.ndarray]) -> Iterator[Case]:
+def small_cases(found: dict[str, np.ndarray], optimizers: Makers = OPTIMIZERS) -> Iterator[Case]:
     for task in TASKS:
-        for name, optimizer in OPTIMIZERS.items():
+        for name, optimizer in optimizers.items():
             for seed in SEEDS:
                 key = f"{task.name}/{name}/{seed}"
                 truth = {use: (GRID, finite(found[f"{key}/{use}"])) for use in USES}
@@ -133,7 +136,7 @@ def rules() -> dict[str, Callable[[Case, str], float | None]]:
         "keras-lr": lambda case, use: one_sweep(case).suggest(use=USES[use]).learning_rate,
         "keras-lr, two sweeps": lambda case, use: case.test.suggest(use=USES[use]).learning_rate,
         **peers,
-        "default rate": lambda case, use: 1e-3 if case.optimizer == "adam" else 1e-2,
+        "default rate": lambda case, use: 1e-2 if case.optimizer in ("sgd", "momentum") else 1e-3,
     }
 
 
@@ -215,6 +218,7 @@ def main() -> None:
         ("Unseen workloads", list(other_cases(found, UNSEEN_WORKLOADS))),
         ("Other workloads", list(other_cases(found))),
         ("Small tasks", list(small_cases(found))),
+        ("Lion and Muon on small tasks", list(small_cases(found, LION_AND_MUON))),
         ("Workloads", list(workload_cases(found))),
     ):
         for use in USES:

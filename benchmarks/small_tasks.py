@@ -84,3 +84,7 @@ OPTIMIZERS: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
     "momentum": lambda: keras.optimizers.SGD(0.01, momentum=0.9),
     "adam": lambda: keras.optimizers.Adam(1e-3),
 }
+LION_AND_MUON: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
+    "lion": lambda: keras.optimizers.Lion(1e-3),
+    "muon": lambda: keras.optimizers.Muon(1e-3),
+}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_lr.finder import RangeTestResult, Use
-from keras_lr.finder._own_rule import ADAPTIVE, HEAVY_BALL, PLAIN, Observed, kind_of, log_rate, observe
+from keras_lr.finder._own_rule import ADAPTIVE, FULL_LENGTH, HEAVY_BALL, PLAIN, Observed, kind_of, log_rate, observe
 from keras_lr.finder._suggest import NoAnswer
 
 RATES = np.geomspace(1e-6, 100, 100)
@@ -160,6 +160,8 @@ def test_losses_of_validation_data_tell_no_noise():
         (keras.optimizers.SGD(), PLAIN),
         (keras.optimizers.Adam(), ADAPTIVE),
         (keras.optimizers.RMSprop(momentum=0.9), ADAPTIVE),
+        (keras.optimizers.Lion(), FULL_LENGTH),
+        (type("MyMuon", (keras.optimizers.Muon,), {})(), FULL_LENGTH),
     ],
 )
 def test_kinds_of_optimizers(optimizer, kind):

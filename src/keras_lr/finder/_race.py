@@ -11,7 +11,7 @@ from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
 from keras_lr.callbacks._velocity import velocity
 from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import Lanes
-from keras_lr.finder._own_rule import ADAPTIVE, PLAIN, kind_of
+from keras_lr.finder._own_rule import ADAPTIVE, FULL_LENGTH, PLAIN, kind_of
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.finder._raced_ladder import RacedLadder
 from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwritten_weights
@@ -22,9 +22,6 @@ from keras_lr.training._training_data import TrainingData
 
 # With these a step grows to the length of the rate, when the larger gradients that they remember are forgotten.
 _FORGETTING = (keras.optimizers.Adam, keras.optimizers.Adamax, keras.optimizers.Nadam, keras.optimizers.RMSprop)
-
-# A step of theirs is as long where gradients disagree as where they agree.
-_FULL_LENGTH = (keras.optimizers.Lion, keras.optimizers.Muon)
 
 
 def run_race(
@@ -44,7 +41,8 @@ def run_race(
         )
     # The step of Adam and its kin does not grow where the surface becomes steep, but where they remember the larger
     # gradients of a run before; these make the first steps short.
-    adaptive, remembers = kind_of(optimizer) is ADAPTIVE, int(keras.ops.convert_to_numpy(optimizer.iterations)) > 0
+    kind, remembers = kind_of(optimizer), int(keras.ops.convert_to_numpy(optimizer.iterations)) > 0
+    adaptive = kind in (ADAPTIVE, FULL_LENGTH)
     bounded = adaptive and not remembers
     updates = horizon_steps // accumulation
     length = _ladder.lane_steps(updates)
@@ -69,8 +67,8 @@ def run_race(
         else _choice.unraced(centre)
     )
     momentum = float(optimizer.momentum) if velocity(optimizer) else 0.0
-    passes = 1.0 if kind_of(optimizer) is PLAIN else data.passes(horizon_steps)
-    factor, why = _choice.run_factor(choice, momentum, length, updates, passes, isinstance(optimizer, _FULL_LENGTH))
+    passes = 1.0 if kind is PLAIN else data.passes(horizon_steps)
+    factor, why = _choice.run_factor(choice, momentum, length, updates, passes, kind is FULL_LENGTH)
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
