@@ -627,6 +627,19 @@ def test_fit_says_that_rows_are_not_finite():
     assert any("1 of 64 rows of y hold NaN" in event.text for event in result.events)
 
 
+def test_a_row_that_is_not_finite_is_stepped_over_where_predictions_are_probabilities():  # PyTorch raises at NaN
+    x = np.random.default_rng(0).normal(size=(1024, 4)).astype("float32")
+    y = (x.sum(1) > 0).astype("float32")
+    x[77] = np.nan
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    result = keras_lr.fit(model, x, y, epochs=4, verbose=0)
+    assert result.completed
+    assert any("one batch is not finite" in event.text for event in result.events)
+    sound = np.delete(np.arange(1024), 77)
+    assert model.evaluate(x[sound], y[sound], verbose=0)[1] > 0.8
+
+
 @pytest.mark.above_backends
 def test_race_and_events_are_told_while_it_runs_unless_verbose_is_0(capsys):
     model = flat_model()

@@ -59,6 +59,24 @@ def test_closing_a_guard_gives_the_rate_back_also_where_the_weights_cannot_be_re
     model.fit(x, x[:, :1], verbose=0)
 
 
+def test_a_guard_that_refuses_a_model_leaves_it_as_it_was():
+    class OfTwoOptimizers(keras.Model):
+        def train_step(self, *given):
+            return super().train_step(*given)
+
+    inputs = keras.Input((2,))
+    model = OfTwoOptimizers(inputs, layers.Dense(1)(inputs))
+    model.compile(keras.optimizers.SGD(0.5), loss="mse")
+    model.second_optimizer = keras.optimizers.SGD()
+    x = np.ones((8, 2), dtype="float32")
+    guard = keras_lr.callbacks.Guard()
+    with pytest.raises(ValueError, match="second_optimizer"):
+        model.fit(x, x[:, :1], verbose=0, callbacks=[guard])
+    guard.close()
+    assert not {"_assert_compile_called", "reset_metrics"} & set(vars(model))
+    model.fit(x, x[:, :1], verbose=0)
+
+
 def test_the_garbage_collector_sets_no_variable_of_a_training_that_was_broken_off(monkeypatch):
     class Interrupts(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):

@@ -72,16 +72,16 @@ class GuardedRun:
 
     def begin(self, model: keras.Model, params: dict[str, Any]) -> None:
         """Take the compiled step of a model in hand; `params` are those that Keras gives to callbacks."""
-        self._model = model
+        self._model, self._stride = model, executed_together(model)
         given, optimizer = self._learning_rate, innermost(model.optimizer)
         self._plan = own_plan(optimizer) if given is None else plan(given, accumulated_batches(optimizer))
-        self._stack = ExitStack()
-        self._stack.enter_context(told_of_another_fit(model, self.close))
-        self._stack.enter_context(told_of_reset_metrics(model, self._metrics_were_reset))
-        self._stack.enter_context(steerable(model))
-        self._steps = TrainingSteps(model)
-        self._stack.callback(self._steps.release)
-        self._stride = executed_together(model)
+        with ExitStack() as stack:  # closed at once where the model is refused
+            stack.enter_context(told_of_another_fit(model, self.close))
+            stack.enter_context(told_of_reset_metrics(model, self._metrics_were_reset))
+            stack.enter_context(steerable(model))
+            self._steps = TrainingSteps(model)
+            stack.callback(self._steps.release)
+            self._stack = stack.pop_all()
         own_step = type(model).train_step is not keras.Model.train_step
         length = max(4, (self._window_steps or usual_window_steps(params)) // self._stride)
         self._window = LossWindow(length, self._steps.means if own_step else None)

@@ -87,7 +87,7 @@ class StepsInPlace(ABC):
             self._model._loss_tracker.reset_state()
         else:  # which may report the mean of a metric of its own
             self._model.reset_metrics()
-        return loss_of(self._train_function(self._fed(batch)))
+        return loss_of(self._reported(self._fed(batch)))
 
     def steer(self, before: Callable[[], None], after: Callable[[dict[str, Any]], None]) -> None:
         def steered(iterator: Any) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class StepsInPlace(ABC):
             if self._keeps_next:
                 self.kept_batch, self._keeps_next = self._taken(iterator), False
                 iterator = [self.kept_batch]
-            logs: dict[str, Any] = self._train_function(iterator)
+            logs = self._reported(iterator)
             after(logs)
             return logs
 
@@ -107,6 +107,11 @@ class StepsInPlace(ABC):
     def release(self) -> None:
         if isinstance(self._model.train_function, Steered):  # and not, by a callback, compiled anew
             self._model.train_function = self._train_function
+
+    def _reported(self, iterator: Any) -> dict[str, Any]:
+        """Make a step and return what it reports."""
+        logs: dict[str, Any] = self._train_function(iterator)
+        return logs
 
     def _variables(self) -> list[keras.Variable]:
         return [*self._model.variables, *self._model.optimizer.variables]

@@ -1,5 +1,6 @@
 """The training step on PyTorch: an eager (or `torch.compile`d) function that updates variables in place."""
 
+import math
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -9,6 +10,9 @@ from keras.src.backend.torch.trainer import TorchEpochIterator
 
 from keras_lr._backends.in_place.steps import StepsInPlace
 from keras_lr._backends.torch.draws import draws_now, set_draws
+
+# What PyTorch raises where a prediction is NaN: Keras has clipped it to probabilities.
+NAN_PREDICTED = "all elements of input should be between 0 and 1"
 
 
 class TrainingSteps(StepsInPlace):
@@ -40,6 +44,15 @@ class TrainingSteps(StepsInPlace):
     def set_learning_rate(self, learning_rate: float) -> None:
         with torch.no_grad():
             self._rate.value.fill_(learning_rate)
+
+    def _reported(self, iterator: Any) -> dict[str, Any]:
+        try:
+            return super()._reported(iterator)
+        except RuntimeError as error:
+            if str(error) != NAN_PREDICTED:
+                raise
+            self._model._loss_tracker.update_state(math.nan)  # as on the backends that compute the loss
+            return self._model.get_metrics_result() | {"loss": math.nan}
 
     def _tensors(self, values: Any) -> Sequence[Any]:
         tensors: Sequence[Any] = values[0]
