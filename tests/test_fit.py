@@ -18,6 +18,7 @@ from keras_lr.callbacks import Event
 from keras_lr.finder import RaceResult, _ladder
 from keras_lr.finder._race import run_race
 from keras_lr.report import Chart, Table
+from keras_lr.training._spoilt_rows import LEFT_OUT, NOT_TRIED
 
 IMAGES = (load_digits().images / 16).astype("float32")[..., None]
 LABELS = load_digits().target
@@ -43,6 +44,15 @@ def a_model(optimizer="adam", **compile_arguments):
 
 def fit(model, x=IMAGES[TRAIN], y=LABELS[TRAIN], **arguments):
     return keras_lr.fit(model, x, y, **{"epochs": 6, "batch_size": 32, "verbose": 0} | arguments)
+
+
+@pytest.fixture
+def bad_batch(monkeypatch):
+    """The images, with one batch that is NaN, as a pipeline may have it: of arrays its rows would be left out."""
+    monkeypatch.setattr("keras_lr._fit.leave_out_spoilt_rows", lambda *_: NOT_TRIED)
+    x = IMAGES[TRAIN].copy()
+    x[700:703] = np.nan
+    return x
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
@@ -298,15 +308,13 @@ def test_a_run_that_does_not_win_what_its_race_did_is_noticed(monkeypatch):
 
 
 @pytest.mark.above_backends
-def test_events_are_told_in_the_order_in_which_they_happened():
+def test_events_are_told_in_the_order_in_which_they_happened(bad_batch):
     class Ends(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = epoch == 1
 
-    x = IMAGES[TRAIN].copy()
-    x[700:703] = np.nan
     schedule = keras.optimizers.schedules.CosineDecay(1e-3, 100)
-    events = fit(a_model(keras.optimizers.Adam(schedule)), x, shuffle=False, callbacks=[Ends()]).events
+    events = fit(a_model(keras.optimizers.Adam(schedule)), bad_batch, shuffle=False, callbacks=[Ends()]).events
     assert [event.step for event in events] == sorted(event.step for event in events)
     for event, words in zip(
         (*events[:3], events[-1]), ("set aside", "hold NaN", "not finite", "ended after"), strict=True
@@ -315,20 +323,16 @@ def test_events_are_told_in_the_order_in_which_they_happened():
 
 
 @pytest.mark.above_backends
-def test_what_happens_in_the_run_is_printed_when_it_happens(capsys):
-    x = IMAGES[TRAIN].copy()
-    x[700:703] = np.nan
-    event = fit(a_model(), x, shuffle=False, verbose=2, epochs=2).events[1]
+def test_what_happens_in_the_run_is_printed_when_it_happens(capsys, bad_batch):
+    event = fit(a_model(), bad_batch, shuffle=False, verbose=2, epochs=2).events[1]
     said = capsys.readouterr().out.splitlines()
     assert "not finite" in event.text
     assert said.index("Epoch 1/2") < said.index(str(event)) < said.index("Epoch 2/2")
 
 
-def test_bad_data_in_the_middle_does_not_end_the_run():
-    x = IMAGES[TRAIN].copy()
-    x[700:703] = np.nan
+def test_bad_data_in_the_middle_does_not_end_the_run(bad_batch):
     model = a_model()
-    result = fit(model, x, shuffle=False)
+    result = fit(model, bad_batch, shuffle=False)
     assert any("not finite" in event.text for event in result.events)
     assert model.evaluate(IMAGES[TEST], LABELS[TEST], verbose=0)[1] > 0.8
 
@@ -607,37 +611,78 @@ def test_rows_that_are_not_finite_are_counted():
     whole, holes = np.ones((6, 2), "float32"), np.ones((6, 3), "float32")
     holes[1, 0], holes[1, 2], holes[4, 1] = np.nan, np.inf, -np.inf
     table = pandas.DataFrame({"a": whole[:, 0], "b": holes[:, 1]})
-    assert not rows_not_finite(x=whole, y=None)
-    assert not rows_not_finite(x=[whole, np.array([["a"] * 6]).T], y=np.full((6, 1), 1e38, "float32"))
+    assert not rows_not_finite(LEFT_OUT, x=whole, y=None)
+    assert not rows_not_finite("", x=holes)
+    assert not rows_not_finite(LEFT_OUT, x=[whole, np.array([["a"] * 6]).T], y=np.full((6, 1), 1e38, "float32"))
     for x, count in ((holes, 2), (table, 1), ({"a": whole, "b": holes, "c": table}, 2)):
-        (event,) = rows_not_finite(x=x, y=whole)
-        assert event.text.startswith(f"{count} of 6 rows of x hold NaN or infinity")
-    assert [event.text[:22] for event in rows_not_finite(x=holes, y=holes)] == [
+        (event,) = rows_not_finite(LEFT_OUT, x=x, y=whole)
+        assert event.text == f"{count} of 6 rows of x hold NaN or infinity: {LEFT_OUT}"
+    assert [event.text[:22] for event in rows_not_finite(NOT_TRIED, x=holes, y=holes)] == [
         "2 of 6 rows of x hold ",
         "2 of 6 rows of y hold ",
     ]
 
 
-def test_fit_says_that_rows_are_not_finite():
-    x, y = np.ones((64, 4), "float32"), np.zeros((64, 1), "float32")
-    y[40] = np.nan
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
-    model.compile("adam", "mse")
-    result = keras_lr.fit(model, x, y, epochs=2, verbose=0)
-    assert any("1 of 64 rows of y hold NaN" in event.text for event in result.events)
+def answers(x):
+    return np.stack([x.sum(1), x[:, 0] * x[:, 1]], 1)
 
 
-def test_a_row_that_is_not_finite_is_stepped_over_where_predictions_are_probabilities():  # PyTorch raises at NaN
-    x = np.random.default_rng(0).normal(size=(1024, 4)).astype("float32")
-    y = (x.sum(1) > 0).astype("float32")
-    x[77] = np.nan
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    result = keras_lr.fit(model, x, y, epochs=4, verbose=0)
-    assert result.completed
-    assert any("one batch is not finite" in event.text for event in result.events)
-    sound = np.delete(np.arange(1024), 77)
-    assert model.evaluate(x[sound], y[sound], verbose=0)[1] > 0.8
+def a_network(*first):
+    inner = [layers.Dense(8, activation="relu"), layers.BatchNormalization(momentum=0.9)]
+    model = keras.Sequential([keras.Input((4,)), *first, *inner, layers.Dropout(0.1), layers.Dense(2)])
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
+@pytest.mark.parametrize("spoilt", ["x", "y"])
+@pytest.mark.parametrize("rows", [130, 128], ids=["last batch cut", "whole batches"])
+def test_rows_that_are_not_finite_are_left_out_as_if_they_had_never_been_there(spoilt, rows):
+    x = np.random.default_rng(0).normal(size=(rows + 2, 4)).astype("float32")
+    data = {"x": x, "y": answers(x), "sample_weight": np.linspace(0.5, 1.0, rows + 2)}
+    sound = np.delete(np.arange(rows + 2), [3, 77])
+    whole = {name: values[sound] for name, values in data.items()}
+    data[spoilt] = data[spoilt].copy()
+    data[spoilt][3, 0], data[spoilt][77] = np.inf, np.nan
+    ends = []
+    for given in (data, whole):
+        keras.utils.set_random_seed(1)
+        model = a_network()
+        result = keras_lr.fit(model, **given, epochs=4, batch_size=16, verbose=0)
+        ends.append(
+            (result.learning_rate, result.history, [event.text for event in result.events], *model.get_weights())
+        )
+    (rate, history, said, *weights), (rate_of_whole, history_of_whole, said_of_whole, *weights_of_whole) = ends
+    assert {*said} == {f"2 of {rows + 2} rows of {spoilt} hold NaN or infinity: {LEFT_OUT}", *said_of_whole}
+    assert rate == rate_of_whole
+    assert history["loss"] == history_of_whole["loss"]
+    for one, other in zip(weights, weights_of_whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class FillsHoles(layers.Layer):
+    def call(self, x):
+        return keras.ops.where(keras.ops.isfinite(x), x, 0.0)
+
+
+def test_rows_that_the_model_can_do_with_are_kept(monkeypatch):
+    seen = []
+    monkeypatch.setattr("keras_lr.training._training_data.TrainingData.leave_out", lambda *_: seen.append("left out"))
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = answers(x)
+    x[::7, 1] = np.nan
+    result = keras_lr.fit(a_network(FillsHoles()), x, y, epochs=2, verbose=0)
+    assert not seen
+    assert not any("NaN" in event.text for event in result.events)
+
+
+def test_of_rows_that_are_all_spoilt_or_kept_for_validation_it_is_only_said():
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = answers(x)
+    y[-1] = np.nan
+    result = keras_lr.fit(a_network(), x, y, epochs=2, verbose=0, validation_split=0.2)
+    assert f"1 of 128 rows of y hold NaN or infinity: {NOT_TRIED}" in [event.text for event in result.events]
+    with pytest.raises(ValueError, match="before any update"):
+        keras_lr.fit(a_network(), x, np.full_like(y, np.nan), epochs=2, verbose=0)
 
 
 @pytest.mark.above_backends

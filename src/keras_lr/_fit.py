@@ -31,6 +31,7 @@ from keras_lr.training._dead_network import is_dead, most_telling
 from keras_lr.training._described import described
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._progress import Progress, check_progress
+from keras_lr.training._spoilt_rows import leave_out_spoilt_rows
 from keras_lr.training._training_data import TrainingData, check_counts
 from keras_lr.training._validation_data import checked_validation_data, checked_validation_freq
 
@@ -72,7 +73,8 @@ def fit(
             and is back in the optimizer afterwards.
         x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
             sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq:
-            as in `model.fit`. Unless `verbose` is 0, the race and the events print a line each as well.
+            as in `model.fit`. Unless `verbose` is 0, the race and the events print a line each as well. Rows of arrays
+            that hold NaN or infinity are left out where a step on them, which is taken back, leaves no finite weights.
         backup_dir: where the state of the run is kept at the end of every epoch: weights, optimizer, the rate and the
             plan that were found, guard, history, and all random generators. After a crash, a kill or Ctrl-C the same
             call goes on at the start of the epoch that was broken off, without another race, and ends bit for bit where
@@ -132,12 +134,13 @@ def fit(
     )
     example = data.example()
     prepare(model, example)
+    spoilt = leave_out_spoilt_rows(model, data)
     horizon = data.horizon(epochs, initial_epoch)
     validation_data = checked_validation_data(model, validation_data, validation_batch_size or batch_size)
     others = _flat(callbacks)
     run = _identity(model, data, batch_size, initial_epoch, epochs) if directory else {}
     found = read_backup(directory, run) if directory else None
-    events = before_run(model, others, horizon, example, x=x, y=y)
+    events = before_run(model, others, horizon, example, x=x, y=y, spoilt=spoilt)
     others = [callback for callback in others if not only_sets_rate(callback)]
 
     say = print if verbose else _silent

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks import Event, Guard
+from keras_lr.training._spoilt_rows import not_finite
 
 DISTANCES = (
     keras.losses.mean_squared_error,
@@ -25,13 +26,24 @@ SLOW = 0.05  # share of its first value that an average may still hold at the en
 
 
 def before_run(
-    model: keras.Model, callbacks: Sequence[keras.callbacks.Callback], horizon: int, batch: Any, *, x: Any, y: Any
+    model: keras.Model,
+    callbacks: Sequence[keras.callbacks.Callback],
+    horizon: int,
+    batch: Any,
+    *,
+    x: Any,
+    y: Any,
+    spoilt: str,
 ) -> list[Event]:
-    """Return what is to be said before a run of `horizon` steps on data of which a batch is known."""
+    """Return what is to be said before a run of `horizon` steps on data of which a batch is known.
+
+    Args:
+        spoilt: see `rows_not_finite`.
+    """
     return [
         *set_aside(model.optimizer, callbacks),
         *slow_statistics(model, horizon),
-        *rows_not_finite(x=x, y=y),
+        *rows_not_finite(spoilt, x=x, y=y),
         *unscaled_inputs(model, batch),
         *unscaled_targets(model, batch),
     ]
@@ -88,29 +100,19 @@ def _has_seen_nothing(layer: keras.layers.BatchNormalization) -> bool:
     return not mean.any() and bool((variance == 1).all())
 
 
-def rows_not_finite(**arrays: Any) -> list[Event]:
-    """Return a word about each of some arrays, by its name in `fit`, with rows that hold NaN or infinity."""
-    events = []
-    for name, given in arrays.items():
-        bad = [rows for part in keras.tree.flatten(given) if (rows := _not_finite(part)) is not None]
-        if bad and (count := np.count_nonzero(np.any(bad, axis=0))):
-            text = (
-                f"{count:,} of {len(bad[0]):,} rows of {name} hold NaN or infinity: unless the model is made for that, "
-                "a batch with such a row has no finite loss, and its step is lost; leave these rows out, or fill them"
-            )
-            events.append(Event(0, text, 1.0))
-    return events
+def rows_not_finite(spoilt: str, **arrays: Any) -> list[Event]:
+    """Return a word about each of some arrays, by its name in `fit`, with rows that hold NaN or infinity.
 
-
-def _not_finite(given: Any) -> np.ndarray | None:
-    """Return which rows hold NaN or infinity; None of what is no array of NumPy or table of pandas with fractions."""
-    array = given.to_numpy() if hasattr(given, "to_numpy") else given
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or not array.ndim:
-        return None
-    with np.errstate(invalid="ignore"):
-        if np.isfinite(np.sum(array, dtype=np.float64)):  # quick, and the rule
-            return np.zeros(len(array), bool)
-    return ~np.all(np.isfinite(array.reshape(len(array), -1)), axis=1)
+    Args:
+        spoilt: what becomes of such rows; "" where nothing has to be said.
+        arrays: by their names.
+    """
+    found = {name: not_finite(given) for name, given in arrays.items()} if spoilt else {}
+    return [
+        Event(0, f"{np.count_nonzero(rows):,} of {len(rows):,} rows of {name} hold NaN or infinity: {spoilt}", 1.0)
+        for name, rows in found.items()
+        if rows is not None and rows.any()
+    ]
 
 
 def unscaled_inputs(model: keras.Model, batch: Any) -> list[Event]:

@@ -253,6 +253,19 @@ def test_a_bad_batch_in_the_middle_is_stepped_over():
     assert any("one batch is not finite" in event.text for event in guard.events)
 
 
+def test_a_bad_batch_is_stepped_over_where_predictions_are_probabilities():  # of which PyTorch's loss raises at NaN
+    x = np.random.default_rng(0).normal(size=(1024, 4)).astype("float32")
+    y = (x.sum(1) > 0).astype("float32")
+    x[77] = np.nan
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
+    model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
+    guard = keras_lr.callbacks.Guard()
+    model.fit(x, y, epochs=4, verbose=0, callbacks=[guard])
+    assert any("one batch is not finite" in event.text for event in guard.events)
+    sound = np.delete(np.arange(1024), 77)
+    assert model.evaluate(x[sound], y[sound], verbose=0)[1] > 0.8
+
+
 def test_an_epoch_that_ends_with_a_return_reports_no_loss_rather_than_zero():
     x = X[:320].copy()
     x[-1, 0] = np.nan  # the last batch of every epoch

@@ -89,6 +89,11 @@ class TrainingData:
             if not self._rows_in_all:
                 raise ValueError("x has no rows. Look at how it was cut or split.")
             self._batch_size = batch_size or (-(-self._rows_in_all // steps_per_epoch) if steps_per_epoch else 32)
+        self._steps_asked, self._together = steps_per_epoch, together
+        self._count_steps()
+
+    def _count_steps(self) -> None:
+        steps_per_epoch, together = self._steps_asked, self._together
         self._pass_steps = self._known_steps()
         if steps_per_epoch and steps_per_epoch < (self._pass_steps or np.inf):
             # Keras makes whole executions of them, and does not tell when the last one of the data was shorter.
@@ -181,6 +186,27 @@ class TrainingData:
         raise ValueError(f"x={type(x).__name__} holds no batch. Look at how it was made: was it cut, or read before?")
 
     @property
+    def training_arrays(self) -> Any:
+        """The arrays `(x, y, sample_weight)` that are trained on; None of other data."""
+        return self._training if self._are_arrays else None
+
+    def leave_out(self, rows: np.ndarray) -> None:
+        """Train without some of the rows, shape `(rows,)`, True for those."""
+        self._training = _rows(self._training, np.flatnonzero(~rows))
+        self._count_steps()
+
+    def batch_of(self, steps: TrainingSteps, rows: np.ndarray) -> Any:
+        """Return a batch of full size with these rows, by their places, over and over."""
+        order = np.resize(rows, self._batch_size + self._is_cut)
+        (batch,) = steps.batches(self._iterator_arguments(*_rows(self._training, order)), 1)
+        return batch
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the last batch of `fit` is smaller: then TensorFlow traces a step for any size at once."""
+        return self._rows_in_all % self._batch_size > 0
+
+    @property
     def _rows_in_all(self) -> int:
         return int(keras.tree.flatten(self._training)[0].shape[0])
 
@@ -205,9 +231,7 @@ class TrainingData:
         rows = self._rows_in_all
         random = np.random.default_rng(seed)
         count = min(count, max(1, rows // self._batch_size))
-        # One row more where the last batch of `fit` is smaller: TensorFlow then traces a step for any size at once.
-        more = rows % self._batch_size > 0
-        order, rest = np.split(random.permutation(rows), [count * self._batch_size + more])
+        order, rest = np.split(random.permutation(rows), [count * self._batch_size + self._is_cut])
         targets = self._training[1]
         other = another_target(_rows(targets, order), lambda: _rows(targets, rest))
         if other is not None:
