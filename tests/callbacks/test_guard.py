@@ -259,7 +259,7 @@ def test_a_bad_batch_is_stepped_over_where_predictions_are_probabilities():  # o
     x[77] = np.nan
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
     model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
-    guard = keras_lr.callbacks.Guard()
+    guard = keras_lr.callbacks.Guard(probation=False)
     model.fit(x, y, epochs=4, verbose=0, callbacks=[guard])
     assert any("one batch is not finite" in event.text for event in guard.events)
     sound = np.delete(np.arange(1024), 77)
