@@ -664,6 +664,21 @@ class FillsHoles(layers.Layer):
         return keras.ops.where(keras.ops.isfinite(x), x, 0.0)
 
 
+def test_rows_without_any_target_are_kept_where_the_loss_divides_by_the_number_of_targets():
+    def mean_of_known(y, prediction):
+        known = keras.ops.isfinite(y)
+        errors = keras.ops.where(known, keras.ops.square(keras.ops.where(known, y, 0.0) - prediction), 0.0)
+        return keras.ops.sum(errors) / keras.ops.sum(keras.ops.cast(known, "float32"))
+
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = answers(x)
+    y[:40] = np.nan
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
+    model.compile("adam", mean_of_known)
+    result = keras_lr.fit(model, x, y, epochs=2, verbose=0)
+    assert not any("NaN" in event.text for event in result.events)
+
+
 def test_rows_are_left_out_as_well_where_only_their_gradient_is_nan():  # as behind TensorFlow's fused ReLU
     x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
     y = answers(x)
