@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from keras_lr.finder._own_rule import FULL_LENGTH
+
 REPOSITORY = Path(__file__).parents[1]
 DATA = Path(os.environ.get("KERAS_LR_DATA", REPOSITORY.parent / "shared" / "data"))
 
@@ -54,7 +56,12 @@ PRINTED = {
     "dead_networks": ("3 pairs of runs", "without  mean loss"),
     "small_batches": ("AdaHessian: 0 of 1 trainings diverged", "Adam: 0 of 1 trainings"),
     "sweep_digits": ("best learning rate", "the same to the last bit: True"),
-    "range_test_fit": ("### Cross-fitted on all", "| unseen workloads | schedule |", "Kind(name='Adam', share=0.5"),
+    "range_test_fit": (
+        "### Cross-fitted on all",
+        "| unseen workloads | schedule |",
+        "Kind(name='Adam', share=0.5",
+        repr(FULL_LENGTH),
+    ),
     "range_test_study": (
         "### Unseen workloads, constant: 36 cases",
         "| keras-lr | 0 | +0.06 |",
