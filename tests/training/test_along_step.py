@@ -57,6 +57,21 @@ def test_both_ends_are_those_of_the_loss(optimizer):
     assert numbers[0] == pytest.approx(loss, rel=1e-5)
 
 
+def test_predictions_of_nan_have_a_loss_and_slope_of_nan():
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
+    data = TrainingData(X, (Y > 0).astype("float32"), batch_size=len(X))
+    prepare(model, data.example())
+    with borrowed(model) as steps:
+        along, (batch,) = AlongStep(model), data.batches(steps, 1, seed=0)
+        here = steps.parts(steps.copy())
+        gone = [w * np.nan for w in here.weights]
+        numbers = along.ends(batch, here, gone)
+        assert np.isfinite(numbers.loss)
+        assert np.isnan([numbers.loss_after, numbers.slope_after]).all()
+        assert np.isnan(along.sharpness(batch, here._replace(weights=gone)))
+
+
 def test_the_sharpness_is_the_largest_eigenvalue():
     *_, sharpness = one_step(linear(keras.optimizers.SGD(0.1)), 0.05)
     assert sharpness == pytest.approx(np.max(np.linalg.eigvalsh(2 * X.T @ X / len(X))), rel=1e-4)

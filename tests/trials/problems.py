@@ -36,6 +36,15 @@ def linear():
     return model
 
 
+def classifier():
+    """Return a deep model of a yes or no, which predicts NaN at a rate of 1e30."""
+    model = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(8, "relu"), layers.Dense(1, "sigmoid")]
+    )
+    model.compile("sgd", "binary_crossentropy")
+    return model
+
+
 def a_task(build=build, **arguments):
     held_out = {"validation_data": (X[64:], Y[64:])}
     return keras_lr.Task(build, X[:64], Y[:64], **{"batch_size": 12, "epochs": 2} | held_out | arguments)
@@ -44,3 +53,9 @@ def a_task(build=build, **arguments):
 def a_linear_task(**arguments):
     target = X @ np.ones((4, 1), "float32")
     return keras_lr.Task(linear, X, target, **{"batch_size": 12, "epochs": 2} | arguments)
+
+
+def a_classification_task(**arguments):
+    answers = (Y > 0).astype("float32")
+    held_out = {"validation_data": (X[64:], answers[64:])}
+    return keras_lr.Task(classifier, X[:64], answers[:64], **{"batch_size": 12, "epochs": 2} | held_out | arguments)

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from problems import X, Y, a_linear_task, a_task, linear
+from problems import X, Y, a_classification_task, a_linear_task, a_task, linear
 
 import keras_lr
 from keras_lr.report import Report
@@ -133,6 +133,21 @@ def test_a_run_that_diverges_is_the_worst_and_a_guard_may_save_it():
     assert np.all(np.isfinite(result.values[0, 1:]))
     assert np.all(np.isinf(result.steps_to_target[0, 0]))
     assert "0 of 2" in str(result)
+
+
+def test_predictions_of_nan_are_a_divergence_whatever_trains():
+    wild = keras.optimizers.SGD(1e30)
+
+    def train(model, **arguments):
+        model.optimizer.learning_rate = 1e30
+        model.fit(**arguments)
+
+    result = keras_lr.compare(
+        a_classification_task(), {"rate": 1e30, "SGD": wild, "function": train, "good": 0.1}, seeds=1
+    )
+    assert np.isinf(result.values[0, :3]).all()
+    assert np.isfinite(result.values[0, 3]).all()
+    assert np.isfinite(result.steps[0, :3, 0, 0]).all()
 
 
 def test_what_is_not_finite_before_the_training_can_be_kept(tmp_path):

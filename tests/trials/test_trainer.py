@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from problems import Counted, X, Y, a_linear_task, a_task, build, linear
+from problems import Counted, X, Y, a_classification_task, a_linear_task, a_task, build, linear
 
 import keras_lr
 from keras_lr._backends.wrapped_optimizers import accumulated_batches
@@ -207,6 +207,17 @@ def test_a_divergence_ends_the_training():
     assert outcome.value(False) == np.inf
     assert outcome.value(True) == -np.inf
     assert run(trainer, 0.1, 0, "loss")[-1] < 1e-3  # nothing of it is left
+
+
+@pytest.mark.parametrize("schedule", [None, OneCycle])
+def test_predictions_of_nan_are_a_divergence(schedule):
+    trainer = Trainer(a_classification_task(), schedule, 0)
+    before = run(trainer, 0.1, 0)
+    outcome = trainer.run(1e30, 0, Course("val_loss"))
+    assert outcome.diverged
+    assert np.isnan(outcome.curve).all()
+    assert len(outcome.seconds) == len(outcome.curve) == 1
+    assert run(trainer, 0.1, 0) == before
 
 
 def test_a_model_that_changes_from_call_to_call_is_refused():

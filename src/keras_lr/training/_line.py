@@ -1,6 +1,7 @@
 """A batch that answers for the loss at other weights, made of a model and the data of one training step."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ from keras import ops
 
 from keras_lr._backends import draws, gradients, lists
 from keras_lr._backends.attached_step_interface import Handed
+from keras_lr._backends.nan_predicted import is_of_a_nan_predicted
 from keras_lr._backends.walks import walk
 from keras_lr.line_search import Walk
 from keras_lr.optimizers._batch import Batch, Tensor, Tensors
@@ -28,8 +30,8 @@ class ModelBatch(Batch):
         self.data = (handed.x, handed.y, handed.sample_weight)
 
     def loss_at(self, values: Tensors) -> Tensor:
-        forward = self._forward(values)
-        return self._loss(values, forward, self._handed.y, forward[0], self._handed.sample_weight)
+        forward, handed = self._forward(values), self._handed
+        return _or_nan(lambda: self._loss(values, forward, handed.y, forward[0], handed.sample_weight), values)
 
     def loss_and_gradient_at(self, values: Tensors) -> tuple[Tensor, list[Tensor]]:
         return gradients.loss_and_gradient(self.loss_at, list(values))
@@ -50,10 +52,9 @@ class ModelBatch(Batch):
         handed, model = self._handed, self._model
         with draws.replay(handed.draws):
             y_pred = model(handed.x, **self._training())
-        loss = model._compute_loss(
-            x=handed.x, y=handed.y, y_pred=y_pred, sample_weight=handed.sample_weight, training=True
-        )
-        return _single_at_least(loss)
+        given = {"x": handed.x, "y": handed.y, "y_pred": y_pred, "sample_weight": handed.sample_weight}
+        weights = [v.value for v in model.trainable_variables]
+        return _or_nan(lambda: _single_at_least(model._compute_loss(**given, training=True)), weights)
 
     def moved_by_a_forward_pass(self) -> tuple[list[keras.Variable], list[Tensor]]:
         """Return the variables that `loss_here` moves, and their values before the step's own forward pass.
@@ -105,17 +106,19 @@ class ModelBatch(Batch):
         model._losses_override.clear()
         if losses:
             model._losses_override = list(losses)
-        loss, _ = model.stateless_compute_loss(
-            list(values),
-            non_trainable,
-            metrics,
-            x=self._handed.x,
-            y=y,
-            y_pred=y_pred,
-            sample_weight=weight,
-            training=True,
-        )
-        model._losses_override.clear()
+        try:
+            loss, _ = model.stateless_compute_loss(
+                list(values),
+                non_trainable,
+                metrics,
+                x=self._handed.x,
+                y=y,
+                y_pred=y_pred,
+                sample_weight=weight,
+                training=True,
+            )
+        finally:
+            model._losses_override.clear()
         return _single_at_least(loss)
 
 
@@ -123,3 +126,13 @@ def _single_at_least(loss: Tensor) -> Tensor:
     """Return the loss in float32, or in float64 where it is: half precision cannot tell neighbouring points apart."""
     dtype = keras.backend.standardize_dtype(loss.dtype)
     return loss if dtype in ("float32", "float64") else ops.cast(loss, "float32")
+
+
+def _or_nan(loss: Callable[[], Tensor], weights: Sequence[Tensor]) -> Tensor:
+    """Return a loss, or where PyTorch refuses a prediction of NaN, NaN with gradients of NaN."""
+    try:
+        return loss()
+    except RuntimeError as error:
+        if not is_of_a_nan_predicted(error):
+            raise
+        return math.nan * sum(ops.sum(w * w) for w in weights)

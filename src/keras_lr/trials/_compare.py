@@ -73,7 +73,8 @@ class Comparing:
         method = self._methods[trial.method]
         # A function may still bring a training back that has lost its loss.
         course = Course(monitor.name, StepCounter(model), began, ends=not is_function(method))
-        train(method, model, _fit_arguments(task, model) | {"verbose": 0, "callbacks": [course]})
+        with course.followed():
+            train(method, model, _fit_arguments(task, model) | {"verbose": 0, "callbacks": [course]})
         if not course.epochs:
             raise ValueError(
                 f"methods[{trial.method!r}] has trained no epoch that could be followed. It must hand the callbacks "

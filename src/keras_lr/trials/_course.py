@@ -2,10 +2,13 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 
+from keras_lr._backends.nan_predicted import is_of_a_nan_predicted
 from keras_lr.trials._counted import StepCounter
 from keras_lr.trials._outcome import Outcome
 
@@ -64,13 +67,27 @@ class Course(keras.callbacks.Callback):
                 f"monitor={self._monitor!r} is not among what this training reports: {', '.join(logs)}. "
                 "Monitor one of these, or compile the model with the metric."
             )
-        self._curve.append(math.nan if self._diverged else float(logs[self._monitor]))
-        self._seconds.append(time.perf_counter() - self._began)
-        if self._counter is not None:
-            self._counter.end_epoch()
-            self._steps.append(self._counter.steps)
+        self._note(math.nan if self._diverged else float(logs[self._monitor]))
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Be around the training: predictions of NaN, over which PyTorch breaks it off, are a divergence."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not is_of_a_nan_predicted(error):
+                raise
+            self._diverged = True
+            self._note(math.nan)
 
     def outcome(self) -> Outcome:
         """Return what the training came to."""
         diverged = self._diverged or not math.isfinite(self._curve[-1])
         return Outcome(tuple(self._curve), diverged, tuple(self._steps), tuple(self._seconds))
+
+    def _note(self, value: float) -> None:
+        self._curve.append(value)
+        self._seconds.append(time.perf_counter() - self._began)
+        if self._counter is not None:
+            self._counter.end_epoch()
+            self._steps.append(self._counter.steps)

@@ -78,7 +78,8 @@ class Trainer:
         else:
             callbacks.append(_Follow(follow))
         arguments = self._task.fit_arguments() | {"steps_per_epoch": self._data.steps_given}
-        self.model.fit(**arguments, verbose=0, callbacks=callbacks)
+        with course.followed():
+            self.model.fit(**arguments, verbose=0, callbacks=callbacks)
         return course.outcome()
 
     def _begin_as(self, seed: int) -> None:

@@ -9,10 +9,8 @@ import torch
 from keras.src.backend.torch.trainer import TorchEpochIterator
 
 from keras_lr._backends.in_place.steps import StepsInPlace
+from keras_lr._backends.nan_predicted import is_of_a_nan_predicted
 from keras_lr._backends.torch.draws import draws_now, set_draws
-
-# What PyTorch raises where a prediction is NaN: Keras has clipped it to probabilities.
-NAN_PREDICTED = "all elements of input should be between 0 and 1"
 
 
 class TrainingSteps(StepsInPlace):
@@ -49,7 +47,7 @@ class TrainingSteps(StepsInPlace):
         try:
             return super()._reported(iterator)
         except RuntimeError as error:
-            if str(error) != NAN_PREDICTED:
+            if not is_of_a_nan_predicted(error):
                 raise
             self._model._loss_tracker.update_state(math.nan)  # as on the backends that compute the loss
             return self._model.get_metrics_result() | {"loss": math.nan}
