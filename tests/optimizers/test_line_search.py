@@ -171,18 +171,36 @@ def test_a_batch_that_is_not_finite_moves_nothing_and_costs_nothing_later(search
     assert after["loss"][-1] < after["loss"][0]
 
 
-def test_a_loss_that_is_not_finite_at_the_trial_restores_the_weights():
-    class Cliff(keras.layers.Layer):
-        def call(self, x):
-            return ops.where(ops.abs(x) < 1e-3, x, x * float("nan"))
+class Cliff(keras.layers.Layer):
+    def call(self, x):
+        return ops.where(ops.abs(x) < 1e-3, x, ops.stop_gradient(x * float("nan")))
 
+
+@pytest.mark.parametrize(("loss", "activation"), [("mse", "linear"), ("binary_crossentropy", "sigmoid")])
+def test_a_loss_that_is_not_finite_at_the_trial_restores_the_weights(loss, activation):
     keras.utils.set_random_seed(0)
-    parts = [layers.Dense(1, use_bias=False, kernel_initializer="zeros"), Cliff()]
-    model = keras.Sequential([keras.Input((5,)), *parts])
-    model.compile(LineSearch(PAL(measure=1.0)), loss="mse")
-    history = fit(attach(model))
-    assert history["search_status"] == [Status.NOT_FINITE]
-    np.testing.assert_allclose(weights(model), 0.0, atol=1e-6)
+    parts = [layers.Dense(1, use_bias=False, kernel_initializer="zeros"), Cliff(), layers.Activation(activation)]
+    ends = {PAL(measure=1.0): Status.NOT_FINITE, StrongWolfe(max_evaluations=2): Status.BUDGET_SPENT}
+    for search, status in ends.items():
+        model = keras.Sequential([keras.Input((5,)), *parts])
+        model.compile(LineSearch(search), loss=loss)
+        history = attach(model).fit(A, B > 0, batch_size=64, shuffle=False, verbose=0).history
+        assert history["evaluations"][0] > 0
+        assert (history["alpha"], history["search_status"]) == ([0.0], [status])
+        np.testing.assert_allclose(weights(model), 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("direction", [None, lambda: keras.optimizers.SGD(1.0)], ids=["gradient", "SGD"])
+@pytest.mark.parametrize("first", [1e6, 1e12, 1e38])
+def test_weights_come_back_from_a_first_trial_that_is_much_too_long(first, direction):
+    for search in (EachStep(Backtracking(max_evaluations=2), Restarting(first)), PAL(measure=first, longest=1e-6)):
+        model = linear(LineSearch(search, direction and direction()))
+        model.set_weights([np.full((5, 1), 0.05, "float32")])
+        fit(model)
+        np.testing.assert_allclose(weights(model), 0.05, atol=2e-3)
+    model = linear(LineSearch(EachStep(Backtracking(max_evaluations=30), Restarting(first)), direction and direction()))
+    assert fit(model)["alpha"][0] > 0
+    assert loss_and_gradient(weights(model))[0] < loss_and_gradient(np.zeros(5))[0]
 
 
 def test_zero_gradient_moves_nothing():

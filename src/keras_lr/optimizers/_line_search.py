@@ -12,13 +12,13 @@ from keras_lr._backends.search_scalars import at_once, inner, pack, unpack
 from keras_lr._backends.walks import leap, steer
 from keras_lr.line_search import Accepted, Backtracking, EachStep, Line, Point, Rule, Status
 from keras_lr.line_search._conditions import descends
-from keras_lr.line_search._scalars import alike, is_finite, like, sqrt, where
-from keras_lr.optimizers._batch import Batch, batch_at_hand, require_attached
+from keras_lr.line_search._scalars import alike, at_most, is_finite, like, sqrt, where
+from keras_lr.optimizers._batch import Batch, Tensor, batch_at_hand, require_attached
 from keras_lr.optimizers._lending import LendingOptimizer
 from keras_lr.optimizers._proposals import checked_direction
 from keras_lr.optimizers._refusals import checked_rate, checked_search, refuse_constraints, refuse_what_moves
+from keras_lr.optimizers._way_back import farthest
 
-Tensor = Any
 Tensors = list[Any]
 
 STEEPEST_COSINE = -1e-3  # a direction that makes a wider angle with the negative gradient hardly descends
@@ -68,7 +68,8 @@ class LineSearch(LendingOptimizer):
     Args:
         search: how far: a rule (`PAL()`, `SLS()`, `PoNoS()`, `SaLSA()`, `Polyak()`, `GeN()`, ...), or a search
             (`Backtracking()`, `StrongWolfe()`, ...), which becomes `EachStep(search)`. None is `Backtracking()`, which
-            needs no gradient at its trials.
+            needs no gradient at its trials. No first trial moves weights in float32 by more than 8,000 (root mean
+            square): they come back by subtraction, and would have lost too many digits.
         direction: which way: None for the negative gradient, or a Keras optimizer, whose update at its own learning
             rate is the direction, so that α multiplies that rate. A direction within 0.06 degrees of a right angle
             to the gradient, or beyond, is replaced by the negative gradient at the same length (`replaced` counts
@@ -126,6 +127,7 @@ class LineSearch(LendingOptimizer):
         refuse_constraints(variables)
         super().build(variables)
         self.compute_dtype = lists.precision(variables)
+        self._farthest = farthest(variables)
         # Scalars travel in one variable: each variable costs a compiled step several microseconds.
         self._remembered = self.rule.memory()
         initial = np.asarray([*Own(), *self._remembered])
@@ -233,11 +235,11 @@ class LineSearch(LendingOptimizer):
         rule = self.rule
         astray: Any = ()
         instead: Any = ()
+        norm = sqrt(square)
         if slope is None:
-            scale = -_reciprocal(sqrt(square)) if rule.lengths else -1.0
-            slope = square
+            scale, slope, length = (-_reciprocal(norm) if rule.lengths else -1.0), square, norm
         else:
-            norm, length = sqrt(square), sqrt(length)
+            length = sqrt(length)
             astray, instead = slope > STEEPEST_COSINE * length * norm, -length * _reciprocal(norm)
             scale = _reciprocal(length) if rule.lengths else 1.0
             slope = where(astray, instead * square, slope)
@@ -245,7 +247,8 @@ class LineSearch(LendingOptimizer):
         memory, go = type(self._remembered)(*remembered), descends(start)
         if rule.looks_back:
             return Plan(start, scale, like(0.0, start.value), go, astray, instead, memory, ())
-        first = like(rule.first_trial(start, memory), start.value)
+        way_back = self._farthest if rule.lengths else self._farthest * _reciprocal(length)
+        first = at_most(like(rule.first_trial(start, memory), start.value), way_back)
         go = go & _good(first)
         outcome: Any = ()
         if not rule.evaluates:
