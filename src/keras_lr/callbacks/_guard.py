@@ -53,9 +53,10 @@ class Guard(Guarding):
     A rate that is far too high need not diverge. So the rate is on probation twice, at the start and halfway through
     the run: one window of steps at the rate, one from the same weights at a tenth of it. Where the tenth ends lower, it
     is tried again and stays. At the start that means that the rate is too high, because short trials favour high rates;
-    later it takes out the noise that a high rate leaves in the weights. The better window's steps are kept. Where
-    the run ends before a trial would, there is none, and none halfway with windows of fewer than 8 losses: in runs of
-    fewer than 160 steps it gains nothing, and takes a tenth of a right rate in one of thirty.
+    later it takes out the noise that a high rate leaves in the weights. The better window's steps are kept. The
+    rate's own window is made a second time where a loss in it is not finite: it may be a bad batch. Where the run ends
+    before a trial would, there is none, and none halfway with windows of fewer than 8 losses: in runs of fewer than 160
+    steps it gains nothing, and takes a tenth of a right rate in one of thirty.
 
     Args:
         learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its

@@ -110,12 +110,8 @@ class GuardedRun:
 
     def note_other_rate(self) -> None:
         """Say so, once, where another callback has set the rate since the last step."""
-        other = self._rate_in_hand.set_by_another()
-        if other is not None:
-            self._note(
-                f"another callback has set the rate to {other:.3g}, which has no effect beside the guard: every step "
-                "has the guard's rate; give its plan as Guard(learning_rate=...), or train without a guard"
-            )
+        if said := self._rate_in_hand.said_of_another():
+            self._note(said)
 
     def report(self, logs: dict[str, Any]) -> None:
         """Add the rate of the epoch's last step to what Keras reports of the epoch."""
@@ -216,7 +212,7 @@ class GuardedRun:
                 return
             trouble = Trouble.DEAD if life is Life.DEAD else None
         if trouble is None and self.step in self._late_probation:
-            self._probation, self._late_probation = Probation(), range(0)
+            self._probation, self._late_probation = Probation(self._late_probation.stop - 1), range(0)
             self._good = self._recent = self._copied()
             return
         if trouble is None or (trouble is Trouble.LOST and self._returns >= MOST_LOST):
@@ -228,11 +224,11 @@ class GuardedRun:
 
     def _put_on_probation(self, run_steps: int | None) -> None:
         """Plan the trials, one at the start, one halfway where a window says enough, each where its two have room."""
-        trial = 2 * self._window.length * self._stride
-        if run_steps is None or run_steps >= trial:
-            self._probation = Probation()
+        last_start = math.inf if run_steps is None else run_steps - 2 * self._window.length * self._stride
+        if last_start >= 0:
+            self._probation = Probation(last_start)
         if run_steps is not None and self._window.length >= LEAST_LATE_LOSSES:
-            self._late_probation = range(round(run_steps / 2), run_steps - trial + 1)
+            self._late_probation = range(round(run_steps / 2), int(last_start) + 1)
 
     def _on_probation(self, probation: Probation, losses: np.ndarray) -> None:
         """Keep the better of two windows of steps from the same weights; a tenth that won is tried again."""
@@ -246,6 +242,9 @@ class GuardedRun:
                 if not np.all(np.isfinite(losses)):  # else what Keras reports would stay NaN until the epoch ends
                     self._reset_metrics()
                 self._recent = self._copied()
+            return
+        if probation.begins_anew(losses, self.step):
+            self._go_back()
             return
         if probation.losses is not None:
             self._note(f"{self.factor:.1g} of the planned rate did better from the same weights and is kept")

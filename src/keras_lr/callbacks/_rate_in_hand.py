@@ -36,13 +36,16 @@ class RateInHand:
         if self._own is None:
             self._own = self._held()
 
-    def set_by_another(self) -> float | None:
-        """Return what somebody else has set the rate to, the first time that this is so."""
+    def said_of_another(self) -> str:
+        """Return what is to be said of somebody else's having set the rate, the first time that this is so."""
         held = self._held()
         if self._own is None or self._told or math.isclose(held, self._own, rel_tol=0.01):
-            return None
+            return ""
         self._told = True
-        return held
+        return (
+            f"another callback has set the rate to {held:.3g}, which has no effect beside the guard: every step "
+            "has the guard's rate; give its plan as Guard(learning_rate=...), or train without a guard"
+        )
 
     def _held(self) -> float:
         return float(keras.ops.convert_to_numpy(learning_rate_variable(self._optimizer)))
