@@ -268,7 +268,7 @@ MISTAKES = {
     ),
     "a list of rows": (
         lambda: keras_lr.race(build(), [list(row) for row in X], Y),
-        r"x is a list of 256 numbers, and has no rows: give an array.*np\.asarray makes one of lists",
+        r"x is a list of 256 values, and has no rows: give an array.*np\.asarray makes one of lists",
     ),
     "a list of arrays": (
         lambda: keras_lr.race(build(), list(X), Y),

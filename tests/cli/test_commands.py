@@ -76,10 +76,10 @@ def test_fit_trains_shows_saves_and_reports(folder, terminal):
 
 
 def test_race_finds_a_rate_without_training(folder, terminal):
-    status, printed, _ = terminal("race", "problem.py", "--report", "race.html")
+    status, printed, _ = terminal("race", "problem.py", "--report", "race.HTML")
     assert status == 0
     assert "learning rate" in printed
-    assert "</html>" in Path("race.html").read_text(encoding="utf-8")
+    assert "</html>" in Path("race.HTML").read_text(encoding="utf-8")
 
 
 def test_range_test_sweeps_as_asked_and_shows_every_rule(folder, terminal):

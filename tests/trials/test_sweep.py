@@ -98,6 +98,7 @@ def test_what_is_judged_by_and_how_long_can_be_chosen():
     [
         ({"rates": []}, ValueError, r"rates=\[\]: give at least one finite number above 0"),
         ({"rates": [0.1, -1]}, ValueError, "finite number above 0"),
+        ({"rates": np.array(0.1)}, ValueError, "finite number above 0"),
         ({"rates": [0.1, np.nan]}, ValueError, "finite number above 0"),
         ({"rates": [0.1, 0.1]}, ValueError, "holds a rate twice"),
         ({"seeds": 0}, ValueError, "seeds=0: give at least one"),

@@ -18,13 +18,13 @@ def check_report(path: Path | None) -> None:
     """Raise `Refusal` or `MissingExtra` if a report could not be written there."""
     if path is not None:
         check_file(path, (".html", ".json"), "--report")
-        if path.suffix == ".html":
+        if path.suffix.lower() == ".html":
             requirements()
 
 
 def check_file(path: Path, suffixes: Sequence[str], option: str) -> None:
     """Raise `Refusal` if a file of this name could not be written."""
-    if path.suffix not in suffixes:
+    if path.suffix.lower() not in suffixes:
         raise Refusal(f"{option} {path}: the name must end in {' or '.join(suffixes)}.")
     if not path.parent.is_dir():
         raise Refusal(f"{option} {path}: there is no folder {str(path.parent)!r}; make it first.")

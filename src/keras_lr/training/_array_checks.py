@@ -26,7 +26,7 @@ def check_rows(**arrays: Any) -> None:
     for name, parts in given.items():
         if not parts or any(part is not None and part.shape == () for part in parts):
             kind = type(arrays[name]).__name__
-            shown = f" is a {kind} of {len(parts):,} numbers, and" if len(parts) > 1 else f"={arrays[name]!r}"
+            shown = f" is a {kind} of {len(parts):,} values, and" if len(parts) > 1 else f"={arrays[name]!r}"
             raise ValueError(
                 f"{name}{shown} has no rows: give an array with a row for each example; np.asarray makes one of lists."
             )

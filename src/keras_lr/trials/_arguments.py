@@ -95,7 +95,7 @@ def checked_rates(rates: Iterable[float]) -> list[float]:
     Raises:
         ValueError: there is none, or one twice, or one that is not a finite number above 0.
     """
-    chosen: list[Any] = list(rates) if isinstance(rates, Iterable) else [rates]
+    chosen: list[Any] = list(rates) if getattr(rates, "ndim", 1) and isinstance(rates, Iterable) else [rates]
     if not chosen or not all(within(rate, above=0.0) for rate in chosen):
         raise ValueError(f"rates={rates!r}: give at least one finite number above 0, such as [1e-4, 1e-3, 1e-2].")
     if len(set(chosen)) < len(chosen):
