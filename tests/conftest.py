@@ -1,5 +1,6 @@
 """One backend a process, fixed seeds, nothing left over from the test before."""
 
+import gc
 import os
 
 if os.environ.get("KERAS_BACKEND") == "torch":
@@ -40,10 +41,38 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in elsewhere]
 
 
+@pytest.fixture
+def built_while_traced():
+    """Let `fit` build the optimizer, as it does for users; TensorFlow then traces the step twice."""
+
+
+@pytest.fixture(autouse=True)
+def _traced_once(request, backend, monkeypatch):
+    if backend != "tensorflow" or "built_while_traced" in request.fixturenames:
+        return
+    make = keras.Model.make_train_function
+
+    def make_train_function(model, force=False):
+        if model.built and not model.optimizer.built:
+            with model.distribute_strategy.scope():
+                model.optimizer.build(model.trainable_variables)
+        return make(model, force)
+
+    monkeypatch.setattr(keras.Model, "make_train_function", make_train_function)
+
+
 @pytest.fixture(autouse=True)
 def _fresh_keras():
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_stays_is_not_looked_through_again():
+    """Take what a file leaves for good, such as the graphs of TensorFlow's registry, from the garbage collector."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -266,6 +266,7 @@ def test_the_rate_reads_as_it_was_written(name):
 
 
 @every
+@pytest.mark.usefixtures("built_while_traced")
 def test_fits_compiled_once(name):
     traces = []
 

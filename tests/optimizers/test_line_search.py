@@ -191,7 +191,7 @@ def test_a_loss_that_is_not_finite_at_the_trial_restores_the_weights(loss, activ
 
 
 @pytest.mark.parametrize("direction", [None, lambda: keras.optimizers.SGD(1.0)], ids=["gradient", "SGD"])
-@pytest.mark.parametrize("first", [1e6, 1e12, 1e38])
+@pytest.mark.parametrize("first", [1e6, 1e38])
 def test_weights_come_back_from_a_first_trial_that_is_much_too_long(first, direction):
     for search in (EachStep(Backtracking(max_evaluations=2), Restarting(first)), PAL(measure=first, longest=1e-6)):
         model = linear(LineSearch(search, direction and direction()))
