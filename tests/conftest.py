@@ -23,10 +23,15 @@ settings.load_profile("fixed")
 
 
 MARKS = {
-    "numpy_only": "computes without a backend, and so is run on one of them, JAX",
+    "numpy_only": "computes without a backend, or makes many steps of few models: run on one of them, JAX",
     "above_backends": "asks nothing of a backend that others do not; not run on TensorFlow, which traces each model",
+    "only_on_torch": "runs programs of many models and few steps, on PyTorch, which compiles none of them",
 }
-NOT_RUN = {"jax": (), "torch": ("numpy_only",), "tensorflow": ("numpy_only", "above_backends")}
+NOT_RUN = {
+    "jax": ("only_on_torch",),
+    "torch": ("numpy_only",),
+    "tensorflow": ("numpy_only", "above_backends", "only_on_torch"),
+}
 
 
 def pytest_configure(config):

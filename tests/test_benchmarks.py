@@ -72,14 +72,19 @@ PRINTED = {
     "schedule_cost": ("OneCycle  ", "x constant rate"),
     "optimizer_cost": ("| deep | Prodigy |", "| deep | Adam | 1.00 |"),
     "line_search_cost": ("| SGD | 1.00 |", "PAL", "Polyak"),
-    "monitor_cost": ("jax: fit", "a look costs", "with every=50"),
+    "monitor_cost": ("torch: fit", "a look costs", "with every=50"),
     "gradient_only_cost": ("| momentum | 1.00 |", "along the gradient", "along RMSprop"),
     "range_test_cost": ("ms a step, range test ",),
 }
 
 
-@pytest.mark.numpy_only
-@pytest.mark.parametrize("name", [*ON_WORKLOADS, *WITHOUT_A_FILE])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(pytest.param(name, marks=pytest.mark.numpy_only) for name in ON_WORKLOADS),  # many steps
+        *(pytest.param(name, marks=pytest.mark.only_on_torch) for name in WITHOUT_A_FILE),
+    ],
+)
 def test_runs_and_prints_a_table(name, tmp_path, monkeypatch, capsys):
     if name in ON_WORKLOADS and not (DATA / "co2_weekly.npz").exists():
         pytest.skip("the benchmark data is not here: benchmarks/_data.py says where to get it")

@@ -9,7 +9,7 @@ import pytest
 
 import keras_lr
 
-pytestmark = pytest.mark.above_backends
+pytestmark = pytest.mark.only_on_torch
 
 FOLDER = Path(__file__).parents[1] / "examples"
 

@@ -430,8 +430,16 @@ def test_a_method_that_finds_the_rate_itself_is_scheduled_and_not_raced(name):
 
 
 @pytest.mark.above_backends
-@pytest.mark.parametrize("jit_compile", ["auto", False])
-@pytest.mark.parametrize("given", [{}, {"max_update_ratio": 0.05}, {"max_update_norm": 0.3}, {"decay_steps": 50}])
+@pytest.mark.parametrize(
+    ("given", "jit_compile"),
+    [
+        ({}, False),
+        ({}, "auto"),
+        ({"max_update_ratio": 0.05}, "auto"),
+        ({"max_update_norm": 0.3}, "auto"),
+        ({"decay_steps": 50}, "auto"),
+    ],
+)
 def test_the_cap_of_a_search_across_batches_falls_over_the_run_as_with_a_horizon(given, jit_compile):
     x, y = IMAGES[:320], LABELS[:320]
     trained = []
