@@ -31,7 +31,7 @@ class ModelBatch(Batch):
 
     def loss_at(self, values: Tensors) -> Tensor:
         forward, handed = self._forward(values), self._handed
-        return _or_nan(lambda: self._loss(values, forward, handed.y, forward[0], handed.sample_weight), values)
+        return _or_nan(lambda: self._loss(values, forward, handed.y, forward[0], handed.sample_weight), lambda: values)
 
     def loss_and_gradient_at(self, values: Tensors) -> tuple[Tensor, list[Tensor]]:
         return gradients.loss_and_gradient(self.loss_at, list(values))
@@ -53,8 +53,10 @@ class ModelBatch(Batch):
         with draws.replay(handed.draws):
             y_pred = model(handed.x, **self._training())
         given = {"x": handed.x, "y": handed.y, "y_pred": y_pred, "sample_weight": handed.sample_weight}
-        weights = [v.value for v in model.trainable_variables]
-        return _or_nan(lambda: _single_at_least(model._compute_loss(**given, training=True)), weights)
+        return _or_nan(
+            lambda: _single_at_least(model._compute_loss(**given, training=True)),
+            lambda: [v.value for v in model.trainable_variables],  # a walk through all layers
+        )
 
     def moved_by_a_forward_pass(self) -> tuple[list[keras.Variable], list[Tensor]]:
         """Return the variables that `loss_here` moves, and their values before the step's own forward pass.
@@ -128,11 +130,11 @@ def _single_at_least(loss: Tensor) -> Tensor:
     return loss if dtype in ("float32", "float64") else ops.cast(loss, "float32")
 
 
-def _or_nan(loss: Callable[[], Tensor], weights: Sequence[Tensor]) -> Tensor:
+def _or_nan(loss: Callable[[], Tensor], weights: Callable[[], Tensors]) -> Tensor:
     """Return a loss, or where PyTorch refuses a prediction of NaN, NaN with gradients of NaN."""
     try:
         return loss()
     except RuntimeError as error:
         if not is_of_a_nan_predicted(error):
             raise
-        return math.nan * sum(ops.sum(w * w) for w in weights)
+        return math.nan * sum(ops.sum(w * w) for w in weights())
