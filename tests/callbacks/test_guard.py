@@ -295,6 +295,16 @@ def test_a_bad_batch_in_its_first_window_is_not_held_against_a_rate(epochs):
     assert guard.factor > 0.2, guard.events  # a tenth is what a trial that was lost leaves
 
 
+def test_a_first_window_is_made_again_once_and_where_there_is_room():
+    broken, whole = np.array([1.0, np.nan]), np.ones(2)
+    assert not Probation(10).begins_anew(broken, 11)
+    probation = Probation(10)
+    assert not probation.begins_anew(whole, 10)
+    assert probation.begins_anew(broken, 10)
+    assert not probation.begins_anew(broken, 10)
+    assert not Probation(10, losses=whole).begins_anew(broken, 5)  # that is the window of the tenth
+
+
 def test_the_last_steps_of_a_run_are_guarded_too():
     x = X.copy()
     x[-1] = np.nan

@@ -34,6 +34,7 @@ from keras_lr.line_search import (
     StrongWolfe,
 )
 from keras_lr.optimizers import LBFGS, LineSearch
+from keras_lr.optimizers._way_back import farthest
 from keras_lr.training import attach
 
 EVERY = [
@@ -169,6 +170,12 @@ def test_a_batch_that_is_not_finite_moves_nothing_and_costs_nothing_later(search
     assert history["search_status"] == [Status.NOT_FINITE]
     after = fit(model, 3)
     assert after["loss"][-1] < after["loss"][0]
+
+
+def test_how_far_a_trial_may_go_is_said_by_the_coarsest_weights():
+    fine, coarse = keras.Variable(np.zeros((3, 2), "float32")), keras.Variable(np.zeros(10), dtype="float16")
+    assert farthest([fine, fine, fine]) == pytest.approx(1e-3 * 2**23 * np.sqrt(18))
+    assert farthest([fine, coarse]) == pytest.approx(1e-3 * 2**10 * 4)
 
 
 class Cliff(keras.layers.Layer):

@@ -150,6 +150,14 @@ def test_predictions_of_nan_are_a_divergence_whatever_trains():
     assert np.isfinite(result.steps[0, :3, 0, 0]).all()
 
 
+def test_any_other_error_of_a_training_is_heard():
+    def train(model, **arguments):
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        keras_lr.compare(a_linear_task(), {"function": train}, seeds=1)
+
+
 def test_what_is_not_finite_before_the_training_can_be_kept(tmp_path):
     task = keras_lr.Task(linear, np.full_like(X, np.nan), Y, batch_size=12)
     result = keras_lr.compare(task, {"rate": 0.1}, seeds=1, target=0.5, storage=str(tmp_path / "trials.db"))
