@@ -295,6 +295,14 @@ def test_a_bad_batch_in_its_first_window_is_not_held_against_a_rate(epochs):
     assert guard.factor > 0.2, guard.events  # a tenth is what a trial that was lost leaves
 
 
+def test_bad_batches_one_soon_after_another_do_not_lower_a_rate_at_which_the_loss_has_come_down():
+    x, guard = X.copy(), keras_lr.callbacks.Guard(probation=False)
+    x[[32 * 18, 32 * 22]] = np.nan  # two returns without a whole window in between
+    a_model(keras.optimizers.Adam(0.01)).fit(x, Y, epochs=4, shuffle=False, verbose=0, callbacks=[guard])
+    assert len(guard.events) == 8
+    assert guard.factor == 1.0
+
+
 def test_a_first_window_is_made_again_once_and_where_there_is_room():
     broken, whole = np.array([1.0, np.nan]), np.ones(2)
     assert not Probation(10).begins_anew(broken, 11)

@@ -68,6 +68,11 @@ class LossWatch:
         self._differences = differences[-200:]
         return None
 
+    @property
+    def has_won(self) -> bool:
+        """Whether the loss has come down from where it began by more than the noise."""
+        return self.start is not None and self.start - self.best > 3 * self.noise
+
     def _grew(self, losses: np.ndarray) -> bool:
         """Return whether losses, the last ones before a loss that is not finite, were on their way up."""
         if self.start is None or not len(losses):

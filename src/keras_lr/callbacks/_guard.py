@@ -47,8 +47,9 @@ class Guard(Guarding):
     where training began, or lose half of what training had won is answered by a return to the last good weights and
     optimizer state (those from which the last window but one began that had lost no more than a quarter), a lower rate,
     and ten steps over which the rate comes back. A bad batch, whose loss is not finite in a calm stretch, is stepped
-    over, and the rate is kept. So is a network answered that has died, as far as two steps on one batch tell, which are
-    taken back: it keeps the loss of the best constant prediction, which does not rise.
+    over, and the rate is kept, also at the next five where the loss has come down before. A network that has died, as
+    far as two steps on one batch tell, which are taken back, is answered like a loss that grew: it keeps the loss of
+    the best constant prediction, which does not rise.
 
     A rate that is far too high need not diverge. So the rate is on probation twice, at the start and halfway through
     the run: one window of steps at the rate, one from the same weights at a tenth of it. Where the tenth ends lower, it

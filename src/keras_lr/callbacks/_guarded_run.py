@@ -27,6 +27,7 @@ WARMUP_STEPS = 10
 LEAST_LATE_LOSSES = 8  # fewer tell too little of a trained model for a trial halfway
 MOST_CHECKS = 8  # that find the network alive, by two steps each; fewer in short runs
 MOST_RETURNS = 12  # without a good window between them
+MOST_KEPT = 6  # of these that are laid to bad batches, where the loss has come down at the rate, and not to the rate
 MOST_LOST = 4  # a loss that stays high whatever the rate has another cause, such as data in an order
 _NEVER = -(10**9)
 
@@ -253,9 +254,9 @@ class GuardedRun:
         self.factor /= 10.0
 
     def _answer(self, trouble: Trouble) -> None:
-        """Go back; lower the rate unless a batch was bad in a calm stretch."""
+        """Go back; lower the rate unless batches were bad in a calm stretch."""
         self._returns += 1
-        keep_rate = trouble is Trouble.BAD_BATCH and self._returns == 1
+        keep_rate = trouble is Trouble.BAD_BATCH and self._returns <= (MOST_KEPT if self._watch.has_won else 1)
         if not keep_rate:
             self.factor *= 0.5 if self._good.step > 0 else 0.25
         if trouble is Trouble.BAD_BATCH and np.isfinite(self._window.start_loss):
