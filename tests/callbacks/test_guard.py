@@ -303,6 +303,24 @@ def test_bad_batches_one_soon_after_another_do_not_lower_a_rate_at_which_the_los
     assert guard.factor == 1.0
 
 
+def test_a_loss_has_come_down_when_it_has_by_more_than_its_noise():
+    noise = np.random.default_rng(0).normal(size=20)
+    flat, fallen = LossWatch(), LossWatch()
+    assert not flat.has_won
+    assert flat.judge(5.0 + noise) is None
+    assert not flat.has_won
+    assert fallen.judge(np.linspace(25.0, 5.0, 20) + noise) is None
+    assert fallen.has_won
+
+
+def test_bad_batches_one_soon_after_another_lower_a_rate_at_which_nothing_was_won():
+    x, guard = X.copy(), keras_lr.callbacks.Guard(probation=False)
+    x[[32, 160, 288]] = np.nan  # in each of the first three windows
+    a_model(keras.optimizers.Adam(0.01)).fit(x, Y, epochs=1, shuffle=False, verbose=0, callbacks=[guard])
+    assert len(guard.events) == 3
+    assert guard.factor == 0.25**2
+
+
 def test_a_first_window_is_made_again_once_and_where_there_is_room():
     broken, whole = np.array([1.0, np.nan]), np.ones(2)
     assert not Probation(10).begins_anew(broken, 11)
