@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_lr._backends import draws, gradients, lists
 from keras_lr._backends.attached_step_interface import Handed
-from keras_lr._backends.forward_again import forward_again, loss_again
+from keras_lr._backends.forward import forward_again, loss_of
 from keras_lr._backends.nan_predicted import is_of_a_nan_predicted
 from keras_lr._backends.walks import walk
 from keras_lr.line_search import Walk
@@ -55,7 +55,7 @@ class ModelBatch(Batch):
             y_pred = forward_again(model, handed.x)
         given = {"x": handed.x, "y": handed.y, "y_pred": y_pred, "sample_weight": handed.sample_weight}
         return _or_nan(
-            lambda: _single_at_least(loss_again(model, **given)),
+            lambda: _single_at_least(loss_of(model, **given)),
             lambda: [v.value for v in model.trainable_variables],  # a walk through all layers
         )
 

@@ -8,6 +8,7 @@ import torch
 
 from keras_lr._backends.attached_step_interface import Handed, first_of, reports_of
 from keras_lr._backends.torch.draws import draws_now
+from keras_lr._backends.torch.forward import loss_of
 from keras_lr._backends.torch.gradients import dense
 
 
@@ -32,7 +33,7 @@ def train_step(model: keras.Model, give: Callable[[Handed], Any], data: Any) -> 
     # As in Keras' step, the gradients before live until here: freed at the end of the step, their memory would go back
     # to the system, which hands it out anew page by page.
     model.zero_grad()
-    loss = model._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+    loss = loss_of(model, x, y, y_pred, sample_weight)
     model._loss_tracker.update_state(loss, sample_weight=first_of(x).shape[0])
     weights = model.trainable_weights
     parameters = [v.value for v in weights]

@@ -1,11 +1,11 @@
-"""A trial's forward pass takes short cuts on PyTorch, and computes what Keras computes."""
+"""Forward pass and loss take short cuts on PyTorch, and compute what Keras computes."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_lr._backends.forward_again import forward_again, loss_again
+from keras_lr._backends.forward import forward_again, loss_of
 from keras_lr._backends.lists import copy
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="elsewhere a step is compiled")
@@ -197,7 +197,7 @@ def assert_the_same(model, x, y, weight=None):
     with torch.no_grad():
         model.compute_loss(x=x, y=y, y_pred=model(x, training=True))
         expected = loss_and_more(model, x, y, weight, ordinarily, ordinary_loss)
-        seen = loss_and_more(model, x, y, weight, forward_again, loss_again)
+        seen = loss_and_more(model, x, y, weight, forward_again, loss_of)
     for value, other in zip(expected, seen, strict=True):
         np.testing.assert_array_equal(value, other)
 
@@ -239,6 +239,33 @@ def test_losses_of_all_kinds(name, weighted):
     model.compile("sgd", LOSSES[name])
     y = np.arange(ROWS) % 4 if name == "of labels" else np.ones((ROWS, 4), "float32")
     assert_the_same(model, NUMBERS, y, np.arange(1.0, ROWS + 1, dtype="float32") if weighted else None)
+
+
+@pytest.mark.parametrize("name", ["huber", "of labels"])
+def test_gradients_are_those_of_keras(name):
+    import torch
+
+    model = chain(layers.Dense(4))
+    model.compile("sgd", LOSSES[name])
+    x, y = tensors(NUMBERS), tensors(np.arange(ROWS) % 4 if name == "of labels" else np.ones((ROWS, 4), "float32"))
+    weights = [v.value for v in model.trainable_variables]
+    expected = torch.autograd.grad(model.compute_loss(x=x, y=y, y_pred=model(x)), weights)
+    seen = torch.autograd.grad(loss_of(model, x, y, model(x), None), weights)
+    for value, other in zip(expected, seen, strict=True):
+        assert torch.equal(value, other)
+
+
+def test_what_keras_has_yet_to_prepare_or_to_refuse_is_left_to_it():
+    import torch
+
+    model, x = chain(layers.Dense(1)), tensors(NUMBERS)
+    y_pred = model(x).detach()
+    model.compile("sgd", "mse")
+    with torch.no_grad():
+        assert float(loss_of(model, x, y_pred + 2.0, y_pred, None)) == pytest.approx(4.0)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="No loss to compute"):
+        loss_of(model, x, y_pred, y_pred, None)
 
 
 def test_a_weight_of_the_loss():
@@ -283,4 +310,4 @@ def test_layers_and_losses_of_keras_are_asked_for_what_they_compute_alone(monkey
     with torch.no_grad():
         y_pred = forward_again(model, tensors(x))
     model._compile_loss.build(y_pred, y_pred)
-    assert float(loss_again(model, x, y_pred, y_pred, None)) == 0.0
+    assert float(loss_of(model, x, y_pred, y_pred, None)) == 0.0

@@ -1,8 +1,8 @@
-"""The forward pass of a trial on PyTorch: what layers and losses compute, without what Keras does around it.
+"""Forward pass and loss on PyTorch: what layers and losses compute, without what Keras does around it.
 
-Keras converts, checks and names what goes through a layer, which takes two thirds of the time of a small one. The
-step's own forward pass has just done so with the same data, so a trial asks the layers of Keras for their `call`.
-Whatever else a model consists of is called in the ordinary way.
+Keras converts, checks and names what goes through a layer, which takes two thirds of the time of a small one, and of a
+loss more. A step's own forward pass needs that; a trial, which follows it with the same data, asks the layers of Keras
+for their `call`. Whatever else a model consists of is called in the ordinary way.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from keras.src.models.functional import Functional
 
 
 def forward_again(model: keras.Model, x: Any) -> Any:
-    """See `_backends.forward_again`."""
+    """See `_backends.forward`."""
     graph = _graph_of(model)
     if graph is None:
         return model(x, training=True) if model._call_has_training_arg else model(x)
@@ -24,8 +24,8 @@ def forward_again(model: keras.Model, x: Any) -> Any:
     return outputs[0] if isinstance(outputs, list | tuple) and len(outputs) == 1 else outputs
 
 
-def loss_again(model: keras.Model, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
-    """See `_backends.forward_again`."""
+def loss_of(model: keras.Model, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+    """See `_backends.forward`."""
     loss = _mean_loss_of(model)
     if loss is None or sample_weight is not None or not _is_plain(y_pred, loss.dtype) or not ops.is_tensor(y):
         return model._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
@@ -85,6 +85,8 @@ def _mean_loss_of(model: keras.Model) -> keras.losses.Loss | None:
     """Return the loss of Keras whose mean over the samples is all that the model minimises, or None."""
     compiled = model._compile_loss
     if type(model).compute_loss is not keras.Model.compute_loss or model.losses:
+        return None
+    if compiled is None or not compiled.built:
         return None
     _, loss, weight, _ = compiled._flat_losses[0]
     own = type(loss).__module__.startswith("keras.src.losses.")
