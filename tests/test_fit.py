@@ -330,6 +330,14 @@ def test_what_happens_in_the_run_is_printed_when_it_happens(capsys, bad_batch):
     assert said.index("Epoch 1/2") < said.index(str(event)) < said.index("Epoch 2/2")
 
 
+@pytest.mark.above_backends
+def test_what_happens_in_the_middle_of_a_bar_begins_a_line(capsys, bad_batch):
+    events = fit(a_model(), bad_batch, shuffle=False, verbose=1, epochs=2).events
+    said = capsys.readouterr().out.splitlines()
+    assert "not finite" in events[1].text
+    assert str(events[1]) in said
+
+
 def test_bad_data_in_the_middle_does_not_end_the_run(bad_batch):
     model = a_model()
     result = fit(model, bad_batch, shuffle=False)
@@ -338,7 +346,7 @@ def test_bad_data_in_the_middle_does_not_end_the_run(bad_batch):
 
 
 @pytest.mark.parametrize("step", [0, 20])
-def test_an_interruption_keeps_what_was_learnt(step):
+def test_an_interruption_keeps_what_was_learnt(step, capsys):
     class Interrupt(keras.callbacks.Callback):
         count = 0
 
@@ -348,9 +356,10 @@ def test_an_interruption_keeps_what_was_learnt(step):
                 raise KeyboardInterrupt
 
     model = a_model()
-    result = fit(model, callbacks=[Interrupt()])
+    result = fit(model, callbacks=[Interrupt()], verbose=1)
     assert not result.completed
     assert result.steps == step
+    assert str(result.events[-1]) in capsys.readouterr().out.splitlines()
     assert f"interrupted after {step} of {6 * 44} steps" in result.events[-1].text
     assert all(np.all(np.isfinite(w)) for w in model.get_weights())
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)

@@ -186,6 +186,8 @@ def fit(
     history = {name: [plain(v) for v in values] for name, values in model.history.history.items()}
     losses, validation_losses = (by_epoch(history, n, initial_epoch, validation_freq) for n in ("loss", "val_loss"))
     ends += over_fit(guard.step, losses, validation_losses)
+    if not completed and verbose in ("auto", 1):  # in the middle of its bar
+        say()
     for event in ends:
         say(event)
     return FitResult(

@@ -89,7 +89,7 @@ class GuardedRun:
         patience = max(2, math.ceil(self._trial_steps / (length * self._stride)))
         self._watch = LossWatch(trial=self._trial_loss, patience=patience)
         self.events, self.factor, self.step = [], 1.0, 0
-        self._returned_at, self._returns = _NEVER, 0
+        self._returned_at, self._returns, self._draws_a_bar = _NEVER, 0, params.get("verbose") in ("auto", 1)
         self._checks_left = min(MOST_CHECKS, length // 2) if self._steps.takes_one_batch and not own_step else 0
         self._good = self._recent = self._copied()
         self._epochs: int = params.get("epochs") or 1
@@ -296,4 +296,4 @@ class GuardedRun:
     def _note(self, text: str) -> None:
         self.events.append(Event(self.step, text, self.factor))
         if self._verbose:
-            print(self.events[-1])
+            print(f"\n{self.events[-1]}" if self._draws_a_bar else self.events[-1])

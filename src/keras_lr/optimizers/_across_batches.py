@@ -19,7 +19,7 @@ from keras_lr._backends.products import products
 from keras_lr._backends.search_scalars import at_once, either, inner, pack, seldom, unpack
 from keras_lr.line_search import Limits
 from keras_lr.line_search._dynamic import Decision, SearchState, Seen, at_rest, set_out
-from keras_lr.line_search._scalars import choose, maximum, sqrt, where
+from keras_lr.line_search._scalars import at_least, choose, like, maximum, sqrt, where
 from keras_lr.optimizers._batch import batch_at_hand, require_attached
 from keras_lr.optimizers._directions import Direction
 from keras_lr.optimizers._failed_step import lost
@@ -104,7 +104,7 @@ class AcrossBatches(GlobalOptimizer):
 
     def effective_rate(self, multiplier: Any) -> Any:
         """Return the step that was accepted last; the multiplier is a factor on the cap, which has bounded it."""
-        return super().effective_rate(1.0 if self.built else multiplier)
+        return ops.cast(self._numbers["scale"] if self.built else multiplier, "float32")
 
     # The shell.
 
@@ -125,10 +125,11 @@ class AcrossBatches(GlobalOptimizer):
             self.add_slot(name)
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
-        (slope,), (square,), fields, (cap,), (value,) = unpack(
-            *products(g, state.descent), state.search, self._cap(state.multiplier), self._value(state)
+        (slope,), (square,), fields, (multiplier,), (count,), *losses = unpack(
+            *products(g, state.descent), state.search, state.multiplier, self.count(), *self._losses()
         )
-        search, seen = SearchState(*fields), Seen(-slope, sqrt(square), value)
+        search, seen = SearchState(*fields), Seen(-slope, sqrt(square), losses[0][0] if losses else like(0.0, slope))
+        cap = self._cap(count) * multiplier
         if self.max_update_norm is None:
             search = self._measured(x, search)
             cap = cap * sqrt(search.initial_norm * search.longest_norm)
@@ -177,24 +178,23 @@ class AcrossBatches(GlobalOptimizer):
         for name, value in zip(self.notes, notes, strict=True):
             setattr(state, name, value)
 
-    def _value(self, state: State) -> Any:
+    def _losses(self) -> list[Any]:
+        """Return the loss of the batch where a rule looks at it."""
         if not self.needs_batch:
-            return ops.zeros_like(state.scale)
-        return ops.cast(batch_at_hand(self).loss, self.compute_dtype)  # a loss of Keras is single, whatever the weights
+            return []
+        return [ops.cast(batch_at_hand(self).loss, self.compute_dtype)]  # a loss of Keras is single
 
-    def _cap(self, multiplier: Any) -> Any:
-        """Return the longest update allowed now; ``learning_rate`` is a factor on it, so plateau callbacks work."""
+    def _cap(self, count: Any) -> Any:
+        """Return the longest update allowed after so many steps; ``learning_rate`` is a factor on it."""
         relative = self.max_update_norm is None
         cap = given = self.max_update_ratio if relative else self.max_update_norm
         if given is None:
             cap = default_ratio(self.decay_steps)
         elif callable(given):
-            cap = ops.cast(given(self.iterations), self.compute_dtype)
+            ((cap,),) = unpack(ops.cast(given(self.iterations), self.compute_dtype))
         if self.decay_steps is not None:
-            cap = cap * ops.maximum(1.0 - self.count() / self.decay_steps, 0.0)
-        elif relative and not callable(given):
-            cap = cap * ops.rsqrt(1.0 + self.count() / STEPS_AT_THE_START)
-        return cap * multiplier
+            return cap * at_least(1.0 - count / self.decay_steps, 0.0)
+        return cap / sqrt(1.0 + count / STEPS_AT_THE_START) if relative and not callable(given) else cap
 
     def _measured(self, x: Tensors, search: SearchState) -> SearchState:
         """Return the search with the length of the weights, measured anew once in a while."""

@@ -250,16 +250,16 @@ class GlobalOptimizer(LendingOptimizer):
         return factor, self.weight_decay is None or self._use_weight_decay(variable)
 
     def _read(self, packing: Packing, present: list[int]) -> dict[str, Any]:
-        numbers = {name: ops.convert_to_tensor(v) for name, v in self._numbers.items()}
+        numbers = dict(zip(self._numbers, lists.read(list(self._numbers.values()), self.compute_dtype), strict=True))
         vectors = {name: self._taken(v, present) for name, v in self._vectors.items()}
         return {**numbers, **vectors, **self._slots.read(packing, present)}
 
     def _write(self, before: dict[str, Any], state: State, present: list[int]) -> None:
         after = {name: value for name, value in vars(state).items() if before.get(name, value) is not value}
+        numbers = [name for name in after if name in self._numbers]
+        lists.write([self._numbers[name] for name in numbers], [after.pop(name) for name in numbers])
         for name, value in after.items():
-            if name in self._numbers:
-                self._numbers[name].assign(value)
-            elif name in self._vectors:
+            if name in self._vectors:
                 if len(present) < len(self._trainable_variables):
                     value = ops.scatter_update(self._vectors[name], [[i] for i in present], value)
                 self._vectors[name].assign(value)
