@@ -234,13 +234,13 @@ MISTAKES = {
         lambda: optimizers.Prodigy(-1.0),
         r"Prodigy takes a number of at least 0 as learning_rate\. Received: learning_rate=-1\.0\. A schedule",
     ),
-    "progress as a flag": (
-        lambda: keras_lr.race(build(), X, Y, progress=True),
-        r"progress=True: give a function of what is done",
+    "progress as a number": (
+        lambda: keras_lr.race(build(), X, Y, progress=1),
+        r"progress=1: give True for a line every 5 seconds, False for none, or a function of what is done",
     ),
-    "progress of a sweep as a flag": (
-        lambda: keras_lr.sweep(keras_lr.Task(build, X, Y), progress=True),
-        r"progress=True: give a function of what is done",
+    "progress of a sweep as text": (
+        lambda: keras_lr.sweep(keras_lr.Task(build, X, Y), progress="bar"),
+        r"progress='bar': give True for a line every 5 seconds, False for none, or a function of what is done",
     ),
     "a storage as a number": (
         lambda: keras_lr.sweep(keras_lr.Task(build, X, Y), storage=3),

@@ -20,7 +20,7 @@ from keras_lr.training._along_step import AlongStep
 from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
-from keras_lr.training._progress import Progress, check_progress
+from keras_lr.training._progress import Progress, checked_progress
 from keras_lr.training._training_data import TrainingData
 
 LANE_STEPS = 30
@@ -41,7 +41,7 @@ def diagnose(
     steps_per_epoch: int | None = None,
     validation_split: float = 0.0,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
 ) -> Diagnosis:
     """Say whether the optimizer's learning rate is too high, right or too low, by what factor, and why.
 
@@ -59,7 +59,8 @@ def diagnose(
             run sees each row, which asks for a lower rate. Default 1.
         validation_split: the last fraction of the rows, which `fit` will keep for validation, is not tried.
         seed: of the choice of the batches. The process' own random generators are left as they were.
-        progress: called as `progress(done, total, text)` after each lane.
+        progress: whether a diagnosis that lasts says every few seconds, on the error stream, how far it is; or a
+            function, called as `progress(done, total, text)` after each lane.
 
     Returns:
         A `Diagnosis`: `.judgement`, `.factor`, `.suggested_learning_rate`, `.action`, `.signals`; it prints with the
@@ -85,7 +86,7 @@ def diagnose(
     """
     refuse_no_model(model)
     check_seed("diagnose", seed)
-    check_progress(progress)
+    told = checked_progress(progress)
     data = TrainingData(
         x,
         y,
@@ -112,7 +113,7 @@ def diagnose(
             along = AlongStep(model)
             look = Look(along, training, accumulation)
             still = lanes.train(np.zeros(LANE_STEPS * accumulation))
-            losses = _on_a_ladder(lanes, still, rate, accumulation, look, progress)
+            losses = _on_a_ladder(lanes, still, rate, accumulation, look, told)
             steps = Steps.of(look.seen)
             signals = _signals(steps, rate, optimizer, lambda: along.sharpness(batches[0], look.after))
     factors = np.array(sorted(losses))
@@ -166,7 +167,7 @@ def _updates_made(optimizer: keras.optimizers.Optimizer) -> int:
 
 
 def _on_a_ladder(
-    lanes: Lanes, still: np.ndarray, rate: float, accumulation: int, look: "Look", progress: Progress | None
+    lanes: Lanes, still: np.ndarray, rate: float, accumulation: int, look: "Look", progress: Progress
 ) -> dict[float, np.ndarray]:
     """Run lanes at the rate and around it, and at further rates while that can change the verdict."""
     waiting = list(range(-LANES_TO_EITHER_SIDE, LANES_TO_EITHER_SIDE + 1))
@@ -175,8 +176,7 @@ def _on_a_ladder(
         rung = waiting.pop(0)
         rates = np.full(LANE_STEPS * accumulation, rate * RUNG**rung)
         losses[rung] = lanes.train(rates, look.step if rung == 0 else None)
-        if progress:
-            progress(len(losses), len(losses) + len(waiting), f"trying the rate {rates[0]:.2g}")
+        progress(len(losses), len(losses) + len(waiting), f"trying the rate {rates[0]:.2g}")
         if not waiting and len(losses) < MOST_LANES:
             rungs = sorted(losses)
             way = rung_to_try(RUNG ** np.array(rungs), np.stack([losses[r] for r in rungs]), still)

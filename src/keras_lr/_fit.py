@@ -30,7 +30,7 @@ from keras_lr.training._checkpoint import Checkpoint, plain
 from keras_lr.training._dead_network import is_dead, most_telling
 from keras_lr.training._described import described
 from keras_lr.training._executed_together import executed_together
-from keras_lr.training._progress import Progress, check_progress
+from keras_lr.training._progress import Progress, checked_progress
 from keras_lr.training._spoilt_rows import leave_out_spoilt_rows
 from keras_lr.training._training_data import TrainingData, check_counts
 from keras_lr.training._validation_data import checked_validation_data, checked_validation_freq
@@ -59,7 +59,7 @@ def fit(
     validation_freq: int | list[int] = 1,
     backup_dir: str | os.PathLike[str] | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
 ) -> FitResult:
     """Train a compiled model without being told a learning rate.
 
@@ -81,7 +81,8 @@ def fit(
             the unbroken run would have ended. When the run is through, the backup is deleted. Default `None`: none is
             kept.
         seed: of the batches that are raced on.
-        progress: called as `progress(done, total, text)` during the race, in place of the lines that it prints.
+        progress: whether the race prints a line for each rate, unless `verbose` is 0; or a function, called in place of
+            that as `progress(done, total, text)`.
 
     Returns:
         A `FitResult`: `.history`, `.learning_rate`, `.schedule`, `.race`, `.events`, `.total_steps`; it prints as a
@@ -119,7 +120,7 @@ def fit(
     validation_freq = checked_validation_freq(validation_freq)
     check_flags("fit", shuffle=shuffle)
     _check_verbose(verbose)
-    check_progress(progress)
+    told = checked_progress(progress)
     directory = _directory(backup_dir)
     data = TrainingData(
         x,
@@ -144,7 +145,8 @@ def fit(
     others = [callback for callback in others if not only_sets_rate(callback)]
 
     say = print if verbose else _silent
-    race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=progress or _told(say))
+    told = _lines(say) if progress is True else told
+    race = _raced_before(found) if found else run_race(model, data, horizon, seed=seed, progress=told)
     say(race.sentence, *events, sep="\n")
     made = found.facts["plan"]["updates_made"] if found else int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     accumulation = accumulated_batches(model.optimizer)
@@ -218,7 +220,7 @@ def _silent(*_: Any, **__: Any) -> None:
     pass
 
 
-def _told(say: Callable[..., None]) -> Progress:
+def _lines(say: Callable[..., None]) -> Progress:
     return lambda done, total, text: say(f"{text} ({done} of {total})")
 
 

@@ -120,7 +120,7 @@ def run(
     epochs: int = EPOCHS,
     *,
     watch: Callable[[str], Sequence[keras.callbacks.Callback]] = lambda name: (),
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
 ) -> DemoResult:
     """Train with the default Adam, then with keras-lr.
 

@@ -9,24 +9,9 @@ import pytest
 from rich.console import Console
 
 from keras_lr.cli import _progress
-from keras_lr.cli._progress import Watched, duration
+from keras_lr.cli._progress import Watched
 
 pytestmark = pytest.mark.above_backends
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.2, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 0 s"),
-        (3599.4, "59 min 59 s"),
-        (3600, "1 h 0 min"),
-        (86399, "23 h 59 min"),
-    ],
-)
-def test_a_time_is_said_in_two_units(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_the_bar_counts_the_steps_of_all_epochs_and_the_race(monkeypatch):

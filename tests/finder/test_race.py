@@ -10,6 +10,7 @@ import keras_lr
 from keras_lr.finder import _choice, _ladder
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._raced_ladder import RacedLadder, marked
+from keras_lr.training._progress import silent
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(512, 10)).astype("float32")
@@ -107,7 +108,7 @@ class DeepNetwork:
 
 
 def climbed(lanes, centre, most, trusted_rungs=0):
-    ladder = RacedLadder(lanes, 12, most, trusted_rungs, None)
+    ladder = RacedLadder(lanes, 12, most, trusted_rungs, silent)
     ladder.climb(centre)
     return ladder
 

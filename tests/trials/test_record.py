@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
 import keras_lr
+from keras_lr.training._progress import silent
 from keras_lr.trials import _carry_out, _open_storage, _study
 from keras_lr.trials._compare import Run
 from keras_lr.trials._open_storage import StorageError
@@ -177,7 +178,7 @@ def test_those_who_share_a_storage_do_no_trial_twice(file, monkeypatch):
 
     def one():
         with InStorage(file, "keras_lr.sweep", Trial, {}, maximize=False) as record:
-            found.append(_carry_out.carry_out(Slow(done), trials, record, 1, None))
+            found.append(_carry_out.carry_out(Slow(done), trials, record, 1, silent))
 
     threads = [threading.Thread(target=one) for _ in range(3)]
     for thread in threads:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from keras_lr.training._executed_together import executed_together
+from keras_lr.training._progress import duration
 
 
 class Watched:
@@ -95,19 +96,3 @@ class _Training(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._progress.remove_task(self._bar)
-
-
-def duration(seconds: float) -> str:
-    """Return a time in the largest two units that it fills.
-
-    Example:
-    >>> from keras_lr.cli._progress import duration
-    >>> duration(5.4), duration(150), duration(7300)
-    ('5 s', '2 min 30 s', '2 h 1 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

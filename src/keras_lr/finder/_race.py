@@ -17,7 +17,7 @@ from keras_lr.finder._raced_ladder import RacedLadder
 from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwritten_weights
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
-from keras_lr.training._progress import Progress, check_progress
+from keras_lr.training._progress import Progress, checked_progress, silent
 from keras_lr.training._training_data import TrainingData
 
 # With these a step grows to the length of the rate, when the larger gradients that they remember are forgotten.
@@ -25,7 +25,7 @@ _FORGETTING = (keras.optimizers.Adam, keras.optimizers.Adamax, keras.optimizers.
 
 
 def run_race(
-    model: keras.Model, data: TrainingData, horizon_steps: int, *, seed: int, progress: Progress | None = None
+    model: keras.Model, data: TrainingData, horizon_steps: int, *, seed: int, progress: Progress = silent
 ) -> RaceResult:
     """Race rates on a built model for a run of `horizon_steps`, and give the model back as it was."""
     optimizer = innermost(model.optimizer)
@@ -120,7 +120,7 @@ def race(
     steps_per_epoch: int | None = None,
     validation_split: float = 0.0,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
 ) -> RaceResult:
     """Find the peak rate for a training to come, and leave the model as it was.
 
@@ -135,7 +135,8 @@ def race(
         epochs: of the run to come; with the data they say how long it will be. Default 1.
         validation_split: the last fraction of the rows, which `fit` will keep for validation, is not tried.
         seed: of the choice of the batches. The process' own random generators are left as they were.
-        progress: called as `progress(done, total, text)` after each peak.
+        progress: whether a race that lasts says every few seconds, on the error stream, how far it is; or a function,
+            called as `progress(done, total, text)` after each peak.
 
     Returns:
         A `RaceResult`: `.learning_rate`, `.low`, `.high`, `.reason`, `.losses`; it prints as a table, plots with
@@ -161,7 +162,7 @@ def race(
     """
     refuse_no_model(model)
     check_seed("race", seed)
-    check_progress(progress)
+    told = checked_progress(progress)
     data = TrainingData(
         x,
         y,
@@ -174,4 +175,4 @@ def race(
     )
     with first_fit_unspent(model):
         prepare(model, data.example())
-        return run_race(model, data, data.horizon(epochs), seed=seed, progress=progress)
+        return run_race(model, data, data.horizon(epochs), seed=seed, progress=told)

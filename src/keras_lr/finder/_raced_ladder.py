@@ -28,7 +28,7 @@ class RacedLadder:
         untouched: the losses of untouched weights on the last batches of a lane; None where they were not asked.
     """
 
-    def __init__(self, lanes: Lanes, length: int, most: int, trusted_rungs: int, progress: Progress | None) -> None:
+    def __init__(self, lanes: Lanes, length: int, most: int, trusted_rungs: int, progress: Progress) -> None:
         self._lanes, self._length, self._most = lanes, length, most
         self._trusted_rungs, self._progress = trusted_rungs, progress
         self._lane_steps = length * lanes.accumulation
@@ -71,8 +71,7 @@ class RacedLadder:
         if suspected and self._room() >= LOOK_STEPS + waiting * self._lane_steps and self._lanes.died():
             self._died.add(rate)
         self._raced[rate] = losses
-        if self._progress:
-            self._progress(len(self._raced), len(self._raced) + waiting, f"racing the rate {rate:.2g}")
+        self._progress(len(self._raced), len(self._raced) + waiting, f"racing the rate {rate:.2g}")
 
     def _next_rungs(self) -> list[float]:
         """Return the one rung beyond the best lane, or beyond the lowest while none wins; or none."""

@@ -23,7 +23,7 @@ from keras_lr.finder._own_rule import kind_of
 from keras_lr.finder._range_test_result import RangeTestResult
 from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model
 from keras_lr.training._first_fit import first_fit_unspent
-from keras_lr.training._progress import Progress, check_progress
+from keras_lr.training._progress import Progress, checked_progress
 from keras_lr.training._training_data import TrainingData
 from keras_lr.training._validation_data import checked_validation_data
 
@@ -65,7 +65,7 @@ def range_test(
     validation_split: float = 0.0,
     validation_data: tuple[Any, ...] | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
 ) -> RangeTestResult:
     """Train a few steps while the learning rate rises, and give the model back as it was, bit for bit.
 
@@ -84,7 +84,8 @@ def range_test(
         validation_data: `(x, y)` or `(x, y, sample_weight)`, evaluated whole after every step. The curve is then the
             validation loss. Default: the loss of the training batch before its update.
         seed: of the order of the batches. The process' own random generators are left as they were.
-        progress: called as `progress(done, total, text)` after each sweep; both numbers are in updates.
+        progress: whether a test that lasts says after a sweep, on the error stream, how far it is; or a function,
+            called as `progress(done, total, text)` after each sweep, with numbers of updates.
 
     Returns:
         The curve: `.rates`, `.losses`, `.band`, `.suggest()`; printed, it is a table, and `.plot()` draws it.
@@ -112,7 +113,7 @@ def range_test(
     """
     refuse_no_model(model)
     check_seed("range_test", seed)
-    check_progress(progress)
+    told = checked_progress(progress)
     _check(low, high, steps, sweeps, spacing, validation_data)
     data = TrainingData(
         x,
@@ -148,9 +149,8 @@ def range_test(
                     training.put(start)
                     taken, _ = _swept(training, _endless(sound, seed + i), rates, accumulation, watch)
                 losses[i, : len(taken)] = taken
-                if progress:
-                    text = f"sweep {i + 1} of {sweeps} ended at the rate {rates[len(taken) - 1]:.2g}"
-                    progress((i + 1) * steps, sweeps * steps, text)
+                text = f"sweep {i + 1} of {sweeps} ended at the rate {rates[len(taken) - 1]:.2g}"
+                told((i + 1) * steps, sweeps * steps, text)
     return RangeTestResult(
         rates=rates,
         sweeps=losses,

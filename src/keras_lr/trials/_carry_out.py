@@ -33,7 +33,7 @@ class Work(Protocol):
 
 
 def carry_out(
-    work: Work, trials: Sequence[Any], record: Record, n_jobs: int | None, progress: Progress | None
+    work: Work, trials: Sequence[Any], record: Record, n_jobs: int | None, progress: Progress
 ) -> dict[Any, Outcome]:
     """Return the outcomes of trials, of which only those are run that nobody has done or is doing.
 
@@ -52,13 +52,11 @@ def carry_out(
         if not missing:
             return {trial: done[trial] for trial in trials}
         told, ran = len(trials) - len(missing), False
-        if progress:
-            progress(told, len(trials), text)
+        progress(told, len(trials), text)
         for trial, outcome in results(trial for trial in missing if record.claim(trial)):
             record.keep(trial, outcome)
             told, ran, text = told + 1, True, str(trial)
-            if progress:
-                progress(told, len(trials), text)
+            progress(told, len(trials), text)
         if not ran:
             text = "waiting for the trials of other processes"
             time.sleep(WAIT_SECONDS)

@@ -14,7 +14,7 @@ from keras_lr._arguments import within
 from keras_lr.task import Task
 from keras_lr.training._borrow import prepare
 from keras_lr.training._described import described
-from keras_lr.training._progress import Progress, check_progress
+from keras_lr.training._progress import Progress, checked_progress
 from keras_lr.training._random_state import kept_random_state
 from keras_lr.training._validation_data import checked_validation_data
 from keras_lr.trials._arguments import (
@@ -101,7 +101,7 @@ def compare(
     mode: str = "auto",
     storage: "Storage | None" = None,
     n_jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
 ) -> CompareResult:
     """Train the same tasks by several methods from the same seeds, and say how good each ends and how soon.
 
@@ -149,7 +149,7 @@ def compare(
     tasks = _checked_tasks(task, epochs)
     methods = checked_methods(methods, taken=UNTRAINED)
     checked_n_jobs(n_jobs)
-    check_progress(progress)
+    told = checked_progress(progress)
     check_storage(storage)
     targets = _checked_targets(target, tasks)
     with kept_random_state():
@@ -160,7 +160,7 @@ def compare(
         work = Comparing(tasks, methods, monitors)
         runs = [Run(t, m, s) for s in chosen for t in tasks for m in (UNTRAINED, *methods)]
         with _record(storage, tasks, methods, monitors, models) as record:
-            outcomes = carry_out(work, runs, record, n_jobs, progress)
+            outcomes = carry_out(work, runs, record, n_jobs, told)
     higher = next(iter(monitors.values())).higher_is_better
     # A function may train longer than its task says, in two phases for example; its value is that of the last epoch.
     length = max(*(one.epochs for one in tasks.values()), *(len(outcome.curve) for outcome in outcomes.values()))

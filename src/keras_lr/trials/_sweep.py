@@ -13,7 +13,7 @@ from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.finder._ladder import RUNG
 from keras_lr.task import Task
 from keras_lr.training._described import described
-from keras_lr.training._progress import Progress, check_progress
+from keras_lr.training._progress import Progress, checked_progress
 from keras_lr.training._random_state import kept_random_state
 from keras_lr.trials._arguments import (
     checked_n_jobs,
@@ -81,7 +81,7 @@ def sweep(
     storage: "Storage | None" = None,
     n_jobs: int | None = None,
     widen: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
 ) -> SweepResult:
     """Train at several rates and seeds, each time from the beginning, and read the U-curve of the final values.
 
@@ -106,7 +106,9 @@ def sweep(
         n_jobs: of `joblib.Parallel`. Default `None`: what `joblib.parallel_config` says, else this process.
         widen: while the best rate is the lowest or the highest one tried, try the next rung as well (the ratio of the
             grid goes on), at most six.
-        progress: called as `progress(done, total, text)` before the first trial and after each.
+        progress: whether a sweep that lasts says every few seconds, on the error stream, how far it is and how long
+            the rest will take; or a function, called as `progress(done, total, text)` before the first trial and after
+            each.
 
     Returns:
         A `SweepResult`: `.learning_rate`, `.low`, `.high`, `.edge`, `.reason`, `.values`, `.curves`; it prints as a
@@ -137,7 +139,7 @@ def sweep(
     chosen = checked_seeds(seeds)
     ladder = None if rates is None else checked_rates(rates)
     checked_n_jobs(n_jobs)
-    check_progress(progress)
+    told = checked_progress(progress)
     check_storage(storage)
     check_flags("sweep", widen=widen)
     if schedule is not None and (not callable(schedule) or isinstance(schedule, LearningRateSchedule)):
@@ -154,7 +156,7 @@ def sweep(
                 ladder = record.agreed("rates", lambda: _rungs_around(trainer.race()))
             tried = ladder
             while True:
-                outcomes = carry_out(work, [Trial(r, s) for s in chosen for r in tried], record, n_jobs, progress)
+                outcomes = carry_out(work, [Trial(r, s) for s in chosen for r in tried], record, n_jobs, told)
                 values = np.array(
                     [[outcomes[Trial(r, s)].value(judged.higher_is_better) for s in chosen] for r in tried]
                 )
