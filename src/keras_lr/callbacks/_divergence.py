@@ -39,12 +39,19 @@ class LossWatch:
     _windows: int = field(default=0, repr=False)
     _differences: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
 
-    def judge(self, losses: np.ndarray) -> Trouble | None:
-        """Return what is wrong with the losses of a window, shape `(steps,)`, or None."""
+    def judge(self, losses: np.ndarray, weights_are_finite: bool = True) -> Trouble | None:
+        """Return what is wrong with the losses of a window, shape `(steps,)`, or None.
+
+        Losses may be finite where the weights at their end are not: an activation that turns NaN into 0, as
+        TensorFlow's ReLU does, leaves a constant prediction, whose loss is about that from before the first update.
+        """
         finite = np.isfinite(losses)
         if not finite.all():
-            before = losses[: int(np.argmin(finite))]
-            return Trouble.NOT_FINITE if self._grew(before) else Trouble.BAD_BATCH
+            usual = self.start if self._windows < 1 else self.best
+            grew = self._rose(losses[: int(np.argmin(finite))][-3:], usual)
+            return Trouble.NOT_FINITE if grew else Trouble.BAD_BATCH
+        if not weights_are_finite:
+            return Trouble.NOT_FINITE if self._rose(losses, self.start) else Trouble.BAD_BATCH
         if self.start is None:
             self.start = float(losses[0])
         differences = np.concatenate([self._differences, np.diff(losses)])
@@ -73,12 +80,11 @@ class LossWatch:
         """Whether the loss has come down from where it began by more than the noise."""
         return self.start is not None and self.start - self.best > 3 * self.noise
 
-    def _grew(self, losses: np.ndarray) -> bool:
-        """Return whether losses, the last ones before a loss that is not finite, were on their way up."""
-        if self.start is None or not len(losses):
+    def _rose(self, losses: np.ndarray, usual: float | None) -> bool:
+        """Return whether losses before one that is not finite were on their way up from what was usual."""
+        if self.start is None or usual is None or not len(losses):
             return self.start is not None and self._windows < 1
-        usual = self.start if self._windows < 1 else self.best
-        return bool(np.max(losses[-3:]) - usual > max(10 * self.noise, abs(self.start - usual)))
+        return bool(np.max(losses) - usual > max(10 * self.noise, abs(self.start - usual)))
 
 
 def typical_noise(losses: np.ndarray) -> float:

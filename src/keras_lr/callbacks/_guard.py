@@ -47,17 +47,19 @@ class Guard(Guarding):
     where training began, or lose half of what training had won is answered by a return to the last good weights and
     optimizer state (those from which the last window but one began that had lost no more than a quarter), a lower rate,
     and ten steps over which the rate comes back. A bad batch, whose loss is not finite in a calm stretch, is stepped
-    over, and the rate is kept, also at the next five where the loss has come down before. A network that has died, as
-    far as two steps on one batch tell, which are taken back, is answered like a loss that grew: it keeps the loss of
-    the best constant prediction, which does not rise.
+    over and the rate is kept: at up to two without a good window in between, at six where the loss has come down
+    before. It halves the windows, down to 4 losses, and each good one makes them one longer again: of a window with a
+    bad batch all steps are lost, and bad rows come again every epoch. A network that has died, as far as two steps on
+    one batch tell, which are taken back, is answered like a loss that grew: it keeps the loss of the best constant
+    prediction, which does not rise.
 
     A rate that is far too high need not diverge. So the rate is on probation twice, at the start and halfway through
     the run: one window of steps at the rate, one from the same weights at a tenth of it. Where the tenth ends lower, it
     is tried again and stays. At the start that means that the rate is too high, because short trials favour high rates;
     later it takes out the noise that a high rate leaves in the weights. The better window's steps are kept. The
-    rate's own window is made a second time where a loss in it is not finite: it may be a bad batch. Where the run ends
-    before a trial would, there is none, and none halfway with windows of fewer than 8 losses: in runs of fewer than 160
-    steps it gains nothing, and takes a tenth of a right rate in one of thirty.
+    rate's own window is made again, up to twice, where a loss in it is not finite: it may be a bad batch. Where the run
+    ends before a trial would, there is none, and none halfway with windows of fewer than 8 losses: in runs of fewer
+    than 160 steps it gains nothing, and takes a tenth of a right rate in one of thirty.
 
     Args:
         learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its

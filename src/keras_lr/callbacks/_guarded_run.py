@@ -13,7 +13,7 @@ from keras_lr._backends.steps_interface import loss_of
 from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
 from keras_lr.callbacks._divergence import LossWatch, Trouble, usual_window_steps
 from keras_lr.callbacks._event import Event
-from keras_lr.callbacks._loss_window import LossWindow
+from keras_lr.callbacks._loss_window import SHORTEST, LossWindow
 from keras_lr.callbacks._plan import own_plan, plan, rate_used
 from keras_lr.callbacks._probation import Probation, ends_lower
 from keras_lr.callbacks._rate_in_hand import RateInHand
@@ -84,7 +84,7 @@ class GuardedRun:
             stack.callback(self._steps.release)
             self._stack = stack.pop_all()
         own_step = type(model).train_step is not keras.Model.train_step
-        length = max(4, (self._window_steps or usual_window_steps(params)) // self._stride)
+        length = max(SHORTEST, (self._window_steps or usual_window_steps(params)) // self._stride)
         self._window = LossWindow(length, self._steps.means if own_step else None)
         patience = max(2, math.ceil(self._trial_steps / (length * self._stride)))
         self._watch = LossWatch(trial=self._trial_loss, patience=patience)
@@ -191,17 +191,15 @@ class GuardedRun:
             self._window.read()  # before a validation would see weights that are no good
         if not self._window.is_full():
             return
-        losses = self._window.take()
-        if not self._steps.finite():
-            losses[-1] = np.nan  # an activation that turns NaN into 0, as TensorFlow's ReLU does, hides dead weights
+        losses, finite = self._window.take(), self._steps.finite()
         if self._probation is not None:
-            self._on_probation(self._probation, losses)
+            self._on_probation(self._probation, losses if finite else np.append(losses[:-1], np.nan))
         else:
-            self._judged(losses)
+            self._judged(losses, finite)
 
-    def _judged(self, losses: np.ndarray) -> None:
+    def _judged(self, losses: np.ndarray, weights_are_finite: bool) -> None:
         """Answer a window with trouble; keep the weights at the end of one without."""
-        trouble = self._watch.judge(losses)
+        trouble = self._watch.judge(losses, weights_are_finite)
         self._window.start_loss = losses[0]
         if trouble is None and not self._watch.gained and self._checks_left:
             if self._steps.kept_batch is None:
@@ -212,12 +210,13 @@ class GuardedRun:
             if life is Life.DOUBTFUL:
                 return
             trouble = Trouble.DEAD if life is Life.DEAD else None
-        if trouble is None and self.step in self._late_probation:
+        if trouble is None and self.step in self._late_probation and self._window.length >= LEAST_LATE_LOSSES:
             self._probation, self._late_probation = Probation(self._late_probation.stop - 1), range(0)
             self._good = self._recent = self._copied()
             return
         if trouble is None or (trouble is Trouble.LOST and self._returns >= MOST_LOST):
             self._returns = 0 if trouble is None else self._returns
+            self._window.lengthen()
             if self._watch.near_best or trouble is not None:
                 self._good, self._recent = self._recent, self._copied()
         else:
@@ -245,6 +244,7 @@ class GuardedRun:
                 self._recent = self._copied()
             return
         if probation.begins_anew(losses, self.step):
+            self._window.shorten()
             self._go_back()
             return
         if probation.losses is not None:
@@ -256,18 +256,18 @@ class GuardedRun:
     def _answer(self, trouble: Trouble) -> None:
         """Go back; lower the rate unless batches were bad in a calm stretch."""
         self._returns += 1
-        keep_rate = trouble is Trouble.BAD_BATCH and self._returns <= (MOST_KEPT if self._watch.has_won else 1)
-        if not keep_rate:
-            self.factor *= 0.5 if self._good.step > 0 else 0.25
+        keep_rate = trouble is Trouble.BAD_BATCH and self._returns <= (MOST_KEPT if self._watch.has_won else 2)
         if trouble is Trouble.BAD_BATCH and np.isfinite(self._window.start_loss):
             self._good = self._recent  # its first loss was finite, so its weights were
         step = self._go_back()
-        if not keep_rate:
+        if keep_rate:
+            self._window.shorten()
+        else:
+            self.factor *= 0.5 if step > 0 else 0.25
             self._steps.zero(velocity(innermost(self._model.optimizer)))
-        self._recent = self._good
+        self._recent, self._returned_at = self._good, self.step - 1
         # Weights from before a gain need not have it at once.
         self._watch.best, self._watch.trial = self._good.best_loss, np.inf
-        self._returned_at = self.step - 1
         self._note(
             f"{trouble.value}; back to the weights of step {step}; "
             + ("the rate is kept" if keep_rate else f"from here on the planned rate is multiplied by {self.factor:.3g}")

@@ -9,23 +9,24 @@ import numpy as np
 from keras_lr.callbacks._batch_losses import BatchLosses
 
 LOOKS = 3  # at what a train_step of the model's own reports
+SHORTEST = 4  # losses of fewer steps say little
 
 
 class LossWindow:
     """Collects the losses of `length` batches, from the running means that Keras reports.
 
     Args:
-        length: see below.
+        length: how many losses fill it, until one of them is bad.
         means: for a `train_step` of the model's own, which may report a mean or the loss of the batch alone: returns
             the means that the model keeps, by which the two are told apart.
 
     Attributes:
-        length: how many losses fill it.
+        length: how many losses fill it now.
         start_loss: the first loss of the last window that was judged; NaN before.
     """
 
     def __init__(self, length: int, means: Callable[[], list[float]] | None = None) -> None:
-        self.length = length
+        self.length = self._longest = length
         self._means, self._looks_left = means, LOOKS
         self.start_loss = math.nan
         self._reported, self._read = BatchLosses(), np.empty(0)
@@ -63,11 +64,19 @@ class LossWindow:
         self._read = np.empty(0)
         return losses
 
+    def shorten(self) -> None:
+        """Halve the window: of each that holds a bad batch all steps are lost, and bad rows come again every epoch."""
+        self.length = max(SHORTEST, self.length // 2)
+
+    def lengthen(self) -> None:
+        """Make the window one longer, as no batch was bad, until it is as long as at first."""
+        self.length = min(self._longest, self.length + 1)
+
     def state(self) -> list[Any]:
         """Return what `go_on` needs."""
-        return [self.start_loss, list(self.read())]
+        return [self.length, self.start_loss, list(self.read())]
 
     def go_on(self, state: list[Any]) -> None:
         """Go on from what `state` returned."""
-        self.start_loss, losses = state
+        self.length, self.start_loss, losses = state
         self._read = np.asarray(losses, np.float64)

@@ -16,18 +16,19 @@ class Probation:
         last_start: the last step of the run at which there is room for both windows.
         losses: the window's batch losses; None before the first.
         values: the weights and the optimizer's state at its end.
+        attempts: how often the first may be made once more.
     """
 
     last_start: float
     losses: np.ndarray | None = None
     values: Any = None
+    attempts: int = 2
 
     def begins_anew(self, losses: np.ndarray, step: int) -> bool:
-        """Return whether the first window is to be made again: once, where one bad batch may have broken it off."""
+        """Return whether the first window is to be made again, where one bad batch may have broken it off."""
         anew = self.losses is None and step <= self.last_start and not np.all(np.isfinite(losses))
-        if anew:
-            self.last_start = -1
-        return anew
+        self.attempts -= anew
+        return anew and self.attempts >= 0
 
 
 def ends_lower(losses: np.ndarray, than: np.ndarray) -> bool:
