@@ -303,13 +303,19 @@ def test_bad_batches_one_soon_after_another_do_not_lower_a_rate_at_which_the_los
     assert len(guard.events) > 2
 
 
+def hiding(x):
+    """What TensorFlow's fused ReLU is: 0 of NaN."""
+    return keras.ops.where(x > 0, x, 0.0)
+
+
+@pytest.mark.parametrize("activation", ["relu", hiding])
 @pytest.mark.parametrize("probation", [False, True])
-def test_of_rows_that_are_not_finite_a_training_learns_little_less(probation):
+def test_of_rows_that_are_not_finite_a_training_learns_little_less(probation, activation):
     random = np.random.default_rng(0)
     x = random.normal(size=(1280, 8)).astype("float32")
     y, spoilt = np.argmax(x[:, :4], 1), x.copy()
     spoilt[random.choice(1280, 2, replace=False)] = np.nan  # two batches of forty, others in every epoch
-    model = keras.Sequential([keras.Input((8,)), layers.Dense(32, activation="relu"), layers.Dense(4)])
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(32, activation=activation), layers.Dense(4)])
     model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     guard = keras_lr.callbacks.Guard(probation=probation)
     model.fit(spoilt, y, epochs=6, verbose=0, callbacks=[guard])
@@ -325,6 +331,18 @@ def test_weights_that_are_not_finite_behind_finite_losses_tell_a_bad_batch_from_
     exploded = np.concatenate([windows(0.5)[0][:6], [3.0, 40.0], windows(2.3)[0][:12]])
     assert watch.judge(constant, False) is Trouble.BAD_BATCH
     assert watch.judge(exploded, False) is Trouble.NOT_FINITE
+
+
+@pytest.mark.parametrize(("probation", "lengths"), [(False, {16: 8, 24: 9}), (True, {16: 8, 24: 8})])
+def test_windows_are_short_after_a_bad_batch(probation, lengths):
+    x, run, seen = X.copy(), GuardedRun(0.02, window_steps=16, probation=probation), {}
+    x[40] = np.nan  # in the first window; while a rate is on probation, no other is judged
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.update({run.step: run._window.length})
+    )
+    model = a_model(keras.optimizers.Adam(0.02))
+    model.fit(x, Y, shuffle=False, epochs=2, verbose=0, callbacks=[Guarding(run), look])
+    assert {step: seen[step] for step in lengths} == lengths
 
 
 def test_a_window_is_halved_by_a_bad_batch_and_grows_again_by_one_with_each_good_one():
@@ -600,6 +618,7 @@ def test_growth_before_the_end_tells_divergence_from_a_bad_batch():
     watch = LossWatch()
     assert [watch.judge(losses) for losses in calm] == [None, None]
     assert watch.judge(growing) is Trouble.NOT_FINITE
+    assert watch.judge(np.array([30.0, 1.5, 1.6, 1.5, np.nan])) is Trouble.BAD_BATCH  # one that was high is long gone
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
