@@ -8,7 +8,7 @@ from keras import layers, ops
 from keras_lr._backends.forward import forward_again, loss_of
 from keras_lr._backends.lists import copy
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="elsewhere a step is compiled")
+pytestmark = pytest.mark.only_on_torch
 
 ROWS = 6
 GENERATOR = np.random.default_rng(0)
