@@ -372,6 +372,9 @@ def test_bad_batches_one_soon_after_another_lower_a_rate_at_which_nothing_was_wo
     x[[32, 160, 288, 416]] = np.nan  # in each of the first four windows
     a_model(keras.optimizers.Adam(0.01)).fit(x, Y, epochs=1, shuffle=False, verbose=0, callbacks=[guard])
     assert [event.factor for event in guard.events[:4]] == [1.0, 1.0, 0.25, 0.25**2]
+    run = GuardedRun(0.01, probation=False, trial_loss=1.0)  # where a trial has won something, it is not the rate
+    a_model(keras.optimizers.Adam(0.01)).fit(x, Y, shuffle=False, verbose=0, callbacks=[Guarding(run)])
+    assert [event.factor for event in run.events[:4]] == [1.0] * 4
 
 
 def test_a_first_window_is_made_again_twice_and_where_there_is_room():

@@ -27,9 +27,8 @@ WARMUP_STEPS = 10
 LEAST_LATE_LOSSES = 8  # fewer tell too little of a trained model for a trial halfway
 MOST_CHECKS = 8  # that find the network alive, by two steps each; fewer in short runs
 MOST_RETURNS = 12  # without a good window between them
-MOST_KEPT = 6  # of these that are laid to bad batches, where the loss has come down at the rate, and not to the rate
+MOST_KEPT = 6  # of these that are laid to bad batches, where the loss, or that of a trial, has come down at the rate
 MOST_LOST = 4  # a loss that stays high whatever the rate has another cause, such as data in an order
-_NEVER = -(10**9)
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class GuardedRun:
         patience = max(2, math.ceil(self._trial_steps / (length * self._stride)))
         self._watch = LossWatch(trial=self._trial_loss, patience=patience)
         self.events, self.factor, self.step = [], 1.0, 0
-        self._returned_at, self._returns, self._draws_a_bar = _NEVER, 0, params.get("verbose") in ("auto", 1)
+        self._returned_at, self._returns, self._draws_a_bar = -WARMUP_STEPS, 0, params.get("verbose") in ("auto", 1)
         self._checks_left = min(MOST_CHECKS, length // 2) if self._steps.takes_one_batch and not own_step else 0
         self._good = self._recent = self._copied()
         self._epochs: int = params.get("epochs") or 1
@@ -256,7 +255,8 @@ class GuardedRun:
     def _answer(self, trouble: Trouble) -> None:
         """Go back; lower the rate unless batches were bad in a calm stretch."""
         self._returns += 1
-        keep_rate = trouble is Trouble.BAD_BATCH and self._returns <= (MOST_KEPT if self._watch.has_won else 2)
+        won = self._watch.has_won or self._trial_loss < np.inf
+        keep_rate = trouble is Trouble.BAD_BATCH and self._returns <= (MOST_KEPT if won else 2)
         if trouble is Trouble.BAD_BATCH and np.isfinite(self._window.start_loss):
             self._good = self._recent  # its first loss was finite, so its weights were
         step = self._go_back()
