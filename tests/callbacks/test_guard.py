@@ -287,6 +287,11 @@ def test_losses_that_are_never_finite_leave_the_weights_as_they_were():
         np.testing.assert_array_equal(old, new)
 
 
+def hiding(x):
+    """What TensorFlow's fused ReLU is: 0 of NaN."""
+    return keras.ops.where(x > 0, x, 0.0)
+
+
 @pytest.mark.parametrize("epochs", [4, 8])
 def test_a_bad_batch_in_its_first_window_is_not_held_against_a_rate(epochs):
     x, guard = X.copy(), keras_lr.callbacks.Guard()
@@ -295,17 +300,34 @@ def test_a_bad_batch_in_its_first_window_is_not_held_against_a_rate(epochs):
     assert guard.factor > 0.2, guard.events  # a tenth is what a trial that was lost leaves
 
 
+def test_a_bad_batch_in_its_first_window_that_an_activation_hides_is_not_held_against_a_rate_either():
+    x, guard = X.copy(), keras_lr.callbacks.Guard()
+    x[40] = np.nan
+    model = keras.Sequential([keras.Input(X.shape[1:]), layers.Flatten(), layers.Dense(32, hiding), layers.Dense(10)])
+    model.compile(keras.optimizers.Adam(0.003), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(x, Y, epochs=4, shuffle=False, verbose=0, callbacks=[guard])
+    assert guard.factor > 0.2, guard.events
+
+
+def test_no_rate_is_put_on_probation_while_bad_batches_keep_the_windows_short():
+    x, run, seen = X.copy(), GuardedRun(0.01, window_steps=8), []
+    x[:: 6 * 32] = np.nan  # every sixth batch
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append((run.step, run._probation is None, run._window.length))
+    )
+    model = a_model(keras.optimizers.Adam(0.01))
+    model.fit(x, Y, shuffle=False, epochs=4, verbose=0, callbacks=[Guarding(run), look])
+    late = [(none, length) for step, none, length in seen if step >= 50]  # halfway
+    assert any(length < 8 for _, length in late)
+    assert all(none for none, length in late if length < 8)
+
+
 def test_bad_batches_one_soon_after_another_do_not_lower_a_rate_at_which_the_loss_has_come_down():
     x, guard = X.copy(), keras_lr.callbacks.Guard(probation=False)
     x[[32 * row for row in (9, 13, 15, 17)]] = np.nan  # four returns without a whole window in between
     a_model(keras.optimizers.Adam(0.01)).fit(x, Y, epochs=1, shuffle=False, verbose=0, callbacks=[guard])
     assert [event.factor for event in guard.events] == [1.0] * len(guard.events)
     assert len(guard.events) > 2
-
-
-def hiding(x):
-    """What TensorFlow's fused ReLU is: 0 of NaN."""
-    return keras.ops.where(x > 0, x, 0.0)
 
 
 @pytest.mark.parametrize("activation", ["relu", hiding])
