@@ -234,6 +234,20 @@ def test_a_backup_of_another_run_is_refused(a_backup, change, message):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.above_backends
+def test_a_directory_that_cannot_be_made_is_refused_before_the_race(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"backup_dir='.*backup': it cannot be made \(Not a directory\)\. Name a dir"):
+        run(3, backup_dir=tmp_path / "file" / "backup", progress=pytest.fail)
+
+
+@pytest.mark.above_backends
+def test_a_directory_that_cannot_be_written_is_refused_before_the_race(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
+    with pytest.raises(ValueError, match=r"it is there, but not for you to write into\. Name a directory"):
+        run(3, backup_dir=tmp_path, progress=pytest.fail)
+
+
 @pytest.mark.parametrize("content", [b"something else", b""])
 def test_a_file_that_is_no_backup_is_refused(tmp_path, content):
     (tmp_path / "training.npz").write_bytes(content)

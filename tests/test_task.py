@@ -1,5 +1,7 @@
 """A training problem as one value."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -49,6 +51,16 @@ def test_its_text_does_not_hold_the_data():
 def test_a_model_in_place_of_a_function_is_refused():
     with pytest.raises(ValueError, match=r"is not a function that builds a model.*pass a function"):
         Task(build(), X)
+
+
+def test_a_function_that_needs_arguments_is_refused():
+    with pytest.raises(ValueError, match=r"needs units, rate, and is called without.*Task\(lambda: make_model\(64\)"):
+        Task(sized, X)
+    assert Task(functools.partial(sized, 1, rate=0.1), X).model().compiled
+
+
+def sized(units, *more, rate, name="mine", **others):
+    return build()
 
 
 def test_no_epochs_are_refused():

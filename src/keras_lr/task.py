@@ -1,5 +1,6 @@
 """A training problem as one value: how to build the model, the data, and how long to train."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
@@ -22,8 +23,8 @@ class Task:
             steps_per_epoch: as in `model.fit`, with the defaults of `model.fit`.
 
     Raises:
-        ValueError: `build` cannot be called (a model is not enough, for every training needs a new one), or `epochs`,
-            `batch_size`, `steps_per_epoch` or `validation_steps` is no whole number from 1.
+        ValueError: `build` cannot be called (a model is not enough, for every training needs a new one) or not without
+            arguments; or `epochs`, `batch_size`, `steps_per_epoch` or `validation_steps` is no whole number from 1.
 
     Example:
     >>> import keras, numpy as np, keras_lr
@@ -56,6 +57,11 @@ class Task:
             raise ValueError(
                 f"build={self.build!r} is not a function that builds a model. Every training begins with a new model, "
                 "so pass a function without arguments that returns a compiled one: Task(build=make_model, x=x, y=y)."
+            )
+        if needed := _needed(self.build):
+            raise ValueError(
+                f"build={self.build!r} needs {needed}, and is called without arguments. Give them here: "
+                "Task(lambda: make_model(64), x=x, y=y), or from functools a partial(make_model, 64)."
             )
         if not within(self.epochs, whole=True):
             raise ValueError(f"epochs={self.epochs!r}: give a whole number.")
@@ -107,3 +113,13 @@ class Task:
             "steps_per_epoch": self.steps_per_epoch,
             "validation_split": self.validation_split,
         }
+
+
+def _needed(function: Callable[..., Any]) -> str:
+    """Return the names of the arguments without which a function cannot be called."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # of some that are written in C
+        return ""
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return ", ".join(p.name for p in parameters if p.default is p.empty and p.kind not in several)

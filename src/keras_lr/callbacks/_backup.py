@@ -16,6 +16,7 @@ from keras_lr.training._checkpoint import (
     Checkpoint,
     arrays_of,
     delete_checkpoint,
+    make_directory,
     plain,
     read_checkpoint,
     values_of,
@@ -108,11 +109,12 @@ class Backup(keras.callbacks.Callback):
 
 
 def read_backup(directory: pathlib.Path, run: dict[str, Any]) -> Checkpoint | None:
-    """Return the backup of this run that the directory holds, or None.
+    """Return the backup of this run that the directory, which is made if it is not there, holds; or None.
 
     Raises:
-        ValueError: it is of another run, or cannot be read.
+        ValueError: it is of another run, or cannot be read; or nothing can be written into the directory.
     """
+    make_directory(directory)
     found = read_checkpoint(directory)
     if found is None:
         return None

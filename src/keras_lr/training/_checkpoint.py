@@ -32,7 +32,6 @@ class Checkpoint:
 
 def write_checkpoint(directory: pathlib.Path, checkpoint: Checkpoint) -> None:
     """Write a file into a directory, in the place of the one before."""
-    directory.mkdir(parents=True, exist_ok=True)
     facts = json.dumps({"format": FORMAT, **checkpoint.facts}, default=lambda array: array.tolist())
     arrays: dict[str, Any] = {_FACTS: np.frombuffer(facts.encode(), np.uint8)}
     for name, values in checkpoint.values.items():
@@ -45,14 +44,29 @@ def write_checkpoint(directory: pathlib.Path, checkpoint: Checkpoint) -> None:
     os.replace(unfinished, directory / _FILE)
 
 
+def make_directory(directory: pathlib.Path) -> None:
+    """Make the directory, unless it is there.
+
+    Raises:
+        ValueError: it is a file, or nothing can be written into it.
+    """
+    if directory.is_file():
+        raise ValueError(f"backup_dir={str(directory)!r} is a file; name a directory, which need not exist yet.")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        why = "" if os.access(directory, os.W_OK) else "it is there, but not for you to write into"
+    except OSError as error:
+        why = f"it cannot be made ({error.strerror})"
+    if why:
+        raise ValueError(f"backup_dir={str(directory)!r}: {why}. Name a directory that you may write into.")
+
+
 def read_checkpoint(directory: pathlib.Path) -> Checkpoint | None:
     """Return what the directory holds, or None where there is nothing.
 
     Raises:
-        ValueError: the file is not one of ours, or the directory is a file.
+        ValueError: the file is not one of ours.
     """
-    if directory.is_file():
-        raise ValueError(f"backup_dir={str(directory)!r} is a file; name a directory, which need not exist yet.")
     path = directory / _FILE
     if not path.exists():
         return None
