@@ -24,6 +24,14 @@ def momentum(model, **arguments):
     return model.fit(**arguments)
 
 
+@pytest.mark.parametrize("weights", [{"class_weight": {0: 10.0, 1: 0.5}}, {"sample_weight": np.arange(len(X))}])
+def test_the_training_loss_of_the_untrained_model_is_weighted_as_in_training(weights):
+    labels = (Y > 0).astype("float32")
+    task = keras_lr.Task(linear, X, labels, batch_size=16, validation_split=0.25, **weights)
+    result = keras_lr.compare(task, {"still": 1e-12}, seeds=1, monitor="loss")
+    assert result.untrained[0, 0] == pytest.approx(result.values[0, 0, 0], rel=1e-5)
+
+
 def test_every_kind_of_method_trains_as_by_hand():
     task = a_task(linear)
     methods = {"rate": 0.03, "optimizer": keras.optimizers.SGD(0.02, momentum=0.5), "function": momentum}

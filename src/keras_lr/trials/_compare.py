@@ -3,12 +3,13 @@
 import math
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
+from keras.src.trainers.data_adapters import get_data_adapter
 
 from keras_lr._arguments import within
 from keras_lr.task import Task
@@ -16,6 +17,7 @@ from keras_lr.training._borrow import prepare
 from keras_lr.training._described import described
 from keras_lr.training._progress import Progress, checked_progress
 from keras_lr.training._random_state import kept_random_state
+from keras_lr.training._training_data import TrainingData
 from keras_lr.training._validation_data import checked_validation_data
 from keras_lr.trials._arguments import (
     checked_n_jobs,
@@ -222,16 +224,24 @@ def _fit_arguments(task: Task, model: keras.Model) -> dict[str, Any]:
 
 def _untrained(model: keras.Model, task: Task, monitor: Measure) -> Outcome:
     """Return what is monitored as an untrained model has it: on validation data where it is of those."""
-    data = training_data(task, model).for_fit()
+    data = training_data(task, model)
     if monitor.name.startswith("val_"):
-        given = data.get("validation_data", task.validation_data)
+        given = data.for_fit().get("validation_data", task.validation_data)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(given)
-        steps = task.validation_steps
+        logs = model.evaluate(x, y, task.batch_size, 0, sample_weight, task.validation_steps, return_dict=True)
     else:
-        x, y, sample_weight, steps = task.x, task.y, task.sample_weight, task.steps_per_epoch
-    logs = model.evaluate(x, y, task.batch_size, 0, sample_weight, steps, return_dict=True)
+        batches = _weighted_batches(data, task.batch_size)
+        logs = model.evaluate(batches, verbose=0, steps=int(data.steps_per_epoch), return_dict=True)
     value = float(logs.get(monitor.name.removeprefix("val_"), math.nan))
     return Outcome((value,), not math.isfinite(value), (0,), (0.0,))
+
+
+def _weighted_batches(data: TrainingData, batch_size: int | None) -> Iterator[Any]:
+    """Yield the batches of an epoch, weighted by class as in training, which `model.evaluate` does not."""
+    given = data.for_fit()
+    parts = {name: given.get(name) for name in ("x", "y", "sample_weight", "class_weight")}
+    adapter = get_data_adapter(**parts, batch_size=batch_size, steps_per_epoch=data.steps_given)
+    yield from adapter.get_numpy_iterator()
 
 
 def _record(
