@@ -18,7 +18,7 @@ from keras_lr.callbacks import Event
 from keras_lr.finder import RaceResult, _ladder
 from keras_lr.finder._race import run_race
 from keras_lr.report import Chart, Table
-from keras_lr.training._spoilt_rows import LEFT_OUT, NOT_TRIED
+from keras_lr.training._spoilt_rows import LEFT_OUT, NOT_EVALUATED, NOT_TRIED
 
 IMAGES = (load_digits().images / 16).astype("float32")[..., None]
 LABELS = load_digits().target
@@ -717,14 +717,24 @@ def test_rows_that_the_model_can_do_with_are_kept(monkeypatch):
     assert not any("NaN" in event.text for event in result.events)
 
 
-def test_of_rows_that_are_all_spoilt_or_kept_for_validation_it_is_only_said():
+@pytest.mark.parametrize("split", [True, False], ids=["split off", "given"])
+def test_rows_that_are_kept_for_validation_are_named_as_such(split):
     x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
     y = answers(x)
     y[-1] = np.nan
-    result = keras_lr.fit(a_network(), x, y, epochs=2, verbose=0, validation_split=0.2)
-    assert f"1 of 128 rows of y hold NaN or infinity: {NOT_TRIED}" in [event.text for event in result.events]
+    held_out = {"validation_split": 0.25} if split else {"validation_data": (x[96:], y[96:])}
+    length = 128 if split else 96
+    result = keras_lr.fit(a_network(), x[:length], y[:length], epochs=2, verbose=0, **held_out)
+    said = [event.text for event in result.events if "NaN" in event.text]
+    assert said == [f"1 of 32 rows of validation_data hold NaN or infinity: {NOT_EVALUATED}"]
+    assert np.isnan(result.history["val_loss"]).all()
+    assert np.isfinite(result.history["loss"]).all()
+
+
+def test_rows_that_are_all_spoilt_are_not_left_out():
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
     with pytest.raises(ValueError, match="before any update"):
-        keras_lr.fit(a_network(), x, np.full_like(y, np.nan), epochs=2, verbose=0)
+        keras_lr.fit(a_network(), x, np.full_like(answers(x), np.nan), epochs=2, verbose=0)
 
 
 @pytest.mark.above_backends

@@ -135,13 +135,15 @@ def fit(
     )
     example = data.example()
     prepare(model, example)
+    given = data.training_arrays or (x, y)
     spoilt = leave_out_spoilt_rows(model, data)
     horizon = data.horizon(epochs, initial_epoch)
     validation_data = checked_validation_data(model, validation_data, validation_batch_size or batch_size)
     others = _flat(callbacks)
     run = _identity(model, data, batch_size, initial_epoch, epochs) if directory else {}
     found = read_backup(directory, run) if directory else None
-    events = before_run(model, others, horizon, example, x=x, y=y, spoilt=spoilt)
+    held_out = data.validation_arrays if validation_data is None else validation_data
+    events = before_run(model, others, horizon, example, x=given[0], y=given[1], held_out=held_out, spoilt=spoilt)
     others = [callback for callback in others if not only_sets_rate(callback)]
 
     say = print if verbose else _silent

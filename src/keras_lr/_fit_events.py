@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks import Event, Guard
-from keras_lr.training._spoilt_rows import not_finite
+from keras_lr.training._spoilt_rows import NOT_EVALUATED, not_finite
 
 DISTANCES = (
     keras.losses.mean_squared_error,
@@ -33,17 +33,21 @@ def before_run(
     *,
     x: Any,
     y: Any,
+    held_out: Any,
     spoilt: str,
 ) -> list[Event]:
     """Return what is to be said before a run of `horizon` steps on data of which a batch is known.
 
     Args:
+        x, y: what is trained on.
+        held_out: the validation data.
         spoilt: see `rows_not_finite`.
     """
     return [
         *set_aside(model.optimizer, callbacks),
         *slow_statistics(model, horizon),
         *rows_not_finite(spoilt, x=x, y=y),
+        *rows_not_finite(spoilt and NOT_EVALUATED, validation_data=held_out),
         *unscaled_inputs(model, batch),
         *unscaled_targets(model, batch),
     ]

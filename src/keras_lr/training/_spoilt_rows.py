@@ -14,6 +14,7 @@ NOT_TRIED = (
     "unless the model is made for that, a batch with such a row has no finite loss, and its step is lost; leave these "
     "rows out, or fill them"
 )
+NOT_EVALUATED = "unless the model is made for that, val_loss is not finite; leave these rows out, or fill them"
 
 
 def leave_out_spoilt_rows(model: keras.Model, data: TrainingData) -> str:

@@ -32,6 +32,7 @@ class TrainingData:
 
     Attributes:
         steps_per_epoch: the steps of an epoch that does not run out of data.
+        validation_arrays: `(x, y, sample_weight)` of the rows that `fit` keeps for validation, if any.
 
     Raises:
         ValueError: there are no data, Keras cannot take them together, or the number of steps of an epoch cannot be
@@ -75,12 +76,12 @@ class TrainingData:
         # Keras warns where it is told to shuffle what it cannot, as its own default does.
         is_finite = isinstance(x, keras.utils.PyDataset) and x.num_batches is not None
         self.shuffle = shuffle and (self._are_arrays or is_finite)
-        self._validation: Any = None
+        self.validation_arrays: Any = None
         if self._are_arrays:
             check_rows(x=x, y=y, sample_weight=sample_weight)
             check_values(x=x, y=y, sample_weight=sample_weight)
         if self._are_arrays and validation_split:
-            self._training, self._validation = array_slicing.train_validation_split(
+            self._training, self.validation_arrays = array_slicing.train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split
             )
         else:
@@ -146,8 +147,8 @@ class TrainingData:
             weight = self._class_weight
             adapter = shuffled_arrays(x, y, sample_weight, class_weight=weight, batch_size=self._batch_size)
             given = given if adapter is None else {"x": adapter}
-        if self._validation is not None:
-            given["validation_data"] = self._validation
+        if self.validation_arrays is not None:
+            given["validation_data"] = self.validation_arrays
         return {"shuffle": self.shuffle, **given}
 
     def check_position(self) -> None:
