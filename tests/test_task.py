@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_lr
 from keras_lr.task import Task
 
 X = np.linspace(-1, 1, 64, dtype="float32")[:, None]
@@ -31,7 +32,7 @@ def test_its_arguments_are_those_of_fit():
         build, X, 3 * X, validation_data=(X, X), batch_size=16, epochs=3, sample_weight=weights, steps_per_epoch=2
     )
     model = task.model(seed=0)
-    history = model.fit(**task.fit_arguments(), shuffle=False, verbose=0)
+    history = model.fit(**task.fit_arguments(), verbose=0)
     assert len(history.history["val_loss"]) == 3
     assert int(model.optimizer.iterations) == 6
 
@@ -40,8 +41,33 @@ def test_a_race_gets_all_that_decides_a_step():
     task = Task(
         build, X, 3 * X, validation_data=(X, X), validation_steps=1, class_weight={0: 2.0}, validation_split=0.5
     )
-    assert task.fit_arguments().keys() - task.race_arguments().keys() == {"validation_data", "validation_steps"}
+    assert task.fit_arguments().keys() - task.race_arguments().keys() == {
+        "validation_data",
+        "validation_steps",
+        "shuffle",
+    }
     assert task.race_arguments()["class_weight"] == {0: 2.0}
+
+
+def test_rows_in_their_order_stay_in_it():
+    task = Task(build, X, 3 * X, batch_size=16, epochs=2, shuffle=False)
+    swept = keras_lr.sweep(task, rates=[0.05], seeds=[3])
+    model = task.model(seed=3)
+    model.optimizer.learning_rate = 0.05
+    history = model.fit(X, 3 * X, batch_size=16, epochs=2, shuffle=False, verbose=0).history
+    assert swept.values[swept.rates == 0.05] == pytest.approx(history["loss"][-1], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"validation_split": 1.5}, "validation_split=1.5: give the fraction"),
+        ({"shuffle": "batch"}, "Task takes True or False as shuffle"),
+    ],
+)
+def test_what_fit_would_refuse_is_refused_at_once(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Task(build, X, 3 * X, **wrong)
 
 
 def test_its_text_does_not_hold_the_data():

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from keras_lr._arguments import within
-from keras_lr.training._training_data import check_counts
+from keras_lr._arguments import check_flags, within
+from keras_lr.training._training_data import check_counts, check_split
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,11 +20,12 @@ class Task:
             rate is looked for.
         x, y: the training data, whatever `model.fit` takes.
         validation_data, validation_split, validation_steps, batch_size, epochs, sample_weight, class_weight,
-            steps_per_epoch: as in `model.fit`, with the defaults of `model.fit`.
+            steps_per_epoch, shuffle: as in `model.fit`, with the defaults of `model.fit`.
 
     Raises:
         ValueError: `build` cannot be called (a model is not enough, for every training needs a new one) or not without
-            arguments; or `epochs`, `batch_size`, `steps_per_epoch` or `validation_steps` is no whole number from 1.
+            arguments; `epochs`, `batch_size`, `steps_per_epoch` or `validation_steps` is no whole number from 1,
+            `validation_split` no fraction, or `shuffle` neither True nor False.
 
     Example:
     >>> import keras, numpy as np, keras_lr
@@ -51,6 +52,7 @@ class Task:
     sample_weight: Any = field(default=None, repr=False)
     class_weight: dict[int, float] | None = None
     steps_per_epoch: int | None = None
+    shuffle: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.build, keras.Model) or not callable(self.build):
@@ -69,6 +71,8 @@ class Task:
             raise ValueError(f"epochs={self.epochs} leaves nothing to train; give 1 or more.")
         for name in ("batch_size", "steps_per_epoch", "validation_steps"):
             check_counts(**{name: getattr(self, name)})
+        check_split(self.validation_split)
+        check_flags("Task", shuffle=self.shuffle)
 
     def model(self, seed: int | None = None) -> keras.Model:
         """Build a model.
@@ -99,10 +103,11 @@ class Task:
         return self.race_arguments() | {
             "validation_data": self.validation_data,
             "validation_steps": self.validation_steps,
+            "shuffle": self.shuffle,
         }
 
     def race_arguments(self) -> dict[str, Any]:
-        """Return what `keras_lr.race` is called with: the same without what is only measured at the end of an epoch."""
+        """Return what `keras_lr.race` is called with: the same without what the batches of a race do not depend on."""
         return {
             "x": self.x,
             "y": self.y,

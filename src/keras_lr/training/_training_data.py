@@ -55,10 +55,7 @@ class TrainingData:
         if x is None:
             raise ValueError("x=None: give the training data as x, and their targets as y, as model.fit takes them.")
         check_counts(batch_size=batch_size, steps_per_epoch=steps_per_epoch)
-        if not within(validation_split, least=0.0, below=1.0):
-            raise ValueError(
-                f"validation_split={validation_split!r}: give the fraction of the rows, from 0 to below 1."
-            )
+        check_split(validation_split)
         given: Any = class_weight  # of labels that are texts, Keras would weight none
         if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, Real) for key in given)):
             raise ValueError(f"class_weight={given!r}: give a dictionary of a weight for each class, as {{0: 1.0}}.")
@@ -259,6 +256,12 @@ def check_counts(**counts: Any) -> None:
     for name, count in counts.items():
         if count is not None and not within(count, least=1, whole=True):
             raise ValueError(f"{name}={count!r}: give a whole number of at least 1, or leave it out.")
+
+
+def check_split(validation_split: float) -> None:
+    """Raise `ValueError` where it is no share of the rows."""
+    if not within(validation_split, least=0.0, below=1.0):
+        raise ValueError(f"validation_split={validation_split!r}: give the fraction of the rows, from 0 to below 1.")
 
 
 def _rounded_up(steps: int, together: int) -> int:
