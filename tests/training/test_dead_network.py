@@ -35,7 +35,7 @@ def a_model(bias):
     ],
     ids=["dead", "alive", "one target for all rows tells nothing", "two targets in turn", "a rare class", "alive too"],
 )
-def test_exchanged_targets_tell_a_dead_network(bias, targets, dead):
+def test_exchanged_inputs_tell_a_dead_network(bias, targets, dead):
     model = a_model(bias)
     data = TrainingData(((X[k : k + 32], targets[k : k + 32]) for k in (0, 32, 64)), steps_per_epoch=3)
     model.fit(X, targets, batch_size=32, verbose=0)  # the velocity moves the weights at a rate of 0 as well
@@ -47,12 +47,66 @@ def test_exchanged_targets_tell_a_dead_network(bias, targets, dead):
         np.testing.assert_array_equal(one, other)
 
 
-def test_targets_take_their_weights_with_them():
-    model = a_model(-100.0)
-    prepare(model, (X[:32], Y[:32]))
-    data = TrainingData(X[:32], Y[:32], sample_weight=np.arange(32.0), batch_size=32)
+def dead_on(model, *batch):
+    prepare(model, batch)
+    data = TrainingData(*batch[:2], sample_weight=batch[2] if len(batch) > 2 else None, batch_size=len(batch[0]))
     with borrowed(model) as steps:
-        assert is_dead(steps, data.batches(steps, 1, seed=0)[0])
+        return is_dead(steps, data.batches(steps, 1, seed=0)[0])
+
+
+@pytest.mark.parametrize(("bias", "dead"), [(-100.0, True), (0.0, False)])
+def test_noise_behind_dead_units_hides_nothing(bias, dead):
+    model = a_model(bias)
+    noisy = keras.Sequential([*model.layers[:-1], layers.GaussianNoise(1.0), layers.Dropout(0.5), layers.Dense(1)])
+    noisy.compile("sgd", loss="mse")
+    assert dead_on(noisy, X[:32], Y[:32]) is dead
+
+
+@pytest.mark.parametrize(("bias", "dead"), [(-100.0, True), (0.0, False)])
+def test_a_single_row_that_counts_is_enough(bias, dead):
+    assert dead_on(a_model(bias), X[:32], Y[:32], np.eye(32)[5]) is dead
+
+
+def test_rows_that_do_not_count_or_are_all_alike_tell_nothing():
+    model = a_model(-100.0)
+    model.layers[0].bias_regularizer = keras.regularizers.L2(0.1)  # so that there is a loss
+    assert not dead_on(model, X[:32], Y[:32], np.zeros(32))
+    assert not dead_on(model, np.ones_like(X[:32]), Y[:32])
+
+
+def from_inputs(x):
+    """What an autoencoder learns: the loss has no other targets than the inputs."""
+    restored = layers.Dense(4)(layers.Dense(16, activation="relu")(x))
+    return restored, lambda y, _: 0.0 * keras.ops.mean(y), keras.ops.mean(keras.ops.square(x - restored))
+
+
+def its_own_output(x):
+    """A model whose output is its loss, with targets that stand for nothing."""
+    restored = layers.Dense(4)(layers.Dense(16, activation="relu")(x))
+    return keras.ops.mean(keras.ops.square(x - restored), -1, keepdims=True), lambda _, out: keras.ops.mean(out), None
+
+
+def of_the_whole_batch(x):
+    """A loss that does not change where the rows of a batch change places."""
+    out = layers.Dense(1)(layers.Dense(16, activation="relu")(x))
+    return out, lambda y, out: keras.ops.square(keras.ops.std(y) - keras.ops.std(out)), None
+
+
+@pytest.mark.parametrize("kind", [from_inputs, its_own_output, of_the_whole_batch])
+def test_a_network_whose_loss_does_not_look_at_the_targets_is_alive(kind):
+    inputs = keras.Input((4,))
+    outputs, loss, added = kind(inputs)
+    model = keras.Model(inputs, outputs)
+    if added is not None:
+        model = keras.Model(inputs, Adds()([outputs, added]))
+    model.compile("sgd", loss=loss)
+    assert not dead_on(model, X[:32], np.arange(32.0, dtype="float32"))
+
+
+class Adds(layers.Layer):
+    def call(self, both):
+        self.add_loss(both[1])
+        return both[0]
 
 
 def test_of_several_batches_the_one_with_the_most_kinds_of_targets_is_asked():

@@ -185,3 +185,18 @@ def test_data_without_an_end_asks_for_steps_per_epoch(x):
 
     with pytest.raises(ValueError, match=r"steps_per_epoch=\.\.\."):
         TrainingData(x if x is not None else Endless())
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow trains on texts")
+def test_texts_in_a_pipeline_are_tried():
+    import tensorflow as tf
+
+    words = np.array(["one two", "two three", "three four", "four one"])[np.arange(256) % 4]
+    vocabulary = layers.TextVectorization(output_sequence_length=2)
+    vocabulary.adapt(words)
+    parts = [keras.Input((), dtype="string"), vocabulary, layers.Embedding(8, 3), layers.Flatten(), layers.Dense(1)]
+    model = keras.Sequential(parts)
+    model.compile("adam", "mse")
+    lengths = np.char.str_len(words).astype("float32")
+    result = keras_lr.fit(model, tf.data.Dataset.from_tensor_slices((words, lengths)).batch(32), epochs=8, verbose=0)
+    assert result.history["loss"][-1] < result.history["loss"][0]

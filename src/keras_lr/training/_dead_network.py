@@ -1,4 +1,4 @@
-"""Whether a network has died: whether its loss is the same with the targets of other rows."""
+"""Whether a network has died: whether its loss is the same with the inputs of other rows."""
 
 import enum
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from keras_lr._backends.steps_interface import TrainingSteps
 
 ROUNDING = 1e-6
 CLEARLY = 30 * ROUNDING  # tiny first weights answer nearly alike as well, and no rate need be at fault
-TELLING = 0.25  # share of the rows of a batch that have another target when targets change places
+TELLING = 0.25  # share of the rows of a batch that count and get the input of a row with another target
 
 
 class Life(enum.Enum):
@@ -27,18 +27,19 @@ def is_dead(steps: TrainingSteps, batch: Any) -> bool:
 
     A rate that is too high can put all units of a network where they do so, as ReLUs do that are never above zero. From
     there no rate leads back, and the loss stays that of the best constant prediction. Such a network has the same loss
-    whichever row a target belongs to, up to rounding, unless dropout or other noise behind those units tells the rows
-    apart: then nothing is said.
+    whichever inputs its rows have, up to rounding, unless a layer behind those units sees the inputs, as one does that
+    passes them by: then nothing is said.
 
     Args:
         steps: of the borrowed model.
-        batch: as the compiled step takes it. One without targets, or in which all rows have the same, tells nothing.
+        batch: as the compiled step takes it. One without targets, or in which all rows have the same, tells nothing: a
+            constant may be the right answer.
     """
     return _tells_apart(steps, batch) <= ROUNDING
 
 
 def most_telling(batches: Iterable[Any]) -> Any:
-    """Return the first batch whose targets are of many kinds, or that with the most, as where one class is rare."""
+    """Return the first batch many of whose rows tell, or that with the most, as where one class is rare."""
     most, share = None, -1.0
     for batch in batches:
         _, changed = _best_move(batch)
@@ -64,7 +65,7 @@ def life_of(steps: TrainingSteps, before: Any) -> Life:
 
 
 def _tells_apart(steps: TrainingSteps, batch: Any) -> float:
-    """Return by what share of itself the loss changes when targets change places; infinite where that says nothing."""
+    """Return by what share of itself the loss changes with other inputs; infinite where that says nothing."""
     exchanged = _exchanged(batch)
     if exchanged is None:
         return np.inf
@@ -73,34 +74,52 @@ def _tells_apart(steps: TrainingSteps, batch: Any) -> float:
         steps.put(here)
         losses.append(float(steps.step(one, 0.0)))
     before, after = losses
-    if before == after:
-        return 0.0
     return abs(after - before) / abs(before) if before else np.inf
 
 
 def _exchanged(batch: Any) -> Any:
-    """Return the batch with its targets, and their weights, moved on to other rows; None where that changes nothing."""
+    """Return the batch with the inputs of other rows, targets and weights in their places; None if that says nothing.
+
+    The inputs do not only change places: some losses, as that of an autoencoder, know no other targets than these.
+    """
     places, changed = _best_move(batch)
     if not changed:
         return None
-    x, *moved = batch
-    return (x, *keras.tree.map_structure(lambda t: None if t is None else keras.ops.roll(t, places, axis=0), moved))
+    x, *rest = batch
+    dense = keras.tree.map_structure(lambda part: part if part is None else _dense(part), x)
+    inputs = [part for part in keras.tree.flatten(dense) if part is not None]
+    order = np.roll(np.arange(inputs[0].shape[0]), -places)
+    order[0] = order[1]
+    if not any((array != array[order]).any() for array in map(keras.ops.convert_to_numpy, inputs)):
+        return None
+    moved = keras.tree.map_structure(lambda part: part if part is None else keras.ops.take(part, order, 0), dense)
+    return (moved, *rest)
+
+
+def _dense(part: Any) -> Any:
+    return keras.ops.convert_to_tensor(part, sparse=False)
 
 
 def _best_move(batch: Any) -> tuple[int, float]:
-    """Return by how many places to move the targets, and which share of the rows have another target then."""
-    _, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    """Return from how far the inputs are to come, and the share of rows that count and get one of another target."""
+    _, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     # None stands for the target of an output without a loss.
-    targets = [keras.ops.convert_to_numpy(target) for target in keras.tree.flatten(y) if target is not None]
+    targets, weights = (
+        [keras.ops.convert_to_numpy(part) for part in keras.tree.flatten(parts) if part is not None]
+        for parts in (y, sample_weight)
+    )
     if not targets:
         return 0, 0.0
     rows = len(targets[0])
-    changed = {places: _changed(targets, places) for places in (rows // 2, rows // 3, 1)}
+    counts = _any_in_row([weight != 0 for weight in weights]) if weights else np.ones(rows, bool)
+    changed = {
+        places: float(np.mean(counts & _any_in_row([target != np.roll(target, -places, 0) for target in targets])))
+        for places in (rows // 2, rows // 3, 1)
+    }
     places = max(changed, key=lambda by: changed[by])
     return places, changed[places]
 
 
-def _changed(targets: list[np.ndarray], places: int) -> float:
-    """Return the share of rows that have another target once all targets have moved on by so many places."""
-    moved = [target != np.roll(target, places, axis=0) for target in targets]
-    return float(np.mean(np.any([differ.reshape(len(differ), -1).any(axis=1) for differ in moved], axis=0)))
+def _any_in_row(parts: list[np.ndarray]) -> np.ndarray:
+    """Return for which rows any entry of any part is true, shape `(rows,)`."""
+    return np.any([part.reshape(len(part), -1).any(axis=1) for part in parts], axis=0)

@@ -15,6 +15,7 @@ from keras.src.trainers.data_adapters import array_slicing, get_data_adapter
 from keras.src.trainers.data_adapters.array_data_adapter import can_convert_arrays
 
 from keras_lr._arguments import within
+from keras_lr._backends.first_batch import first_batch
 from keras_lr._backends.shuffled_arrays import shuffled_arrays
 from keras_lr._backends.steps_interface import TrainingSteps
 from keras_lr.training._array_checks import check_rows, check_values, refuse_beside_data
@@ -178,9 +179,9 @@ class TrainingData:
             return _rows(self._training, np.arange(min(self._batch_size, self._rows_in_all)))
         x = self._peeked(1) if self.is_generator else self.x
         with unread(x):
-            adapter = get_data_adapter(x=x, class_weight=self._class_weight)
-            for batch in adapter.get_numpy_iterator():
-                return batch
+            batch = first_batch(get_data_adapter(x=x, class_weight=self._class_weight))
+        if batch is not None:
+            return batch
         raise ValueError(f"x={type(x).__name__} holds no batch. Look at how it was made: was it cut, or read before?")
 
     @property
