@@ -26,13 +26,13 @@ def run_of(reaches):
 )
 def test_short_steps_are_too_low_and_long_ones_too_high(reach, judgement):
     diagnosis = run_of([reach] * 20)
-    assert diagnosis.verdict.judgement is judgement
+    assert diagnosis.judgement is judgement
     assert diagnosis.verdict.factor is None
     assert diagnosis.signals[0].value == pytest.approx(reach)
 
 
 def test_the_first_tenth_is_not_judged():
-    assert run_of([50.0, 50.0] + [0.5] * 18).verdict.judgement is Judgement.UNDECIDED
+    assert run_of([50.0, 50.0] + [0.5] * 18).judgement is Judgement.UNDECIDED
 
 
 NAN = np.nan
@@ -57,7 +57,7 @@ def test_a_loss_that_is_not_finite_is_laid_to_the_rate_where_steps_went_too_far(
     numbers = steps_of([reach] * 20)
     numbers[12 : 13 if goes_on else 20] = failed
     diagnosis = judge_run(np.arange(20), numbers)
-    assert diagnosis.verdict.judgement is judgement
+    assert diagnosis.judgement is judgement
     assert says in diagnosis.verdict.reason
     assert "keras_lr.diagnose tries other rates" in diagnosis.verdict.reason
     assert diagnosis.diverged
@@ -67,14 +67,14 @@ def test_a_loss_that_is_not_finite_is_laid_to_the_rate_where_steps_went_too_far(
 @pytest.mark.parametrize(("failed", "says"), [(DEAD, "Lower `every`"), (BAD_BATCH, "look for NaN and infinity")])
 def test_a_loss_that_is_not_finite_at_the_first_look_is_undecided(failed, says):
     diagnosis = judge_run(np.arange(3), [failed] * 3)
-    assert diagnosis.verdict.judgement is Judgement.UNDECIDED
+    assert diagnosis.judgement is Judgement.UNDECIDED
     assert says in diagnosis.verdict.reason
 
 
 @pytest.mark.parametrize("looks", [0, 1, LEAST_LOOKS - 1])
 def test_a_few_steps_say_nothing(looks):
     diagnosis = run_of([0.01] * looks)
-    assert diagnosis.verdict.judgement is Judgement.UNDECIDED
+    assert diagnosis.judgement is Judgement.UNDECIDED
     assert "lower `every`" in str(diagnosis)
 
 

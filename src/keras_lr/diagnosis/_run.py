@@ -19,7 +19,7 @@ class RunDiagnosis(Shown):
     """What the steps of a run say of its rate; prints, plots, and saves as a page or as JSON.
 
     Attributes:
-        verdict: too high, too low, or undecided, and the reason; never a factor.
+        verdict: the judgement and the reason; never a factor.
         signals: of all steps that were looked at but for the first tenth.
         at: the number of each such step in the run, from 0, shape `(looks,)`.
         steps: the steps.
@@ -33,7 +33,7 @@ class RunDiagnosis(Shown):
     >>> monitor = keras_lr.callbacks.Monitor(every=8)
     >>> history = model.fit(x, x.sum(1, keepdims=True), epochs=4, verbose=0, callbacks=[monitor])
     >>> found = monitor.diagnosis()
-    >>> found.verdict.judgement, found.at.tolist()
+    >>> found.judgement, found.at.tolist()
     (<Judgement.TOO_LOW: 'too low'>, [7, 15, 23, 31, 39, 47, 55, 63])
     >>> [signal.name for signal in found.signals]
     ['reach of a step', 'steps uphill', 'update to weight']
@@ -44,6 +44,11 @@ class RunDiagnosis(Shown):
     at: np.ndarray
     steps: Steps
     diverged: bool
+
+    @property
+    def judgement(self) -> Judgement:
+        """Too high, too low, or undecided; right, like a factor, takes trials of other rates."""
+        return self.verdict.judgement
 
     def report(self) -> Report:
         """Describe the verdict and the signals in facts, a table and charts."""
