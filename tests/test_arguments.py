@@ -103,8 +103,7 @@ def call(made, **given):
 def wrong_values(argument, kind, optional):
     if kind == "flag":
         return ["no", None, math.nan, 2]
-    # A length in steps may be a quotient; what counts anything else may not.
-    part = [1.5] if kind == "whole" and "steps" not in argument else []
+    part = [1.5] if kind == "whole" else []  # a length in steps may be a quotient, and is annotated as a float
     return [*NOT_NUMBERS, *([] if optional else [None]), *([] if argument in ENDLESS else [math.inf]), *part]
 
 
