@@ -237,8 +237,8 @@ def _moving_rate(lanes: Lanes) -> float | None:
 def _rates(
     low: float | None, high: float | None, moving_rate: float | None, steps: int, spacing: Spacing
 ) -> np.ndarray:
-    low = low or (moving_rate / 10**DECADES_BELOW if moving_rate else 1e-6)
-    high = high or (moving_rate * 10**DECADES_ABOVE if moving_rate else 100.0)
+    low = float(low or (moving_rate / 10**DECADES_BELOW if moving_rate else 1e-6))
+    high = float(high or (moving_rate * 10**DECADES_ABOVE if moving_rate else 100.0))
     if low >= high:
         raise ValueError(
             f"The sweep would go from {low:.3g} to {high:.3g}: the end that you left out was chosen by the movement of "

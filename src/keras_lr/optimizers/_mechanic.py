@@ -81,7 +81,7 @@ class Mechanic(GlobalOptimizer):
             reason = "as it goes a part of the step of the optimizer inside it"
             refuse("Mechanic", name, kwargs.get(name), reason, "Give it to that optimizer.")
         optimizer = checked_optimizer("Mechanic", "optimizer", optimizer)
-        number(least=0.0)(decay, Argument("Mechanic", "decay"))
+        decay = number(least=0.0)(decay, Argument("Mechanic", "decay"))
         refuse_other_than_proposals("Mechanic", optimizer)
         refuse_several(optimizer)
         refuse_own_handling("Mechanic", optimizer, CHANGES_THE_GRADIENT)
