@@ -256,7 +256,9 @@ def under_way(found: dict[str, np.ndarray], key: str) -> Iterator[tuple[Verdict,
 
 def run_table(found: dict[str, np.ndarray], every: list[Case]) -> None:
     print("\n### Monitor, on whole runs at a constant rate\n")
-    print(f"Too low below a reach of {SHORT}, too high above {LONG} or where the loss was not finite.\n")
+    print(
+        f"Too low below a reach of {SHORT}, too high above {LONG} or where a step led to a loss that was not finite.\n"
+    )
     print("| rate over the best | too low | undecided | too high | median reach | steps uphill | update to weight |")
     print("|---|---|---|---|---|---|---|")
     rows: list[tuple[int, Judgement, Judgement, tuple[float, ...]]] = []

@@ -103,8 +103,7 @@ def call(made, **given):
 def wrong_values(argument, kind, optional):
     if kind == "flag":
         return ["no", None, math.nan, 2]
-    # A length in steps may be a quotient; what counts anything else may not.
-    part = [1.5] if kind == "whole" and "steps" not in argument else []
+    part = [1.5] if kind == "whole" else []  # a length in steps may be a quotient, and is annotated as a float
     return [*NOT_NUMBERS, *([] if optional else [None]), *([] if argument in ENDLESS else [math.inf]), *part]
 
 
@@ -119,6 +118,22 @@ def test_what_is_no_number_and_no_flag_is_refused_with_its_name_and_value(name):
             received = re.escape(f"{argument}={value!r}.")
             message = rf"^\w+ takes (a|0|True|an)\b.* as {argument}\. Received: {received}"
             assert re.match(message, str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda number: optimizers.Mechanic("sgd", decay=number), "decay"),
+        (lambda number: optimizers.MoMoAdam(beta_1=number), "beta_1"),
+        (lambda number: optimizers.Prodigy(epsilon=number), "epsilon"),
+        (lambda number: optimizers.DoG(number), "learning_rate"),
+        (lambda number: schedules.Constant(number), "learning_rate"),
+        (lambda number: line_search.PAL(measure=number), "measure"),
+    ],
+)
+def test_an_array_that_holds_a_number_is_kept_as_that_number(make, name):
+    held = make(np.array(0.5)).get_config()[name]
+    assert (type(held), held) == (float, 0.5)
 
 
 def test_a_signature_says_what_an_argument_may_be_in_words():
@@ -139,6 +154,15 @@ def test_a_signature_says_what_an_argument_may_be_in_words():
         (2.0, {"whole": True}, False),
         (np.int64(2), {"whole": True}, True),
         (np.float32(0.5), {"above": 0.0}, True),
+        (np.array(0.5), {"above": 0.0}, True),
+        (np.array(2), {"above": 0.0}, True),
+        (np.array(2.0), {"below": 1.0}, False),
+        (keras.ops.convert_to_tensor(0.5), {"above": 0.0}, True),
+        (keras.Variable(0.5), {"above": 0.0}, True),
+        (np.array(True), {}, False),
+        (np.array(0.5j), {}, False),
+        (np.array("0.5"), {}, False),
+        (np.array([0.5]), {}, False),
     ],
 )
 def test_a_number_lies_within_the_ends_that_are_given(given, ends, lies):

@@ -85,11 +85,16 @@ def several():
     return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(one, {"body.*": other}))
 
 
+def averaging():
+    return keras.optimizers.Adam(use_ema=True, ema_overwrite_frequency=10)
+
+
 def curve():
     rates = np.geomspace(1e-5, 10, 50)
     return finder.RangeTestResult(rates, (1 / (1 + rates / 0.01) + rates**2)[None])
 
 
+AVERAGE = r"ema_overwrite_frequency=10 .*neither a short trial nor a guard can tell.*Leave it out"
 AS_A_TASK = r"model=Task\(.* is not a keras\.Model.*of a keras_lr\.Task, \(task\.model\(\), task\.x, task\.y\)"
 
 MISTAKES = {
@@ -181,6 +186,15 @@ MISTAKES = {
         lambda: schedules.WarmUp(0.1, 10, ramp="linear"),
         r"WarmUp takes Ramp\.BETWEEN, .*as ramp\. Received: ramp='linear'",
     ),
+    "a function as a rule": (
+        lambda: curve().suggest(lambda rates, losses, steps: 1e-3),
+        r"rule=<function .* is not known; there are valley, ",
+    ),
+    "no path to save at": (lambda: curve().save(3), r"path=3: give the path of a page, 'report\.html', or of data"),
+    "no narrow model": (
+        lambda: optimizers.mup_adam(build(), None),
+        r"narrow=None is not a keras\.Model\. .*give a model that is built",
+    ),
     "a rule as a number": (lambda: curve().suggest(0.5), r"rule=0\.5 is not known; there are "),
     "a search over changing batches": (
         lambda: optimizers.LineSearch(line_search.Inexact()),
@@ -226,9 +240,13 @@ MISTAKES = {
         lambda: optimizers.Mechanic(keras.optimizers.SGD(1.0), learning_rate=0.5),
         r"Mechanic takes no learning_rate, .*inside it\. Received: learning_rate=0\.5\. Give it to that optimizer",
     ),
-    "a name to tune": (
-        lambda: optimizers.Mechanic("sgd"),
-        r"Mechanic takes an optimizer such as SGD.*Received: optimizer='sgd'",
+    "a name of no optimizer to tune": (
+        lambda: optimizers.Mechanic("sdg"),
+        r"Mechanic takes an optimizer, such as SGD\(.*, or its name as optimizer\. Received: optimizer='sdg'",
+    ),
+    "a number for an optimizer on a cycle": (
+        lambda: optimizers.one_cycle(0.1, schedules.OneCycle(0.1, 100)),
+        r"^one_cycle takes an optimizer, .*, or its name as optimizer\. Received: optimizer=0\.1",
     ),
     "a negative rate": (
         lambda: optimizers.Prodigy(-1.0),
@@ -394,6 +412,12 @@ MISTAKES = {
     "a race of an optimizer that forgets": (lambda: keras_lr.race(build("ftrl"), X, Y), "Ftrl makes the weights anew"),
     "a test of an optimizer that forgets": (lambda: keras_lr.range_test(build("ftrl"), X, Y), "Ftrl makes the weights"),
     "a diagnosis of an optimizer that forgets": (lambda: keras_lr.diagnose(build("ftrl"), X, Y), "Ftrl makes the we"),
+    "an average over the weights in a test": (lambda: keras_lr.range_test(build(averaging()), X, Y), AVERAGE),
+    "an average over the weights in a diagnosis": (lambda: keras_lr.diagnose(build(averaging()), X, Y), AVERAGE),
+    "an average over the weights beside a guard": (
+        lambda: build(averaging()).fit(X, Y, verbose=0, callbacks=[keras_lr.callbacks.Guard()]),
+        AVERAGE,
+    ),
     "a share for steps": (
         lambda: schedules.Cosine(1e-2, 1000).warmed_up(0.1),
         r"at least one step as warmup_steps\. Received: warmup_steps=0\.1\. .*give Fraction\(0\.1\)",

@@ -1,15 +1,15 @@
 """What an argument may be: one rule for numbers, flags, choices and values, and one sentence for what is none of them.
 
 A field of a value says it in its annotation, as in ``measure: Positive``: a type together with the `Check` of what is
-given. What is no value calls `check`, which is the same rule. A bool is no number, NaN lies nowhere, and infinity only
-where `below=None` lets it in.
+given. What is no value calls `check`, which is the same rule. A bool is no number, an array or a tensor without axes is
+one, NaN lies nowhere, and infinity only where `below=None` lets it in.
 """
 
 import enum
 import math
 import numbers
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple, TypeAlias, TypedDict, Unpack
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypedDict, TypeGuard, Unpack
 
 import numpy as np
 
@@ -32,9 +32,12 @@ Check: TypeAlias = Callable[[Any, Argument], Any]
 """Returns what is given in its own type, such as a float; raises `ValueError` or `TypeError` for what will not do."""
 
 
-def is_number(given: Any) -> bool:
-    """Return whether it is a real number; a bool is none."""
-    return isinstance(given, numbers.Real) and not isinstance(given, bool)
+def is_number(given: Any) -> TypeGuard[Any]:
+    """Return whether it is a real number, or an array, a tensor or a variable that holds one; a bool is none."""
+    if isinstance(given, numbers.Real):
+        return not isinstance(given, bool)
+    dtype = str(getattr(given, "dtype", ""))  # "float32", or "torch.float32", or "<dtype: 'float32'>"
+    return getattr(given, "shape", None) == () and ("float" in dtype or "int" in dtype)
 
 
 def within(
@@ -127,9 +130,12 @@ Flag: TypeAlias = Annotated[bool, flag]
 
 
 def check(owner: Any, *names: str, whole: bool = False, remedy: str = "", **ends: Unpack[Range]) -> None:
-    """Check that attributes are numbers in a range."""
+    """Check that attributes are numbers in a range; of an array that holds one, keep the number."""
     for name in names:
-        number(whole=whole, remedy=remedy, **ends)(getattr(owner, name), _argument(owner, name))
+        given = getattr(owner, name)
+        found = number(whole=whole, remedy=remedy, **ends)(given, _argument(owner, name))
+        if not isinstance(given, numbers.Real):
+            setattr(owner, name, found)
 
 
 def check_flags(owner: Any, **given: Any) -> None:

@@ -17,7 +17,7 @@ from keras_lr.finder._ladder import RUNG
 from keras_lr.finder._lanes import Lanes
 from keras_lr.schedules import Constant, Schedule, Steerable
 from keras_lr.training._along_step import AlongStep
-from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model
+from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwritten_weights
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, checked_progress
@@ -68,8 +68,9 @@ def diagnose(
 
     Raises:
         TypeError: `model` is no Keras model.
-        ValueError: the model is not compiled or has no trainable weights; the rate is zero, negative or not finite; the
-            number of steps cannot be known; the loss is not finite before any update.
+        ValueError: the model is not compiled or has no trainable weights; its optimizer is `Ftrl`, or puts an average
+            over the weights in mid-training; the rate is zero, negative or not finite; the number of steps cannot be
+            known; the loss is not finite before any update.
 
     Costs: 180 to 420 optimizer steps, mostly up to 330; 26 losses with gradients and, for Keras' SGD, 15 products with
         the Hessian; a few copies of the weights and of the optimizer's slots. What looks at single steps is compiled
@@ -101,6 +102,7 @@ def diagnose(
         prepare(model, data.example())
         optimizer = innermost(model.optimizer)
         refuse_ftrl(optimizer)
+        refuse_overwritten_weights(optimizer)
         accumulation = accumulated_batches(optimizer)
         horizon = data.horizon(epochs)
         updates = max(1, horizon // accumulation)

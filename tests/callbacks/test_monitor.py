@@ -111,7 +111,7 @@ def test_a_finished_run_is_judged(rate, judgement):
     model, x, y = round_parabola(rate)
     monitor = callbacks.Monitor(every=1)
     model.fit(x, y, batch_size=4, epochs=8, verbose=0, callbacks=[monitor])
-    assert monitor.diagnosis().verdict.judgement is judgement
+    assert monitor.diagnosis().judgement is judgement
 
 
 def test_an_epoch_without_a_look_has_no_number():
@@ -151,6 +151,27 @@ def test_beside_a_guard_updates_are_seen_after_a_return_between_two_of_them(firs
     assert guard.events
     assert np.all(monitor.diagnosis().steps.length != 0)
     assert {at % 2 for at in monitor.diagnosis().at.tolist()} == {0, 1}
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_a_row_of_nan_is_not_laid_to_the_rate(guarded):
+    x = X.copy()
+    x[64 + 5] = np.nan
+    monitor, guard = callbacks.Monitor(every=1), callbacks.Guard(probation=False, window_steps=5)
+    model, both = network(keras.optimizers.SGD(1e-6)), [monitor, guard]
+    model.compile(model.optimizer, loss="mse")
+    model.fit(x, Y, epochs=6, shuffle=False, verbose=0, callbacks=both if guarded else [monitor])
+    verdict = monitor.diagnosis().verdict
+    assert verdict.judgement is Judgement.UNDECIDED
+    assert "NaN and infinity in the data" in verdict.reason
+
+
+def test_a_rate_at_which_the_loss_grows_until_it_is_not_finite_is_too_high():
+    model, x, y = round_parabola(40.0)
+    monitor = callbacks.Monitor(every=1)
+    model.fit(x, y, batch_size=4, epochs=40, verbose=0, callbacks=[monitor])
+    assert monitor.diagnosis().diverged
+    assert monitor.diagnosis().judgement is Judgement.TOO_HIGH
 
 
 @pytest.mark.parametrize("first", [True, False])

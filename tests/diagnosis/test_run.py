@@ -9,11 +9,15 @@ from keras_lr.diagnosis._run import LEAST_LOOKS, judge_run
 pytestmark = pytest.mark.numpy_only
 
 
-def run_of(reaches):
+def steps_of(reaches):
     numbers = np.ones((len(reaches), 6))
     numbers[:, 1] = -1.0
     numbers[:, 3] = np.asarray(reaches) - 1.0
-    return judge_run(np.arange(len(reaches)) * 10, numbers)
+    return numbers
+
+
+def run_of(reaches):
+    return judge_run(np.arange(len(reaches)) * 10, steps_of(reaches))
 
 
 @pytest.mark.parametrize(
@@ -22,28 +26,55 @@ def run_of(reaches):
 )
 def test_short_steps_are_too_low_and_long_ones_too_high(reach, judgement):
     diagnosis = run_of([reach] * 20)
-    assert diagnosis.verdict.judgement is judgement
+    assert diagnosis.judgement is judgement
     assert diagnosis.verdict.factor is None
     assert diagnosis.signals[0].value == pytest.approx(reach)
 
 
 def test_the_first_tenth_is_not_judged():
-    assert run_of([50.0, 50.0] + [0.5] * 18).verdict.judgement is Judgement.UNDECIDED
+    assert run_of([50.0, 50.0] + [0.5] * 18).judgement is Judgement.UNDECIDED
 
 
-def test_a_loss_that_is_not_finite_is_too_high():
-    numbers = np.ones((20, 6))
-    numbers[12:, 2] = np.nan
+NAN = np.nan
+DEAD, BAD_BATCH = [NAN] * 6, [NAN, NAN, NAN, NAN, 1.0, 1.0]
+TOO_FAR, BAD_GRADIENT = [1.0, -1.0, np.inf, NAN, 1.0, 1.0], [1.0, NAN, NAN, NAN, NAN, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("reach", "failed", "judgement", "says"),
+    [
+        (2.5, DEAD, Judgement.TOO_HIGH, "2.5 times as far as to the lowest loss, until it was not finite"),
+        (0.5, TOO_FAR, Judgement.TOO_HIGH, "A step led to a loss that was not finite"),
+        (1e-5, DEAD, Judgement.UNDECIDED, "look for NaN and infinity in the data"),
+        (1e-5, BAD_BATCH, Judgement.UNDECIDED, "look for NaN and infinity in the data"),
+        (1e-5, BAD_GRADIENT, Judgement.UNDECIDED, "look for NaN and infinity in the data"),
+    ],
+)
+@pytest.mark.parametrize("goes_on", [False, True], ids=["to the end", "one batch"])
+def test_a_loss_that_is_not_finite_is_laid_to_the_rate_where_steps_went_too_far(
+    reach, failed, judgement, says, goes_on
+):
+    numbers = steps_of([reach] * 20)
+    numbers[12 : 13 if goes_on else 20] = failed
     diagnosis = judge_run(np.arange(20), numbers)
-    assert diagnosis.verdict.judgement is Judgement.TOO_HIGH
+    assert diagnosis.judgement is judgement
+    assert says in diagnosis.verdict.reason
+    assert "keras_lr.diagnose tries other rates" in diagnosis.verdict.reason
     assert diagnosis.diverged
-    assert len(diagnosis.at) == len(diagnosis.steps) == 12
+    assert len(diagnosis.at) == len(diagnosis.steps) == (19 if goes_on else 12)
+
+
+@pytest.mark.parametrize(("failed", "says"), [(DEAD, "Lower `every`"), (BAD_BATCH, "look for NaN and infinity")])
+def test_a_loss_that_is_not_finite_at_the_first_look_is_undecided(failed, says):
+    diagnosis = judge_run(np.arange(3), [failed] * 3)
+    assert diagnosis.judgement is Judgement.UNDECIDED
+    assert says in diagnosis.verdict.reason
 
 
 @pytest.mark.parametrize("looks", [0, 1, LEAST_LOOKS - 1])
 def test_a_few_steps_say_nothing(looks):
     diagnosis = run_of([0.01] * looks)
-    assert diagnosis.verdict.judgement is Judgement.UNDECIDED
+    assert diagnosis.judgement is Judgement.UNDECIDED
     assert "lower `every`" in str(diagnosis)
 
 

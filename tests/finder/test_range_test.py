@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 from oracles.unchanged import state_of, unchanged
 
+from keras_lr._backends.steps import TrainingSteps
 from keras_lr.finder import Spacing, range_test
 from keras_lr.finder._range_test import has_diverged
 from keras_lr.optimizers import PerLayer
@@ -332,6 +333,19 @@ def test_a_row_that_no_rate_can_train_on_is_left_out(momentum):
         result = range_test(model, REGRESSION_X, rows, batch_size=8, steps=40, sweeps=2, high=0.02)
     assert np.all(np.isfinite(result.sweeps))
     assert not np.array_equal(*result.sweeps)
+
+
+@pytest.mark.parametrize(("accumulation", "broken"), [(None, False), (2, False), (None, True)])
+def test_it_says_how_many_steps_it_has_cost(accumulation, broken, monkeypatch):
+    rows, made = REGRESSION_Y.copy(), []
+    rows[5] = np.nan if broken else 0.0
+    model = linear_model(keras.optimizers.SGD(gradient_accumulation_steps=accumulation))
+    kind = type(TrainingSteps(model))
+    step = kind.step
+    monkeypatch.setattr(kind, "step", lambda self, *given: made.append(given) or step(self, *given))
+    result = range_test(model, REGRESSION_X, rows, batch_size=8, steps=20, sweeps=2, high=0.02)
+    assert result.total_steps == len(made) > 40 * (accumulation or 1)
+    assert f"steps of the test {result.total_steps} " in " ".join(str(result).split())
 
 
 @pytest.mark.parametrize("where", ["inputs", "targets"])

@@ -8,7 +8,21 @@ from _lines import FIRSTS, LINES, METHODS, RECORD, compiled_searches, float_sear
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_lr.line_search import PAL, SLS, Backtracking, Goldstein, HagerZhang, Line, Point, Status, StrongWolfe
+from keras_lr.line_search import (
+    PAL,
+    SLS,
+    Backtracking,
+    Goldstein,
+    HagerZhang,
+    Line,
+    Point,
+    Polyak,
+    PoNoS,
+    SafePolyak,
+    SameDecrease,
+    Status,
+    StrongWolfe,
+)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
@@ -126,6 +140,31 @@ def test_a_failed_backtracking_says_so_and_does_not_move():
     accepted, calls = search(Backtracking(max_evaluations=3), lambda a: (1.0 + a, -1.0), 1.0)
     assert (accepted.alpha, accepted.status, calls) == (0.0, Status.BUDGET_SPENT, 3)
     assert "did not move" in Status(accepted.status).sentence
+
+
+def test_a_step_that_decreases_only_says_nothing_of_a_slope_that_nobody_asked_for():
+    accepted, _ = search(Goldstein(longest=0.5), lambda a: ((a - 5.0) ** 2, 2 * (a - 5.0)), 0.5)
+    assert accepted.status == Status.DECREASE_ONLY
+    assert "slope" not in Status(accepted.status).sentence
+
+
+@pytest.mark.parametrize("rule", [Polyak, SafePolyak, PoNoS])
+def test_a_loss_that_cannot_fall_below_a_bound_is_not_expected_to(rule):
+    start = Point(0.0, 3.0, -100.0)
+    bounded, free = rule(lower_bound=2.0), rule()
+    assert 3.0 * bounded.first_trial(start, bounded.memory()) == pytest.approx(free.first_trial(start, free.memory()))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: PoNoS(memory_fraction=2.0), "of at least 0 and at most 1 as memory_fraction"),
+        (lambda: SameDecrease(growth=0.5), "of at least 1 as growth"),
+    ],
+)
+def test_a_mean_that_would_grow_and_a_growth_that_would_shrink_are_refused(build, message):
+    with pytest.raises(ValueError, match=rf"^\w+ takes a number {message}\. Received: "):
+        build()
 
 
 def test_adaptive_backtracking_needs_fewer_evaluations():

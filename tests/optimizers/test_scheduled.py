@@ -167,8 +167,24 @@ def test_one_cycle_with_inverse_momentum():
 
 
 def test_what_is_no_optimizer_is_refused():
-    with pytest.raises(TypeError, match=r"Scheduled takes an optimizer.*Received: optimizer='sgd'"):
-        optimizers.Scheduled("sgd", momentum=0.9)
+    with pytest.raises(
+        ValueError, match=r"Scheduled takes an optimizer.*, or its name as optimizer\. Received: .*=0\.1"
+    ):
+        optimizers.Scheduled(0.1, momentum=0.9)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda optimizer: optimizers.Scheduled(optimizer, beta_1=s.Linear(0.9, 16, 0.5)),
+        lambda optimizer: optimizers.one_cycle(optimizer, s.OneCycle(0.1, 16)),
+        optimizers.Mechanic,
+        lambda optimizer: optimizers.PerLayer(optimizer, {"kernel": 0.5}),
+    ],
+    ids=["Scheduled", "one_cycle", "Mechanic", "PerLayer"],
+)
+def test_the_name_of_an_optimizer_stands_for_it(make):
+    assert trained(make("adam"))[1] == trained(make(keras.optimizers.Adam()))[1] != 0.0
 
 
 def test_what_is_switched_off_cannot_be_scheduled():

@@ -38,6 +38,19 @@ COMPILED = {
 }
 
 
+@pytest.mark.parametrize("compiled", ["a number", "our schedule"])
+def test_arrays_tensors_and_variables_that_hold_a_number_are_rates_and_factors(compiled):
+    model = made(keras.optimizers.SGD(COMPILED[compiled]()))
+    for number in (np.array(0.5), keras.ops.convert_to_tensor(0.5), keras.Variable(0.5, trainable=False)):
+        set_learning_rate(model, number)
+        scale_learning_rate(model, number)
+        assert moved(model) == pytest.approx(1, rel=1e-6)
+    set_learning_rate(model, model.optimizer.learning_rate * 2)
+    assert moved(model) == pytest.approx(2, rel=1e-6)
+    with pytest.raises(TypeError, match="a schedule, a number or a function of the step as learning_rate"):
+        set_learning_rate(model, np.array([0.5]))
+
+
 @pytest.mark.parametrize("compiled", COMPILED)
 def test_between_fits_and_within(compiled):
     model = made(keras.optimizers.SGD(COMPILED[compiled]()))

@@ -34,7 +34,7 @@ def test_the_training_loss_of_the_untrained_model_is_weighted_as_in_training(wei
 
 def test_every_kind_of_method_trains_as_by_hand():
     task = a_task(linear)
-    methods = {"rate": 0.03, "optimizer": keras.optimizers.SGD(0.02, momentum=0.5), "function": momentum}
+    methods = {"rate": np.array(0.03), "optimizer": keras.optimizers.SGD(0.02, momentum=0.5), "function": momentum}
     result = keras_lr.compare(task, methods, seeds=[3])
 
     def at_rate(model, **arguments):

@@ -98,9 +98,9 @@ def test_what_is_judged_by_and_how_long_can_be_chosen():
     [
         ({"rates": []}, ValueError, r"rates=\[\]: give at least one finite number above 0"),
         ({"rates": [0.1, -1]}, ValueError, "finite number above 0"),
-        ({"rates": np.array(0.1)}, ValueError, "finite number above 0"),
         ({"rates": [0.1, np.nan]}, ValueError, "finite number above 0"),
         ({"rates": [0.1, 0.1]}, ValueError, "holds a rate twice"),
+        ({"rates": keras.ops.convert_to_tensor([0.1, 0.1])}, ValueError, "holds a rate twice"),
         ({"seeds": 0}, ValueError, "seeds=0: give at least one"),
         ({"seeds": [1, 1]}, ValueError, "holds a seed twice"),
         ({"seeds": 1.5}, ValueError, r"seeds=.*: give a number of seeds"),
@@ -121,8 +121,9 @@ def test_what_cannot_be_done_is_said_before_training(arguments, error, message):
         keras_lr.sweep(a_linear_task(), **{"rates": [0.1], "seeds": 1, "epochs": 1, "widen": False} | arguments)
 
 
-def test_a_single_rate_needs_no_list():
-    assert keras_lr.sweep(a_linear_task(), 0.1, seeds=1, epochs=1, widen=False).learning_rate == pytest.approx(0.1)
+@pytest.mark.parametrize("rate", [0.1, np.array(0.1)])
+def test_a_single_rate_needs_no_list(rate):
+    assert keras_lr.sweep(a_linear_task(), rate, seeds=1, epochs=1, widen=False).learning_rate == pytest.approx(0.1)
 
 
 def test_a_generator_is_refused():

@@ -5,10 +5,12 @@ from typing import Any
 import keras
 
 from keras_lr._arguments import Argument, check_flags, number
+from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks._at_exit import close_at_exit
 from keras_lr.callbacks._event import Event
 from keras_lr.callbacks._guarded_run import GuardedRun
 from keras_lr.callbacks._plan import plan
+from keras_lr.training._borrow import refuse_overwritten_weights
 
 
 class Guarding(keras.callbacks.Callback):
@@ -23,6 +25,7 @@ class Guarding(keras.callbacks.Callback):
         self.set_params(self.params or {})  # a CallbackList that a user has made gives none
         if self.params.setdefault("guard", self) is not self:  # Keras hands one dictionary to all callbacks of a fit
             raise ValueError("Two guards in one fit would both steer its rate and its weights. Give only one.")
+        refuse_overwritten_weights(innermost(self.model.optimizer))
         close_at_exit(self._run)
         self._run.begin(self.model, self.params)
 
@@ -77,8 +80,8 @@ class Guard(Guarding):
         step: how many steps the run has made.
 
     Raises:
-        ValueError: `window_steps` is below 4; at the start of `fit`, `learning_rate` is no plan of rates, or there is
-            another guard.
+        ValueError: `window_steps` is below 4; at the start of `fit`, `learning_rate` is no plan of rates, there is
+            another guard, or the optimizer puts an average over the weights in mid-training.
 
     Costs: two copies of the weights and the optimizer's slots (four during probation), one window of steps for each
         probation, one wait for the device a window. Where the losses do not get lower, up to 8 times a copy and two

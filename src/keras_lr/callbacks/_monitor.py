@@ -46,7 +46,7 @@ class Monitor(keras.callbacks.Callback):
     >>> history = model.fit(x, x.sum(1, keepdims=True), epochs=4, verbose=0, callbacks=[monitor])
     >>> history.history["reach"][-1] < 0.01
     True
-    >>> monitor.diagnosis().verdict.judgement
+    >>> monitor.diagnosis().judgement
     <Judgement.TOO_LOW: 'too low'>
     """
 

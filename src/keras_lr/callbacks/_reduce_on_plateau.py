@@ -108,7 +108,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         check_kind(self, "monitor", str, "a name such as 'val_loss'")
         check(self, "factor", above=0, below=1)
         check(self, "max_multiplier", above=0, below=None)
-        check(self, "min_multiplier", above=0, most=max_multiplier)
+        check(self, "min_multiplier", above=0, most=self.max_multiplier)
         check(self, "min_delta", least=0)
         check(self, "patience", least=1, whole=True)
         check(self, "cooldown", least=0, whole=True)

@@ -51,7 +51,7 @@ class Verdict:
         judgement: too high, right, too low, or undecided.
         reason: why, in a sentence or two.
         factor: by what the rate is to be multiplied; None where there is no telling.
-        low, high: the interval of that factor.
+        low, high: the interval of that factor; times the rate, that of the best rate.
 
     Example:
     >>> from keras_lr.diagnosis import Judgement, Verdict

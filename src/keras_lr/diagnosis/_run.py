@@ -19,7 +19,7 @@ class RunDiagnosis(Shown):
     """What the steps of a run say of its rate; prints, plots, and saves as a page or as JSON.
 
     Attributes:
-        verdict: too high, too low, or undecided, and the reason; never a factor.
+        verdict: the judgement and the reason; never a factor.
         signals: of all steps that were looked at but for the first tenth.
         at: the number of each such step in the run, from 0, shape `(looks,)`.
         steps: the steps.
@@ -33,7 +33,7 @@ class RunDiagnosis(Shown):
     >>> monitor = keras_lr.callbacks.Monitor(every=8)
     >>> history = model.fit(x, x.sum(1, keepdims=True), epochs=4, verbose=0, callbacks=[monitor])
     >>> found = monitor.diagnosis()
-    >>> found.verdict.judgement, found.at.tolist()
+    >>> found.judgement, found.at.tolist()
     (<Judgement.TOO_LOW: 'too low'>, [7, 15, 23, 31, 39, 47, 55, 63])
     >>> [signal.name for signal in found.signals]
     ['reach of a step', 'steps uphill', 'update to weight']
@@ -44,6 +44,11 @@ class RunDiagnosis(Shown):
     at: np.ndarray
     steps: Steps
     diverged: bool
+
+    @property
+    def judgement(self) -> Judgement:
+        """Too high, too low, or undecided; right, like a factor, takes trials of other rates."""
+        return self.verdict.judgement
 
     def report(self) -> Report:
         """Describe the verdict and the signals in facts, a table and charts."""
@@ -80,13 +85,26 @@ def judge_run(at: np.ndarray, made: Sequence[Step]) -> RunDiagnosis:
     """
     finite, steps = are_finite(made), Steps.of(made)
     judged = steps.part(int(np.ceil(BEGINNING * len(steps))), len(steps))
-    diverged = not np.all(finite)
-    return RunDiagnosis(_verdict(judged, diverged), signals_of(judged), at[finite], steps, diverged)
+    sound = bool(np.all(finite))
+    verdict = _verdict(judged) if sound else _of_failure(made, int(np.argmin(finite)))
+    return RunDiagnosis(verdict, signals_of(judged), at[finite], steps, not sound)
 
 
-def _verdict(steps: Steps, diverged: bool) -> Verdict:
-    if diverged:
-        return Verdict(Judgement.TOO_HIGH, "The loss, or the step, was not finite.")
+def _of_failure(made: Sequence[Step], failed: int) -> Verdict:
+    """Judge a run by how it came to the step that failed: by steps that went too far, or out of the blue."""
+    before, seen = reach(Steps.of(made[:failed])).value, Step(*made[failed])
+    if before > LONG:
+        says = f"Steps went {rounded(before)} times as far as to the lowest loss, until it was not finite"
+    elif np.isfinite(seen.loss) and not np.isnan(seen.slope):
+        says = "A step led to a loss that was not finite"
+    elif failed or np.isfinite(seen.squared_weights_length):
+        return Verdict(Judgement.UNDECIDED, _OF_THE_DATA)
+    else:
+        return Verdict(Judgement.UNDECIDED, _UNSEEN)
+    return Verdict(Judgement.TOO_HIGH, f"{says}. {_ASK}")
+
+
+def _verdict(steps: Steps) -> Verdict:
     if len(steps) < LEAST_LOOKS:
         return Verdict(Judgement.UNDECIDED, f"Fewer than {LEAST_LOOKS} steps were looked at: lower `every`.")
     value = reach(steps).value
@@ -98,4 +116,16 @@ def _verdict(steps: Steps, diverged: bool) -> Verdict:
         judgement, says = Judgement.TOO_HIGH, f"Steps go {rounded(value)} times as far as to the lowest loss: too far"
     else:
         judgement, says = Judgement.UNDECIDED, "Steps are neither clearly short nor clearly long"
-    return Verdict(judgement, f"{says}. keras_lr.diagnose tries other rates, and says by what factor.")
+    return Verdict(judgement, f"{says}. {_ASK}")
+
+
+_ASK = "keras_lr.diagnose tries other rates, and says by what factor."
+_OF_THE_DATA = (
+    "The loss of a batch or its gradient was not finite, and no step that was looked at before had gone too far: look "
+    "for NaN and infinity in the data, and for a logarithm or a root of zero. keras_lr.diagnose tries other rates, and "
+    "leaves such batches out."
+)
+_UNSEEN = (
+    "The weights were not finite when the first step was looked at: the rate is too high, or the data hold NaN or "
+    "infinity. Lower `every`, or call keras_lr.diagnose, which leaves such batches out."
+)

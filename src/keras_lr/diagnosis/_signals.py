@@ -1,4 +1,4 @@
-"""What single steps show: numbers with a unit, an interval where there is one, and a sentence that says what they mean.
+"""What single steps show: numbers, an interval where there is one, and a sentence that says what they mean.
 
 A step is looked at on its own batch: the loss and its slope along the step, before and after it. As both ends are
 measured on the same samples with the same dropout masks, most of the noise cancels. (Cockpit, arXiv 2102.06604,
@@ -24,12 +24,11 @@ class Signal:
         name: what it is.
         value: the number; NaN where it is not defined.
         low, high: its 90 % interval over the steps that were looked at, or None.
-        unit: of the number.
         meaning: a sentence.
 
     Example:
     >>> from keras_lr.diagnosis import Signal
-    >>> Signal("reach of a step", 0.1, 0.05, 0.2, "of the way", "A step goes a tenth of the way.").interval
+    >>> Signal("reach of a step", 0.1, 0.05, 0.2, "A step goes a tenth of the way.").interval
     '0.05 to 0.2'
     """
 
@@ -37,7 +36,6 @@ class Signal:
     value: float
     low: float | None
     high: float | None
-    unit: str
     meaning: str
 
     @property
@@ -122,30 +120,30 @@ def reach(steps: Steps) -> Signal:
     """
     curvature, descent = steps.slope_after - steps.slope, -steps.slope
     if not len(steps) or np.sum(descent) <= 0:
-        return Signal("reach of a step", np.nan, None, None, _REACH_UNIT, _NO_DESCENT)
+        return Signal("reach of a step", np.nan, None, None, _NO_DESCENT)
     value = float(np.sum(curvature) / np.sum(descent))
     low, high = _interval(curvature, descent, value)
-    return Signal("reach of a step", value, low, high, _REACH_UNIT, _meaning_of_reach(value))
+    return Signal("reach of a step", value, low, high, _meaning_of_reach(value))
 
 
 def update_to_weight(steps: Steps) -> Signal:
     """Return the length of a step over that of all trainable weights."""
     if not len(steps):
-        return Signal("update to weight", np.nan, None, None, "a step", _NO_STEP)
+        return Signal("update to weight", np.nan, None, None, _NO_STEP)
     ratios = steps.length / np.maximum(steps.weights_length, np.finfo(float).tiny)
     value = float(np.median(ratios))
     turns = 1 / max(value, 1e-12)
     meaning = f"{rounded(turns)} steps in one direction would move the weights by their own length."
-    return Signal("update to weight", value, float(np.min(ratios)), float(np.max(ratios)), "a step", meaning)
+    return Signal("update to weight", value, float(np.min(ratios)), float(np.max(ratios)), meaning)
 
 
 def uphill(steps: Steps) -> Signal:
     """Return the share of the steps that raised the loss of their own batch."""
     if not len(steps):
-        return Signal("steps uphill", np.nan, None, None, "of all", _NO_STEP)
+        return Signal("steps uphill", np.nan, None, None, _NO_STEP)
     share = float(np.mean(steps.loss_after > steps.loss))
     meaning = "Their own batch is worse after the step than before." if share else "Every step helps its own batch."
-    return Signal("steps uphill", share, None, None, "of all", meaning)
+    return Signal("steps uphill", share, None, None, meaning)
 
 
 def stability(sharpness: float, rate: float, momentum: float, *, nesterov: bool = False) -> Signal:
@@ -161,7 +159,7 @@ def stability(sharpness: float, rate: float, momentum: float, *, nesterov: bool 
         if value > 0.7
         else f"The sharpest direction of the loss would be stable at {rounded(1 / max(value, 1e-12))} times the rate."
     )
-    return Signal("rate over stability limit", value, None, None, "of the limit", meaning)
+    return Signal("rate over stability limit", value, None, None, meaning)
 
 
 def _table(made: Sequence[Step]) -> np.ndarray:
@@ -193,6 +191,5 @@ def _meaning_of_reach(value: float) -> str:
     return "A step ends higher on the other side than it began."
 
 
-_REACH_UNIT = "of the way"
 _NO_DESCENT = "On average the steps do not go downhill on their own batch."
 _NO_STEP = "No step had a finite loss."

@@ -21,7 +21,7 @@ from keras_lr.finder._ladder import NoRateMoves
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import kind_of
 from keras_lr.finder._range_test_result import RangeTestResult
-from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model
+from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwritten_weights
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, checked_progress
 from keras_lr.training._training_data import TrainingData
@@ -92,8 +92,8 @@ def range_test(
 
     Raises:
         TypeError: `model` is no Keras model.
-        ValueError: the model is not compiled, has no trainable weights, or an argument is out of its range; the loss is
-            not finite before any update.
+        ValueError: the model is not compiled or has no trainable weights; its optimizer is `Ftrl`, or puts an average
+            over the weights in mid-training; an argument is out of its range; the loss is not finite before any update.
 
     A batch whose loss or gradient is not finite at any rate, as with NaN in its data, is left out.
 
@@ -128,36 +128,41 @@ def range_test(
     with first_fit_unspent(model):
         prepare(model, data.example())
         checked_validation_data(model, validation_data)
-        accumulation = accumulated_batches(model.optimizer)
-        refuse_ftrl(innermost(model.optimizer))
+        optimizer = innermost(model.optimizer)
+        refuse_ftrl(optimizer)
+        refuse_overwritten_weights(optimizer)
+        accumulation = accumulated_batches(optimizer)
         with borrowed(model) as training:
             start = training.copy()  # before the probe, which moves the weights a little
             batches = data.batches(training, steps * accumulation, seed)
             lanes = Lanes(training, batches, accumulation)
             moving_rate = _moving_rate(lanes)
             rates = _rates(low, high, moving_rate, steps, spacing)
-            losses = np.full((sweeps, steps), np.nan)
+            losses, swept = np.full((sweeps, steps), np.nan), 0
             for i in range(sweeps):
                 training.put(start)
                 if i:
                     batches = data.batches(training, steps * accumulation, seed + i)
                 taken, last = _swept(training, _endless(batches, seed + i), rates, accumulation, watch)
+                swept += len(taken)
                 finite = bool(np.all(np.isfinite(taken)))
                 # An activation that turns NaN into 0, as TensorFlow's ReLU does, hides dead weights.
                 if not (finite and training.finite()) and not all(map(lanes.is_sound, batches if finite else last)):
                     sound = [batch for batch in batches if lanes.is_sound(batch)] or batches
                     training.put(start)
                     taken, _ = _swept(training, _endless(sound, seed + i), rates, accumulation, watch)
+                    swept += len(taken)
                 losses[i, : len(taken)] = taken
                 text = f"sweep {i + 1} of {sweeps} ended at the rate {rates[len(taken) - 1]:.2g}"
                 told((i + 1) * steps, sweeps * steps, text)
     return RangeTestResult(
         rates=rates,
         sweeps=losses,
-        kind=kind_of(innermost(model.optimizer)),
+        kind=kind_of(optimizer),
         moving_rate=moving_rate,
-        optimizer=type(innermost(model.optimizer)).__name__,
+        optimizer=type(optimizer).__name__,
         is_validation=watch is not None,
+        total_steps=lanes.steps_run + swept * accumulation,
     )
 
 
@@ -232,8 +237,8 @@ def _moving_rate(lanes: Lanes) -> float | None:
 def _rates(
     low: float | None, high: float | None, moving_rate: float | None, steps: int, spacing: Spacing
 ) -> np.ndarray:
-    low = low or (moving_rate / 10**DECADES_BELOW if moving_rate else 1e-6)
-    high = high or (moving_rate * 10**DECADES_ABOVE if moving_rate else 100.0)
+    low = float(low or (moving_rate / 10**DECADES_BELOW if moving_rate else 1e-6))
+    high = float(high or (moving_rate * 10**DECADES_ABOVE if moving_rate else 100.0))
     if low >= high:
         raise ValueError(
             f"The sweep would go from {low:.3g} to {high:.3g}: the end that you left out was chosen by the movement of "

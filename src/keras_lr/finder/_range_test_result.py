@@ -57,6 +57,7 @@ class RangeTestResult(Shown):
         moving_rate: the rate at which four steps move all weights by a third of their length, or None.
         optimizer: name of its class.
         is_validation: whether the losses are of validation data instead of the training batches.
+        total_steps: the training steps that the test has cost, those of the probe included.
 
     Example:
     >>> import keras, keras_lr, numpy as np
@@ -74,6 +75,7 @@ class RangeTestResult(Shown):
     moving_rate: float | None = None
     optimizer: str = "Adam"
     is_validation: bool = False
+    total_steps: int = 0
 
     @property
     def losses(self) -> np.ndarray:
@@ -114,7 +116,7 @@ class RangeTestResult(Shown):
         if rule is None:
             return self._own_suggestion(use)
         known = RULES.get(rule) if isinstance(rule, str) else rule
-        if not callable(known):
+        if not isinstance(known, Rule):
             raise ValueError(f"rule={rule!r} is not known; there are {', '.join(RULES)}.")
         return self._peer_suggestion(known)
 
@@ -183,14 +185,13 @@ class RangeTestResult(Shown):
     def report(self) -> Report:
         """Describe the curve and the suggestions in facts, a table and a chart."""
         constant, peak = (self.suggest(use=use) for use in Use)
-        steps = int(np.isfinite(self.sweeps).sum())
         facts: dict[str, str | int | float | None] = {
             "learning rate, constant": constant.learning_rate or "no answer",
             "interval": _interval(constant),
             "learning rate, peak of a schedule": peak.learning_rate or "no answer",
             "interval of the peak": _interval(peak),
             "optimizer": self.optimizer,
-            "updates of the sweeps": steps,
+            "steps of the test": self.total_steps,
         }
         found = [("constant", "keras-lr", constant), ("peak", "keras-lr", peak)]
         found += [(name, rule.library, self.suggest(rule)) for name, rule in RULES.items()]

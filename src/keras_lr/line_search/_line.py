@@ -97,7 +97,7 @@ class Status(enum.IntEnum):
 
 _SENTENCES = {
     Status.ACCEPTED: "The step satisfies the condition of the search.",
-    Status.DECREASE_ONLY: "The step decreases the loss enough; the slope there was not flat enough in the budget.",
+    Status.DECREASE_ONLY: "The step decreases the loss enough; no trial met the other condition of the search as well.",
     Status.MEASURED: "The line is not convex; the measuring step, which descends, was taken.",
     Status.KEPT: "The search did not measure at this step; the step that it found before was taken.",
     Status.BUDGET_SPENT: "No step satisfied the condition within the evaluations allowed; the weights did not move.",

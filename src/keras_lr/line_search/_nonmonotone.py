@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from keras_lr._arguments import Limit, Natural, NotNegative, Part, Positive, Real
+from keras_lr._arguments import Limit, Natural, Part, Positive, Real, Share
 from keras_lr._value import value
 from keras_lr.line_search._backtracking import Backtracking
 from keras_lr.line_search._line import Accepted, Line, Point, Tensor
@@ -36,9 +36,9 @@ class PoNoS(Rule):
         decrease: c, in (0, 1).
         scale: c_p of the Polyak step.
         shrink: δ, the factor of a cut.
-        memory_fraction: ξ, weight of the mean against the newest loss. 1, the authors' choice, is the mean of all
-            losses so far, which permits almost anything late in a long run; 0 is the monotone condition.
-        lowest: φ*, the loss that a batch could reach.
+        memory_fraction: ξ, weight of the mean against the newest loss. 1, the authors' choice and the most, is the mean
+            of all losses so far, which permits almost anything late in a long run; 0 is the monotone condition.
+        lower_bound: φ*, the loss that a batch could reach.
         longest: no trial is longer.
         max_evaluations: trials allowed.
 
@@ -60,8 +60,8 @@ class PoNoS(Rule):
     decrease: Part = 0.5
     scale: Positive = 0.1
     shrink: Part = 0.5
-    memory_fraction: NotNegative = 1.0
-    lowest: Real = 0.0
+    memory_fraction: Share = 1.0
+    lower_bound: Real = 0.0
     longest: Limit = 10.0
     max_evaluations: Natural = 20
 
@@ -69,7 +69,7 @@ class PoNoS(Rule):
         return LossesBefore(0.0, 0.0, 0.0)
 
     def first_trial(self, start: Point, memory: LossesBefore) -> Tensor:
-        polyak = polyak_step(start, self.lowest, self.scale)
+        polyak = polyak_step(start, self.lower_bound, self.scale)
         return at_least(at_most(polyak * self.shrink**memory.cuts, self.longest), 1e-6)
 
     def step(self, line: Line, start: Point, alpha: Tensor, memory: LossesBefore) -> tuple[Accepted, LossesBefore]:

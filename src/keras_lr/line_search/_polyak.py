@@ -26,8 +26,9 @@ class Polyak(Rule):
     left to gain. The bound is the step before times `growth`.
 
     Args:
-        lowest: φ*, the loss that the batch could reach, 0 for cross-entropy and squared errors. Too low a value makes
-            steps too long: without interpolation (noisy labels, small networks) the method ends in a neighbourhood.
+        lower_bound: φ*, the loss that the batch could reach, 0 for cross-entropy and squared errors. Too low a value
+            makes steps too long: without interpolation (noisy labels, small networks) the method ends in a
+            neighbourhood.
         scale: c. 0.5 is the authors' default, 0.2 what they use for deep networks, 1 the classical step.
         initial: bound of the first step.
         growth: factor on the bound a step. The default doubles it in 500 steps.
@@ -48,7 +49,7 @@ class Polyak(Rule):
         0.5
     """
 
-    lowest: Real = 0.0
+    lower_bound: Real = 0.0
     scale: Positive = 0.5
     initial: Positive = 1.0
     growth: AtLeastOne = 2 ** (1 / 500)
@@ -59,7 +60,7 @@ class Polyak(Rule):
         return Bound(self.initial)
 
     def first_trial(self, start: Point, memory: Bound) -> Tensor:
-        return at_most(polyak_step(start, self.lowest, self.scale), memory.alpha * self.growth)
+        return at_most(polyak_step(start, self.lower_bound, self.scale), memory.alpha * self.growth)
 
     def step(self, line: Line, start: Point, alpha: Tensor, memory: Bound) -> tuple[Accepted, Bound]:
         accepted = unsearched(start, alpha)
@@ -74,7 +75,7 @@ class SafePolyak(Rule):
     loss that is left. It equals clipping of the gradient.
 
     Args:
-        lowest: φ*, the loss that the batch could reach.
+        lower_bound: φ*, the loss that the batch could reach.
         floor: M, on the scale of ‖g‖². The authors' default is 1.
 
     Raises:
@@ -94,23 +95,23 @@ class SafePolyak(Rule):
         0.5
     """
 
-    lowest: Real = 0.0
+    lower_bound: Real = 0.0
     floor: Positive = 1.0
 
     evaluates = False
 
     def first_trial(self, start: Point, memory: Memory) -> Tensor:
         start, _ = alike(start, 0.0)
-        return (start.value - self.lowest) / at_least(abs(start.slope), self.floor)
+        return (start.value - self.lower_bound) / at_least(abs(start.slope), self.floor)
 
     def step(self, line: Line, start: Point, alpha: Tensor, memory: Memory) -> tuple[Accepted, Memory]:
         return unsearched(start, alpha), memory
 
 
-def polyak_step(start: Point, lowest: float, scale: float) -> Tensor:
+def polyak_step(start: Point, lower_bound: float, scale: float) -> Tensor:
     """Return (φ(0) - φ*)/(c·|φ'(0)|); not finite where the slope is 0."""
     start, _ = alike(start, 0.0)
-    return ratio(start.value - lowest, scale * abs(start.slope))
+    return ratio(start.value - lower_bound, scale * abs(start.slope))
 
 
 def unsearched(start: Point, alpha: Tensor) -> Accepted:

@@ -140,7 +140,7 @@ class SameDecrease(Value):
 
     Args:
         initial: the first trial of the first step.
-        growth: the most by which a first trial may exceed the step before; on a new batch the slope jumps.
+        growth: the most times the step before that a first trial may be, at least 1; on a new batch the slope jumps.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -155,7 +155,7 @@ class SameDecrease(Value):
     """
 
     initial: Positive = 1.0
-    growth: Positive = 10.0
+    growth: AtLeastOne = 10.0
 
     def __call__(self, start: Point, alpha: Tensor, slope: Tensor) -> Tensor:
         known = (slope < 0.0) & (start.slope < 0.0)

@@ -60,7 +60,7 @@ class AcrossBatches(GlobalOptimizer):
         direction: Direction,
         max_update_ratio: Any,
         max_update_norm: Any,
-        decay_steps: int | None,
+        decay_steps: float | None,
         initial_step: float,
         limits: Limits,
         **kwargs: Any,

@@ -11,7 +11,7 @@ STEPS_AT_THE_START = 10.0
 """After so many steps a cap that falls without a horizon, as 1/√(1 + t/10), begins to be short; by experiment."""
 
 
-def default_ratio(decay_steps: int | None) -> float:
+def default_ratio(decay_steps: float | None) -> float:
     """Return the cap at the start, as a fraction of the weights; the constants are by experiment.
 
     With a known number of steps T the best length of a subgradient step is as 1/√T; 0.15 at the most keeps the units

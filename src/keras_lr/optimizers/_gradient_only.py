@@ -77,7 +77,7 @@ class GradientOnly(AcrossBatches):
         *,
         max_update_ratio: Any = None,
         max_update_norm: Any = None,
-        decay_steps: int | None = None,
+        decay_steps: float | None = None,
         initial_step: float = 1e-4,
         limits: Limits | None = None,
         **kwargs: Any,

@@ -25,6 +25,7 @@ def layerwise_decay(model: keras.Model, decay: float = 0.75) -> dict[str, float]
         The ``factors`` of ``PerLayer``.
 
     Raises:
+        TypeError: ``model`` is no Keras model.
         ValueError: ``decay`` is not in (0, 1], or the model has no trainable weights (build it first).
 
     Reference:
@@ -40,8 +41,8 @@ def layerwise_decay(model: keras.Model, decay: float = 0.75) -> dict[str, float]
         {'a/.*': 0.25, 'b/.*': 0.5, 'c/.*': 1.0}
         >>> optimizer = PerLayer(keras.optimizers.Adam(1e-3), layerwise_decay(model, 0.5))
     """
-    number(above=0.0, most=1.0)(decay, Argument("layerwise_decay", "decay"))
-    _require_weights(model)
+    decay = number(above=0.0, most=1.0)(decay, Argument("layerwise_decay", "decay"))
+    _require_weights("model", model)
     layers = [layer for layer in _leaves(model) if layer.trainable_variables]
     prefixes = dict.fromkeys(_prefix(model, layer) for layer in layers)
     return {f"{prefix}/.*": decay ** (len(prefixes) - 1 - i) for i, prefix in enumerate(prefixes)}
@@ -62,7 +63,8 @@ def mup_adam(model: keras.Model, narrow: keras.Model) -> dict[str, float]:
         The ``factors`` of ``PerLayer``, for variables whose factor is not 1.
 
     Raises:
-        ValueError: the models differ in more than width.
+        TypeError: one of them is no Keras model.
+        ValueError: the models differ in more than width, or one has no trainable weights.
 
     Reference:
         Yang et al. 2022, Tensor Programs V, table 3, https://arxiv.org/abs/2203.03466
@@ -109,7 +111,8 @@ def mup_sgd(model: keras.Model, narrow: keras.Model) -> dict[str, float]:
 
 
 def _widened(model: keras.Model, narrow: keras.Model, rule: Any) -> dict[str, float]:
-    _require_weights(model)
+    _require_weights("model", model)
+    _require_weights("narrow", narrow)
     wide_variables, narrow_variables = model.trainable_variables, narrow.trainable_variables
     if [len(v.shape) for v in wide_variables] != [len(v.shape) for v in narrow_variables]:
         raise ValueError(
@@ -172,8 +175,10 @@ def _escaped(model: keras.Model, path: str) -> str:
     return re.escape(path.removeprefix(f"{model.name}/"))
 
 
-def _require_weights(model: keras.Model) -> None:
+def _require_weights(name: str, model: Any) -> None:
     if not isinstance(model, keras.Model):
-        raise TypeError(f"model={model!r} is not a keras.Model.")
+        raise TypeError(
+            f"{name}={model!r} is not a keras.Model. Its layers say the factors: give a model that is built."
+        )
     if not model.trainable_variables:
         raise ValueError(f"{model.name} has no trainable weights; build it first, or let some of it train.")

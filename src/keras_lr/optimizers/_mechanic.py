@@ -13,7 +13,7 @@ from keras_lr._arguments import Argument, check, number
 from keras_lr._backends import lists
 from keras_lr._backends.learning_rate_variable import refuse_several
 from keras_lr.optimizers._global import GlobalOptimizer, State, Tensors
-from keras_lr.optimizers._proposals import refuse_other_than_proposals, refuse_own_handling
+from keras_lr.optimizers._proposals import checked_optimizer, refuse_other_than_proposals, refuse_own_handling
 from keras_lr.optimizers._refusals import refuse
 
 CHANGES_THE_GRADIENT = (
@@ -35,8 +35,8 @@ class Mechanic(GlobalOptimizer):
 
     Args:
         optimizer: any optimizer of Keras but one that normalises its step by the weights (LAMB, LARS) or makes them
-            anew from a state of its own (Ftrl, ScheduleFreeAdamW), `PerLayer` or `Scheduled` around it included. Give
-            it the rate 1.0, or a schedule that peaks there; its weight decay is part of what it proposes.
+            anew from a state of its own (Ftrl, ScheduleFreeAdamW), `PerLayer` or `Scheduled` around it included, or its
+            name. Give it the rate 1.0, or a schedule that peaks there; its weight decay is part of what it proposes.
         decay: λ, a pull of s towards 0 that steadies it; 0.01 is the authors', 0 is none.
         initial_scale: s starts here: small, since it grows fast where the steps agree with the gradients.
         discounts: how many discounts bet, 1 - 0.1 to 1 - 0.1ⁿ; 6 is the authors'.
@@ -45,8 +45,8 @@ class Mechanic(GlobalOptimizer):
             and ``weight_decay`` belong to the inner optimizer.
 
     Raises:
-        ValueError: an argument is out of its range or the inner optimizer's, or that one itself clips, accumulates or
-            averages, or is several.
+        ValueError: an argument is out of its range or the inner optimizer's, or that one is none, itself clips,
+            accumulates or averages, or is several.
         TypeError: the inner optimizer finds its own steps or weights, as those of this package do, or scales the loss.
 
     Costs:
@@ -69,7 +69,7 @@ class Mechanic(GlobalOptimizer):
 
     def __init__(
         self,
-        optimizer: keras.optimizers.Optimizer,
+        optimizer: keras.optimizers.Optimizer | str,
         *,
         decay: float = 1e-2,
         initial_scale: float = 1e-6,
@@ -80,10 +80,8 @@ class Mechanic(GlobalOptimizer):
         for name in ("learning_rate", "weight_decay"):
             reason = "as it goes a part of the step of the optimizer inside it"
             refuse("Mechanic", name, kwargs.get(name), reason, "Give it to that optimizer.")
-        if not isinstance(optimizer, keras.optimizers.Optimizer):
-            argument = Argument("Mechanic", "optimizer")
-            raise TypeError(argument.refusal("an optimizer such as SGD(1.0, momentum=0.9)", optimizer))
-        number(least=0.0)(decay, Argument("Mechanic", "decay"))
+        optimizer = checked_optimizer("Mechanic", "optimizer", optimizer)
+        decay = number(least=0.0)(decay, Argument("Mechanic", "decay"))
         refuse_other_than_proposals("Mechanic", optimizer)
         refuse_several(optimizer)
         refuse_own_handling("Mechanic", optimizer, CHANGES_THE_GRADIENT)

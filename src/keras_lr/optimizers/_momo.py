@@ -168,7 +168,7 @@ class MoMoAdam(MoMo):
         epsilon: float = 1e-8,
         **kwargs: Any,
     ) -> None:
-        number(least=0.0, below=1.0)(beta_1, Argument("MoMoAdam", "beta_1"))
+        beta_1 = number(least=0.0, below=1.0)(beta_1, Argument("MoMoAdam", "beta_1"))
         super().__init__(learning_rate, beta=beta_1, **kwargs)
         self.beta_2 = beta_2
         self.epsilon = epsilon

@@ -105,7 +105,7 @@ class ProbabilisticLineSearch(AcrossBatches):
         noise: Noise = Noise.PER_SAMPLE,
         max_update_ratio: Any = None,
         max_update_norm: Any = None,
-        decay_steps: int | None = None,
+        decay_steps: float | None = None,
         initial_step: float = 1e-4,
         limits: Limits | None = None,
         **kwargs: Any,

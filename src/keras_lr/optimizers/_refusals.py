@@ -1,9 +1,8 @@
 """What a method cannot live with, refused at construction or at `build`."""
 
-import numbers
 from typing import Any
 
-from keras_lr._arguments import Argument, check, number
+from keras_lr._arguments import Argument, check, is_number, number
 from keras_lr.line_search import SLS
 
 
@@ -52,7 +51,7 @@ def refuse_what_moves(owner: str, arguments: dict[str, Any]) -> None:
 
 def checked_rate(owner: str, learning_rate: Any) -> Any:
     """Return a learning rate, a whole number as a float; refuse a number that is no rate. Keras refuses all else."""
-    if not isinstance(learning_rate, numbers.Real):
+    if not (isinstance(learning_rate, bool) or is_number(learning_rate)):
         return learning_rate
     return number(least=0.0, remedy="A schedule will do, too.")(learning_rate, Argument(owner, "learning_rate"))
 

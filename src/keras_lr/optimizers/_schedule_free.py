@@ -48,7 +48,7 @@ class ScheduleFree(AveragingOptimizer):
         learning_rate: Any,
         *,
         interpolation: float = 0.9,
-        warmup_steps: int = 0,
+        warmup_steps: float = 0,
         weight_power: float = 0.0,
         rate_power: float = 2.0,
         decoupling: float | None = None,

@@ -67,7 +67,7 @@ class ScheduleFreePlus(NeedsBatch, ScheduleFree):
         beta_1: float = 0.9,
         beta_2: float = 0.95,
         epsilon: float = 1e-8,
-        following_steps: int = 0,
+        following_steps: float = 0,
         **kwargs: Any,
     ) -> None:
         refuse_clipping("ScheduleFreePlus", kwargs, "Leave it out: the step is bounded as it is.")

@@ -14,7 +14,7 @@ import keras
 from keras_lr._arguments import Argument, number
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.optimizers._lending import LendingOptimizer
-from keras_lr.optimizers._proposals import refuse_loss_scaling
+from keras_lr.optimizers._proposals import checked_optimizer, refuse_loss_scaling
 from keras_lr.schedules import OneCycle, OneCycleThreePhase, Schedule
 from keras_lr.schedules._composition import as_schedule
 
@@ -47,15 +47,16 @@ class Scheduled(LendingOptimizer):
     Adam's bias correction uses the current beta, as PyTorch's does under `OneCycleLR`.
 
     Args:
-        optimizer: the optimizer, or a wrapper such as `PerLayer` around it; it must have been made with a non-zero
-            number for each hyperparameter, because whether it keeps a velocity, clips or decays at all is decided
-            there.
+        optimizer: the optimizer, a wrapper such as `PerLayer` around it, or its name; it must have been made with a
+            non-zero number for each hyperparameter, because whether it keeps a velocity, clips or decays at all is
+            decided there.
         **hyperparameters: for each name (`momentum`, `beta_1`, `beta_2`, `weight_decay`, `rho`, `clipnorm`, ...) a
             schedule, a number, or a function of the step. Steps are updates of the weights.
 
     Raises:
-        TypeError: what was given is no optimizer, or scales the loss.
-        ValueError: no hyperparameter was given, the optimizer has none of that name, or has it as 0 or None.
+        TypeError: the optimizer scales the loss.
+        ValueError: what was given is no optimizer; no hyperparameter was given, the optimizer has none of that name, or
+            has it as 0 or None.
 
     Costs: one number in the optimizer's state for each hyperparameter.
 
@@ -71,12 +72,10 @@ class Scheduled(LendingOptimizer):
     """
 
     def __init__(
-        self, optimizer: keras.optimizers.Optimizer, *, name: str | None = None, **hyperparameters: Any
+        self, optimizer: keras.optimizers.Optimizer | str, *, name: str | None = None, **hyperparameters: Any
     ) -> None:
         super().__init__(learning_rate=0.0, name=name)
-        if not isinstance(optimizer, keras.optimizers.Optimizer):
-            argument = Argument("Scheduled", "optimizer")
-            raise TypeError(argument.refusal("an optimizer such as SGD(momentum=0.9)", optimizer))
+        optimizer = checked_optimizer("Scheduled", "optimizer", optimizer)
         refuse_loss_scaling("Scheduled", optimizer)
         self.inner_optimizer = optimizer
         _check(innermost(optimizer), hyperparameters)
@@ -183,7 +182,7 @@ class _Plans:
 
 
 def one_cycle(
-    optimizer: keras.optimizers.Optimizer,
+    optimizer: keras.optimizers.Optimizer | str,
     cycle: OneCycle | OneCycleThreePhase,
     *,
     low: float = 0.85,
@@ -192,14 +191,15 @@ def one_cycle(
     """Make one-cycle training: the rate goes up and down, the momentum down and up.
 
     Args:
-        optimizer: SGD or RMSprop with a momentum, or an optimizer with `beta_1`, not yet used; it gets the cycle as
-            its rate.
+        optimizer: SGD or RMSprop with a momentum, an optimizer with `beta_1`, not yet used, or its name; it gets the
+            cycle as its rate.
         cycle: with all lengths in steps.
         low: the momentum at the peak of the rate. Default 0.85.
         high: the momentum at both ends. Default 0.95.
 
     Raises:
-        ValueError: the optimizer has neither a momentum above 0 nor `beta_1`.
+        TypeError: `cycle` is no cycle.
+        ValueError: what was given is no optimizer, or it has neither a momentum above 0 nor `beta_1`.
 
     Reference: Smith, Topin, Super-convergence, arXiv 1708.07120.
 
@@ -213,6 +213,7 @@ def one_cycle(
     if not isinstance(cycle, OneCycle | OneCycleThreePhase):
         argument = Argument("one_cycle", "cycle")
         raise TypeError(argument.refusal("a cycle such as schedules.OneCycle(0.1, 1000)", cycle))
+    optimizer = checked_optimizer("one_cycle", "optimizer", optimizer)
     for name, momentum in (("low", low), ("high", high)):
         number(least=0.0, below=1.0)(momentum, Argument("one_cycle", name))
     name = "beta_1" if hasattr(innermost(optimizer), "beta_1") else "momentum"

@@ -71,8 +71,11 @@ class Shown(abc.ABC):
 
         Raises:
             ImportError: plotly or jinja2 is not installed (for a page).
+            TypeError: what was given is no path.
             ValueError: the path ends otherwise.
         """
+        if not isinstance(path, str | pathlib.PurePath):
+            raise TypeError(f"path={path!r}: give the path of a page, 'report.html', or of data, 'report.json'.")
         path = pathlib.Path(path)
         match path.suffix.lower():
             case ".html":

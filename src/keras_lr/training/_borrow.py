@@ -134,8 +134,8 @@ def refuse_overwritten_weights(optimizer: keras.optimizers.Optimizer) -> None:
     if every:
         raise ValueError(
             f"ema_overwrite_frequency={every} puts an average over the weights every {every} steps. That throws the "
-            "loss back, and neither a race nor a guard can tell it from a rate that is too high. Leave it out: with "
-            "use_ema=True alone the average is put in place at the end of fit."
+            "loss back, and neither a short trial nor a guard can tell it from a rate that is too high. Leave it out: "
+            "with use_ema=True alone the average is put in place at the end of fit."
         )
 
 

@@ -47,7 +47,7 @@ def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
     parts = list(_parts(model))
     argument = Argument("set_learning_rate", "learning_rate")
     if is_number(learning_rate):
-        number(least=0.0)(learning_rate, argument)
+        learning_rate = number(least=0.0)(learning_rate, argument)
     elif not callable(learning_rate):
         raise TypeError(argument.refusal("a schedule, a number or a function of the step", learning_rate))
     for optimizer in parts:
@@ -74,14 +74,14 @@ def scale_learning_rate(model: keras.Model, factor: float) -> None:
     >>> round(float(model.optimizer.learning_rate), 6)
     0.05
     """
-    number(above=0.0)(factor, Argument("scale_learning_rate", "factor"))
+    factor = number(above=0.0)(factor, Argument("scale_learning_rate", "factor"))
     for optimizer in list(_parts(model)):
         rate = optimizer._learning_rate
         if isinstance(rate, keras.Variable):
             rate.assign(np.float64(keras.ops.convert_to_numpy(rate)) * factor)
         else:
             steerable = steering_of(model, optimizer)
-            steerable.steer(multiplier=steerable.multiplier * float(factor))
+            steerable.steer(multiplier=steerable.multiplier * factor)
 
 
 def steering_of(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Steerable:

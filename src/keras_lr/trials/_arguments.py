@@ -98,9 +98,10 @@ def checked_rates(rates: Iterable[float]) -> list[float]:
     chosen: list[Any] = list(rates) if getattr(rates, "ndim", 1) and isinstance(rates, Iterable) else [rates]
     if not chosen or not all(within(rate, above=0.0) for rate in chosen):
         raise ValueError(f"rates={rates!r}: give at least one finite number above 0, such as [1e-4, 1e-3, 1e-2].")
-    if len(set(chosen)) < len(chosen):
+    found = sorted(float(rate) for rate in chosen)
+    if len(set(found)) < len(found):
         raise ValueError(f"rates={rates!r} holds a rate twice; more runs of one rate are more seeds=...")
-    return sorted(float(rate) for rate in chosen)
+    return found
 
 
 def checked_n_jobs(n_jobs: int | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import keras
 
-from keras_lr._arguments import within
+from keras_lr._arguments import is_number, within
 from keras_lr.callbacks import Horizon
 from keras_lr.optimizers._batch import needs_batch
 from keras_lr.training import attach, set_learning_rate
@@ -43,7 +43,7 @@ def checked_methods(methods: Mapping[str, Method], taken: str) -> dict[str, Meth
 
 def described_method(method: Method) -> Any:
     """Return what tells a method from another one of the same name, in values that JSON can hold."""
-    if isinstance(method, numbers.Real):
+    if is_number(method):
         return float(method)
     if isinstance(method, keras.optimizers.Optimizer):
         return keras.optimizers.serialize(method)["config"] | {"optimizer": type(method).__name__}
