@@ -13,6 +13,17 @@ SHORT, LONG = 0.1, 1.1  # reach of a step
 BEGINNING = 0.1  # of the steps that were looked at: warm-up, and the first wild ones
 LEAST_LOOKS = 5
 
+ASK = "keras_lr.diagnose tries other rates, and says by what factor."
+OF_THE_DATA = (
+    "The loss of a batch or its gradient was not finite, and no step that was looked at before had gone too far: look "
+    "for NaN and infinity in the data, and for a logarithm or a root of zero. keras_lr.diagnose tries other rates, and "
+    "leaves such batches out."
+)
+UNSEEN = (
+    "The weights were not finite when the first step was looked at: the rate is too high, or the data hold NaN or "
+    "infinity. Lower `every`, or call keras_lr.diagnose, which leaves such batches out."
+)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RunDiagnosis(Shown):
@@ -98,10 +109,10 @@ def _of_failure(made: Sequence[Step], failed: int) -> Verdict:
     elif np.isfinite(seen.loss) and not np.isnan(seen.slope):
         says = "A step led to a loss that was not finite"
     elif failed or np.isfinite(seen.squared_weights_length):
-        return Verdict(Judgement.UNDECIDED, _OF_THE_DATA)
+        return Verdict(Judgement.UNDECIDED, OF_THE_DATA)
     else:
-        return Verdict(Judgement.UNDECIDED, _UNSEEN)
-    return Verdict(Judgement.TOO_HIGH, f"{says}. {_ASK}")
+        return Verdict(Judgement.UNDECIDED, UNSEEN)
+    return Verdict(Judgement.TOO_HIGH, f"{says}. {ASK}")
 
 
 def _verdict(steps: Steps) -> Verdict:
@@ -116,16 +127,4 @@ def _verdict(steps: Steps) -> Verdict:
         judgement, says = Judgement.TOO_HIGH, f"Steps go {rounded(value)} times as far as to the lowest loss: too far"
     else:
         judgement, says = Judgement.UNDECIDED, "Steps are neither clearly short nor clearly long"
-    return Verdict(judgement, f"{says}. {_ASK}")
-
-
-_ASK = "keras_lr.diagnose tries other rates, and says by what factor."
-_OF_THE_DATA = (
-    "The loss of a batch or its gradient was not finite, and no step that was looked at before had gone too far: look "
-    "for NaN and infinity in the data, and for a logarithm or a root of zero. keras_lr.diagnose tries other rates, and "
-    "leaves such batches out."
-)
-_UNSEEN = (
-    "The weights were not finite when the first step was looked at: the rate is too high, or the data hold NaN or "
-    "infinity. Lower `every`, or call keras_lr.diagnose, which leaves such batches out."
-)
+    return Verdict(judgement, f"{says}. {ASK}")
