@@ -17,7 +17,7 @@ from keras_lr.callbacks._divergence import LossWatch, Trouble
 from keras_lr.callbacks._guard import Guarding
 from keras_lr.callbacks._guarded_run import GuardedRun, _Copy
 from keras_lr.callbacks._loss_window import LossWindow
-from keras_lr.callbacks._plan import own_plan
+from keras_lr.callbacks._plan import own_plan, rates_at
 from keras_lr.callbacks._probation import Probation, ends_lower
 from keras_lr.callbacks._rate_in_hand import RateInHand
 from keras_lr.callbacks._velocity import velocity
@@ -452,6 +452,16 @@ def test_a_steerable_is_followed_as_it_stands_and_by_updates(fixed):
     follow = own_plan(keras.optimizers.SGD(steerable, gradient_accumulation_steps=2))
     expected = np.linspace(0.5, 0.0, 11)[:10] if fixed is None else np.full(10, 0.005)
     np.testing.assert_allclose([follow(step) for step in range(20)], np.repeat(expected, 2), rtol=1e-6)
+
+
+def test_a_schedule_of_keras_that_is_steerable_is_followed_by_batches_as_without():
+    halving = keras.optimizers.schedules.ExponentialDecay(1.0, 1, 0.5)
+    plain = keras.optimizers.SGD(halving, gradient_accumulation_steps=2)
+    steered = keras.optimizers.SGD(keras_lr.schedules.steerable(halving), gradient_accumulation_steps=2)
+    for follow in (own_plan(plain), own_plan(steered)):
+        np.testing.assert_allclose([follow(step) for step in range(4)], [1.0, 0.5, 0.25, 0.125], rtol=1e-6)
+    updates = np.arange(3)
+    np.testing.assert_allclose(rates_at(steered, updates), rates_at(plain, updates), rtol=1e-6)
 
 
 def test_the_plan_is_what_the_weights_follow():

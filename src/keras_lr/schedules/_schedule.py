@@ -14,7 +14,7 @@ from keras_lr import schedules  # for the algebra: a circle, so its names are lo
 from keras_lr._arguments import Argument, number
 from keras_lr._backends.arithmetic import evaluate
 from keras_lr._value import Value
-from keras_lr.schedules._asking_optimizer import updates
+from keras_lr.schedules._asking_optimizer import asking_optimizer, updates
 from keras_lr.schedules._kinds import AStep
 from keras_lr.schedules._units import (
     Epochs,
@@ -83,7 +83,7 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
             ValueError: a length is in epochs or a fraction of the run and has not been resolved.
         """
         self.check_resolved()
-        step = float(step) if isinstance(step, int | float) else updates(step)
+        step = float(step) if isinstance(step, int | float) else updates(step, asking_optimizer(step))
         dtype = keras.config.floatx()
         return evaluate(self.formula, step, "float32" if dtype in ("float16", "bfloat16") else dtype)
 
