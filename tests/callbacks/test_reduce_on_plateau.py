@@ -6,6 +6,7 @@ import pytest
 
 from keras_lr import schedules as s
 from keras_lr.callbacks import ReduceOnPlateau
+from keras_lr.training import scale_learning_rate, set_learning_rate
 
 X = np.ones((2, 1), "float32")
 
@@ -168,6 +169,17 @@ def test_at_a_bound_nothing_changes_and_nothing_is_reported():
     rule = ReduceOnPlateau("said", factor=0.1, patience=1, min_multiplier=0.05)
     run(made(), [1.0] * 5, rule)
     assert rule.changes == [(1, 0.1), (2, 0.05)]
+
+
+@pytest.mark.parametrize(
+    ("before", "says", "after"), [(1e-5, [1.0] * 3, 1e-5), (100.0, [1.0] * 3, 25.0), (100.0, [3.0, 2.0, 1.0], 100.0)]
+)
+def test_a_reduction_never_raises_a_rate_that_was_scaled_before_and_a_raise_never_lowers_it(before, says, after):
+    model = made()
+    set_learning_rate(model, s.Constant(0.1))
+    scale_learning_rate(model, before)
+    rule = ReduceOnPlateau("said", factor=0.5, patience=1, raise_after=1)
+    assert run(model, says, rule) == pytest.approx(after, rel=1e-6)
 
 
 def test_not_a_number_is_no_improvement():

@@ -218,13 +218,18 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         for steerable in steerables:
             steerable.rule_state = [*vars(state).values()]
             if change != 1:
-                bounded = min(max(steerable.multiplier * change, self.min_multiplier), self.max_multiplier)
-                steerable.steer(multiplier=bounded)
+                steerable.steer(multiplier=self._bounded(steerable.multiplier, change))
         if steerables[0].multiplier != before:
             multiplier = round(steerables[0].multiplier, 7)
             self.changes.append((self._epoch, multiplier))
             if self.verbose:
                 print(f"Epoch {self._epoch + 1}: the rate is multiplied by {multiplier:g} from here on.")
+
+    def _bounded(self, multiplier: float, change: float) -> float:
+        """Return the changed multiplier; one that stood beyond a bound before is not brought back to it."""
+        if change < 1:
+            return max(multiplier * change, min(self.min_multiplier, multiplier))
+        return min(multiplier * change, max(self.max_multiplier, multiplier))
 
     def _judged(self, state: _State, value: float) -> float:
         """Take a measurement in, and return by what to multiply the rate."""
