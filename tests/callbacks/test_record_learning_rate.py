@@ -246,6 +246,16 @@ def test_the_horizon_counts_the_steps_of_the_fits_before():
         assert horizon.total_steps == total_steps
 
 
+def test_the_horizon_forgets_the_length_of_the_fit_before():
+    model, horizon = made(keras.optimizers.SGD(s.Cosine(0.1, 4))), Horizon()
+    model.fit(X, X, batch_size=1, verbose=0, callbacks=[horizon])
+    assert horizon.total_steps == 4
+    horizon.set_params({"epochs": 1, "steps": None})  # as of a generator
+    horizon.on_train_begin()
+    assert horizon.total_steps is None
+    assert horizon.messages == []
+
+
 def test_nobody_said_how_long_an_epoch_is():
     model = made(keras.optimizers.SGD(s.Cosine(0.1, s.Epochs(2))))
     before = model.get_weights()[0]
