@@ -1,5 +1,6 @@
 """The rate that a run is meant to have at each step, from whatever says so."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def own_plan(optimizer: keras.optimizers.Optimizer) -> Callable[[int], float]:
         begun = int(keras.ops.convert_to_numpy(optimizer._iterations))
         follow = plan(rate, accumulated_batches(optimizer))
         return lambda step: follow(begun + step)
-    return lambda step: float(rate())
+    return lambda step: _checked(rate(), step, "the optimizer's learning_rate")
 
 
 def plan(learning_rate: Any, accumulation: int = 1, called: str = "learning_rate") -> Callable[[int], float]:
@@ -34,18 +35,20 @@ def plan(learning_rate: Any, accumulation: int = 1, called: str = "learning_rate
     it steerable or not.
 
     Raises:
-        ValueError: it is none of these; `called` is what the message calls it.
+        ValueError: it is none of these; where the function is called, the rate is not finite or below 0. `called` is
+            what the message calls it.
     """
     if isinstance(learning_rate, Steerable):
         followed = learning_rate.schedule if (fixed := learning_rate.learning_rate) is None else Constant(fixed)
         accumulation = 1 if learning_rate.counts_batches else accumulation
         learning_rate = followed * learning_rate.multiplier  # as it is steered now, without asking the device again
     if isinstance(learning_rate, Schedule):
-        return lambda step: float(learning_rate.values(step // accumulation))
+        return lambda step: _checked(learning_rate.values(step // accumulation), step, called)
     if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-        return _ScheduleValues(learning_rate)
-    if callable(learning_rate):
-        return lambda step: float(learning_rate(step))
+        values = _ScheduleValues(learning_rate)
+        return lambda step: _checked(values(step), step, called)
+    if callable(learning_rate) and not isinstance(learning_rate, type):
+        return lambda step: _checked(learning_rate(step), step, called)
     try:
         rates = np.atleast_1d(np.asarray(learning_rate))
     except (TypeError, ValueError):
@@ -61,6 +64,18 @@ def plan(learning_rate: Any, accumulation: int = 1, called: str = "learning_rate
             "numbers of at least 0, one a step."
         )
     return lambda step: float(rates[min(step, len(rates) - 1)])
+
+
+def _checked(rate: Any, step: int, called: str) -> float:
+    try:
+        number = math.nan if isinstance(rate, str) else float(rate)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ValueError(
+            f"{called} is {rate!r} at step {step}: let what says the rate return a finite number of at least 0."
+        )
+    return number
 
 
 def rates_at(optimizer: keras.optimizers.Optimizer, updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
