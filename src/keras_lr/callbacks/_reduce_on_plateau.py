@@ -9,12 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr._arguments import check, check_flags, check_kind
+from keras_lr._arguments import Argument, check, check_flags, check_kind
 from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.schedules import Steerable
 from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
 from keras_lr.training._executed_together import executed_together
+from keras_lr.training._monitored import MODES, higher_is_better
 from keras_lr.training._set_learning_rate import steering_of
 
 
@@ -53,7 +54,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         monitor: the name of the measure in the logs. Default "val_loss"; ignored when `every_steps` is given.
         factor: by what to multiply, between 0 and 1. Default 0.1.
         patience: how many measurements without improvement to bear, at least 1. Default 10.
-        maximize: whether more is better. Default False.
+        mode: "min", "max", or "auto" (the default): what the metric of that name says.
         min_delta: the least improvement that counts, relative, at least 0. Default 1e-4.
         cooldown: how many measurements to wait after a change before counting again. Default 0.
         min_multiplier: below this the rule does not go. Default 1e-4.
@@ -67,7 +68,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         changes: what was done: pairs of the measurement's epoch and the new multiplier.
 
     Raises:
-        ValueError: an argument is out of its range, or a `Guard` sets the rate.
+        ValueError: an argument is out of its range; at the start of `fit`, a `Guard` sets the rate, or "auto" cannot
+            know which way is better.
 
     Costs: the compiled step is made once more, before the first step. With `every_steps` the loss of each batch is
         read, which on JAX means waiting for each step.
@@ -91,7 +93,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         *,
         factor: float = 0.1,
         patience: int = 10,
-        maximize: bool = False,
+        mode: str = "auto",
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_multiplier: float = 1e-4,
@@ -101,7 +103,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         verbose: bool = False,
     ) -> None:
         super().__init__()
-        self.monitor, self.maximize, self.min_delta = monitor, maximize, min_delta
+        self.monitor, self.mode, self.min_delta = monitor, mode, min_delta
         self.factor, self.patience, self.cooldown = factor, patience, cooldown
         self.min_multiplier, self.max_multiplier, self.raise_after = min_multiplier, max_multiplier, raise_after
         self.every_steps, self.verbose = every_steps, verbose
@@ -115,7 +117,10 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         for name, optional in (("raise_after", raise_after), ("every_steps", every_steps)):
             if optional is not None:
                 check(self, name, least=1, whole=True)
-        check_flags(self, maximize=maximize, verbose=verbose)
+        check_flags(self, verbose=verbose)
+        if mode not in MODES:
+            raise ValueError(Argument("ReduceOnPlateau", "mode").refusal("'auto', 'min' or 'max'", mode))
+        self._more_is_better = mode == "max"
         self.changes: list[tuple[int, float]] = []
         self._epoch, self._losses = 0, BatchLosses()
         self._awaited = self._resuming = self._warned = False
@@ -131,7 +136,9 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             steering_of(model, optimizer)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Expect that a run may have been resumed."""
+        """Find out which way is better; expect that a run may have been resumed."""
+        measure = self.monitor if self.every_steps is None else "loss"
+        self._more_is_better = higher_is_better(self.model, measure, self.mode)
         self._resuming, self._warned = self.every_steps is None, False
         if self.every_steps is not None:
             self._stack.enter_context(told_of_another_fit(self.model, self._stack.close))
@@ -213,7 +220,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         steerables, state = self._steerables(), self._state()
         state.epochs = self._epoch + 1.0
         value = float(np.float32(value))  # as the best is kept
-        change = self._judged(state, -value if self.maximize else value)
+        change = self._judged(state, -value if self._more_is_better else value)
         before = steerables[0].multiplier
         for steerable in steerables:
             steerable.rule_state = [*vars(state).values()]
