@@ -43,7 +43,7 @@ def plan(learning_rate: Any, accumulation: int = 1, called: str = "learning_rate
         accumulation = 1 if learning_rate.counts_batches else accumulation
         learning_rate = followed * learning_rate.multiplier  # as it is steered now, without asking the device again
     if isinstance(learning_rate, Schedule):
-        return lambda step: _checked(learning_rate.values(step // accumulation), step, called)
+        return lambda step: _checked(float(learning_rate.values(step // accumulation)), step, called)
     if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         values = _ScheduleValues(learning_rate)
         return lambda step: _checked(values(step), step, called)

@@ -100,7 +100,7 @@ class Table(Schedule):
         """
         try:
             rates = np.atleast_1d(np.asarray(learning_rates))
-        except ValueError:  # rows of different lengths
+        except (TypeError, ValueError):
             rates = np.empty(0)
         if rates.dtype.kind not in "iuf" or rates.ndim > 1 or not _are_rates(rates):
             wanted = "one or more finite rates of at least 0, in one dimension,"
