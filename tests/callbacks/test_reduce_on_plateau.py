@@ -182,6 +182,9 @@ def test_what_cannot_be_inferred_is_refused_before_the_first_step():
     with pytest.raises(ValueError, match=r"higher 'said' is better cannot be known.* Pass mode='min' or mode='max'"):
         run(model, [1.0], ReduceOnPlateau("said"))
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    model.compile(keras.optimizers.SGD(0.1), loss="mse", metrics=["accuracy"])
+    with pytest.raises(ValueError, match="higher 'said' is better cannot be known"):
+        run(model, [1.0], ReduceOnPlateau("said"))
     with pytest.raises(ValueError, match=r"^ReduceOnPlateau takes 'auto', 'min' or 'max' as mode\. .* mode='up'"):
         ReduceOnPlateau(mode="up")
 

@@ -68,8 +68,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         changes: what was done: pairs of the measurement's epoch and the new multiplier.
 
     Raises:
-        ValueError: an argument is out of its range; at the start of `fit`, a `Guard` sets the rate, or "auto" cannot
-            know which way is better.
+        ValueError: an argument is out of its range; in `fit`, a `Guard` sets the rate, or "auto" cannot know which way
+            is better.
 
     Costs: the compiled step is made once more, before the first step. With `every_steps` the loss of each batch is
         read, which on JAX means waiting for each step.
@@ -120,7 +120,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         check_flags(self, verbose=verbose)
         if mode not in MODES:
             raise ValueError(Argument("ReduceOnPlateau", "mode").refusal("'auto', 'min' or 'max'", mode))
-        self._more_is_better = mode == "max"
+        self._more_is_better: bool | None = None
         self.changes: list[tuple[int, float]] = []
         self._epoch, self._losses = 0, BatchLosses()
         self._awaited = self._resuming = self._warned = False
@@ -136,9 +136,9 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             steering_of(model, optimizer)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Find out which way is better; expect that a run may have been resumed."""
-        measure = self.monitor if self.every_steps is None else "loss"
-        self._more_is_better = higher_is_better(self.model, measure, self.mode)
+        """Ask which way is better; expect that a run may have been resumed."""
+        metrics = getattr(self.model, "_compile_metrics", None)  # which TensorFlow makes with the first batch
+        self._more_is_better = self._asked_for_the_way() if metrics is None or metrics.built else None
         self._resuming, self._warned = self.every_steps is None, False
         if self.every_steps is not None:
             self._stack.enter_context(told_of_another_fit(self.model, self._stack.close))
@@ -213,6 +213,9 @@ class ReduceOnPlateau(keras.callbacks.Callback):
     def _steerables(self) -> list[Steerable]:
         return [optimizer._learning_rate for optimizer in optimizers_in(self.model.optimizer)]
 
+    def _asked_for_the_way(self) -> bool:
+        return higher_is_better(self.model, self.monitor if self.every_steps is None else "loss", self.mode)
+
     def _state(self) -> _State:
         return _State(*map(float, self._steerables()[0].rule_state))
 
@@ -220,6 +223,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         steerables, state = self._steerables(), self._state()
         state.epochs = self._epoch + 1.0
         value = float(np.float32(value))  # as the best is kept
+        if self._more_is_better is None:
+            self._more_is_better = self._asked_for_the_way()
         change = self._judged(state, -value if self._more_is_better else value)
         before = steerables[0].multiplier
         for steerable in steerables:
