@@ -20,7 +20,7 @@ SCHEDULES = {
     "TimeBased": lambda: s.TimeBased(0.01, 1e-7),
     "StepBased": lambda: s.StepBased(0.01, 0.5, 10_000),
     "OneCycle": lambda: s.OneCycle(0.01, 100_000),
-    "WSD, warmed up": lambda: s.WSD(0.01, 100_000, 100, 10_000),
+    "WSD, warmed up": lambda: s.WSD(0.01, 100_000, warmup_steps=100, decay_steps=10_000),
     "CosineRestarts": lambda: s.CosineRestarts(0.01, 1000, 1.5),
     "Noise": lambda: s.Noise(s.Cosine(0.01, 100_000)),
     "steerable WarmUp of Cosine": lambda: s.steerable(s.Cosine(0.01, 100_000).warmed_up(100)),

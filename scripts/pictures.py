@@ -44,7 +44,7 @@ GALLERY = {
     "ExpRange": schedules.ExpRange(0.1, 1.0, 125, 0.997),
     "SlantedTriangular": schedules.SlantedTriangular(1.0, 1000),
     "FlatCosine": schedules.FlatCosine(1.0, 1000),
-    "WSDS": schedules.WSDS(1.0, 333, 60, warmup_steps=50),
+    "WSDS": schedules.WSDS(1.0, 333, decay_steps=60, warmup_steps=50),
     "REX": schedules.REX(1.0, 1000),
     "KDecay": schedules.KDecay(1.0, 1000, k=3.0),
 }

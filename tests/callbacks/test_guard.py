@@ -1,6 +1,7 @@
 """The guard saves a training from a rate that is too high, from bad batches, and never touches a healthy one."""
 
 import gc
+import re
 import weakref
 
 import keras
@@ -17,7 +18,7 @@ from keras_lr.callbacks._divergence import LossWatch, Trouble
 from keras_lr.callbacks._guard import Guarding
 from keras_lr.callbacks._guarded_run import GuardedRun, _Copy
 from keras_lr.callbacks._loss_window import LossWindow
-from keras_lr.callbacks._plan import own_plan
+from keras_lr.callbacks._plan import own_plan, rates_at
 from keras_lr.callbacks._probation import Probation, ends_lower
 from keras_lr.callbacks._rate_in_hand import RateInHand
 from keras_lr.callbacks._velocity import velocity
@@ -454,6 +455,16 @@ def test_a_steerable_is_followed_as_it_stands_and_by_updates(fixed):
     np.testing.assert_allclose([follow(step) for step in range(20)], np.repeat(expected, 2), rtol=1e-6)
 
 
+def test_a_schedule_of_keras_that_is_steerable_is_followed_by_batches_as_without():
+    halving = keras.optimizers.schedules.ExponentialDecay(1.0, 1, 0.5)
+    plain = keras.optimizers.SGD(halving, gradient_accumulation_steps=2)
+    steered = keras.optimizers.SGD(keras_lr.schedules.steerable(halving), gradient_accumulation_steps=2)
+    for follow in (own_plan(plain), own_plan(steered)):
+        np.testing.assert_allclose([follow(step) for step in range(4)], [1.0, 0.5, 0.25, 0.125], rtol=1e-6)
+    updates = np.arange(3)
+    np.testing.assert_allclose(rates_at(steered, updates), rates_at(plain, updates), rtol=1e-6)
+
+
 def test_the_plan_is_what_the_weights_follow():
     model = keras.Sequential([keras.Input((1,)), layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
     model.compile(optimizer=keras.optimizers.SGD(123.0), loss=lambda y, prediction: prediction)
@@ -559,7 +570,10 @@ def test_a_window_too_short_is_refused():
         keras_lr.callbacks.Guard(window_steps=3)
 
 
-@pytest.mark.parametrize("rates", [[], -1.0, [0.1, float("nan")], "fast", np.zeros((2, 2)), {"a": 1}])
+A_CLASS = keras_lr.schedules.Cosine
+
+
+@pytest.mark.parametrize("rates", [[], -1.0, [0.1, float("nan")], "fast", np.zeros((2, 2)), {"a": 1}, A_CLASS])
 def test_what_is_no_plan_is_refused_before_a_step(rates):
     model = a_model("adam")
     before = model.get_weights()
@@ -567,6 +581,24 @@ def test_what_is_no_plan_is_refused_before_a_step(rates):
         model.fit(X, Y, verbose=0, callbacks=[keras_lr.callbacks.Guard(rates)])
     for one, other in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf"), "a", "0.1", None, [0.1, 0.2]])
+def test_what_a_plan_says_is_refused_where_it_is_no_rate(rate):
+    model = a_model("adam")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=rf"^learning_rate is {re.escape(repr(rate))} at step 0: .* of at least 0\.$"):
+        model.fit(X, Y, verbose=0, callbacks=[keras_lr.callbacks.Guard(lambda step: rate)])
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    rising = keras.optimizers.schedules.PolynomialDecay(0.1, 4, -0.1)
+    for plan_of, says in ((rising, "learning_rate is -0"), (lambda step: 0.1 - 0.05 * step, "learning_rate is -0")):
+        with pytest.raises(ValueError, match=rf"^{says}.* at step 3"):
+            model.fit(X, Y, verbose=0, callbacks=[keras_lr.callbacks.Guard(plan_of, probation=False)])
+        model.get_weights()
+    model = a_model(keras.optimizers.SGD(lambda: -1.0))
+    with pytest.raises(ValueError, match=r"^the optimizer's learning_rate is -1\.0 at step 0"):
+        model.fit(X, Y, verbose=0, callbacks=[keras_lr.callbacks.Guard()])
 
 
 def test_batch_losses_are_recovered_from_running_means():

@@ -166,13 +166,13 @@ def test_each_optimizer_of_several_has_its_name():
 
 
 def test_the_horizon_resolves_units_with_accumulation():
-    schedule = s.WSD(0.5, s.Fraction(1), s.Epochs(1), s.Fraction(0.5))
+    schedule = s.WSD(0.5, s.Fraction(1), warmup_steps=s.Epochs(1), decay_steps=s.Fraction(0.5))
     model = made(keras.optimizers.SGD(schedule, gradient_accumulation_steps=2))
     horizon = Horizon()
     model.fit(X, X, batch_size=1, epochs=4, verbose=0, callbacks=[horizon])
     assert horizon.messages == []
     assert horizon.total_steps == 8
-    resolved = s.WSD(0.5, 8, 2, 4)
+    resolved = s.WSD(0.5, 8, warmup_steps=2, decay_steps=4)
     assert model.optimizer._learning_rate == resolved
     assert model.get_weights()[0][0, 0] == pytest.approx(resolved.values(range(8)).sum(), rel=1e-5)
 
@@ -244,6 +244,16 @@ def test_the_horizon_counts_the_steps_of_the_fits_before():
         first = 1 if total_steps == 8 else 0
         model.fit(X, X, batch_size=1, epochs=epochs, initial_epoch=first, verbose=0, callbacks=[horizon])
         assert horizon.total_steps == total_steps
+
+
+def test_the_horizon_forgets_the_length_of_the_fit_before():
+    model, horizon = made(keras.optimizers.SGD(s.Cosine(0.1, 4))), Horizon()
+    model.fit(X, X, batch_size=1, verbose=0, callbacks=[horizon])
+    assert horizon.total_steps == 4
+    horizon.set_params({"epochs": 1, "steps": None})  # as of a generator
+    horizon.on_train_begin()
+    assert horizon.total_steps is None
+    assert horizon.messages == []
 
 
 def test_nobody_said_how_long_an_epoch_is():

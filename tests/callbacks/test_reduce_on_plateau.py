@@ -6,6 +6,7 @@ import pytest
 
 from keras_lr import schedules as s
 from keras_lr.callbacks import ReduceOnPlateau
+from keras_lr.training import scale_learning_rate, set_learning_rate
 
 X = np.ones((2, 1), "float32")
 
@@ -36,7 +37,7 @@ def run(model, says, rule, epochs=None, initial_epoch=0, after=()):
 
 def test_lowers_at_the_patience_th_measurement_as_keras_does():
     says = [1.0, 0.9, 0.95, 0.95, 0.95, 0.95]
-    rule = ReduceOnPlateau("said", factor=0.5, patience=3)
+    rule = ReduceOnPlateau("said", mode="min", factor=0.5, patience=3)
     run(made(), says, rule)
     model = made(0.1)
     theirs = keras.callbacks.ReduceLROnPlateau("said", mode="min", factor=0.5, patience=3)
@@ -47,14 +48,14 @@ def test_lowers_at_the_patience_th_measurement_as_keras_does():
 
 def test_a_best_that_is_kept_in_single_precision_is_not_beaten_by_itself():
     assert float(np.float32(0.1)) > 0.1
-    assert run(made(), [0.1] * 3, ReduceOnPlateau("said", factor=0.5, patience=2, min_delta=0.0)) == 0.5
+    assert run(made(), [0.1] * 3, ReduceOnPlateau("said", mode="min", factor=0.5, patience=2, min_delta=0.0)) == 0.5
 
 
 @pytest.mark.parametrize("learning_rate", [0.1, s.Linear(0.1, 100), s.steerable(s.Linear(0.1, 100)), s.WarmUp(0.1, 5)])
 def test_multiplies_any_schedule_and_the_optimizer_uses_it(learning_rate):
     model = made(learning_rate)
     plain = made(0.1)
-    assert run(model, [1.0] * 4, ReduceOnPlateau("said", factor=0.5, patience=1)) == 0.125
+    assert run(model, [1.0] * 4, ReduceOnPlateau("said", mode="min", factor=0.5, patience=1)) == 0.125
     used = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
     assert used == pytest.approx(0.125 * float(model.optimizer._learning_rate.schedule.values(8)), rel=1e-6)
     assert len(model.optimizer.variables) == len(plain.optimizer.variables)  # it stands where a plain rate would
@@ -62,20 +63,20 @@ def test_multiplies_any_schedule_and_the_optimizer_uses_it(learning_rate):
 
 def test_six_fits_of_one_epoch_are_one_fit_of_six():
     says = [1.0, 0.9, 0.95, 0.95, 0.95, 0.95]
-    whole = run(made(), says, ReduceOnPlateau("said", factor=0.5, patience=2))
+    whole = run(made(), says, ReduceOnPlateau("said", mode="min", factor=0.5, patience=2))
     model = made()
     for epoch in range(6):
-        parts = run(model, says, ReduceOnPlateau("said", factor=0.5, patience=2), epoch + 1, epoch)
+        parts = run(model, says, ReduceOnPlateau("said", mode="min", factor=0.5, patience=2), epoch + 1, epoch)
     assert whole == parts == 0.25
 
 
 def test_resumed_from_a_file_it_goes_on(tmp_path):
     says = [1.0, 0.9, 0.95, 0.95, 0.95, 0.95]
     model = made(s.Cosine(0.1, 50))
-    run(model, says, ReduceOnPlateau("said", factor=0.5, patience=4), 4)
+    run(model, says, ReduceOnPlateau("said", mode="min", factor=0.5, patience=4), 4)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    rule = ReduceOnPlateau("said", factor=0.5, patience=4)
+    rule = ReduceOnPlateau("said", mode="min", factor=0.5, patience=4)
     assert run(loaded, says, rule, 6, 4) == 0.5
     assert rule.changes == [(5, 0.5)]
 
@@ -83,8 +84,8 @@ def test_resumed_from_a_file_it_goes_on(tmp_path):
 def test_backup_and_restore_brings_the_rule_back(tmp_path):
     says = [1.0, 0.95, 0.95, 0.95]
     backup = lambda: keras.callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)  # noqa: E731
-    run(made(), says, ReduceOnPlateau("said", factor=0.5, patience=2), 3, after=[backup()])
-    resumed = ReduceOnPlateau("said", factor=0.5, patience=2)
+    run(made(), says, ReduceOnPlateau("said", mode="min", factor=0.5, patience=2), 3, after=[backup()])
+    resumed = ReduceOnPlateau("said", mode="min", factor=0.5, patience=2)
     again = made()
     run(again, says, resumed, 4, after=[backup()])
     assert resumed.changes == [(3, 0.5)]
@@ -148,30 +149,68 @@ def test_an_evaluation_within_an_epoch_is_not_taken_for_losses_of_the_training()
 
 
 def test_raises_after_improvements_but_not_above_the_maximum():
-    rule = ReduceOnPlateau("said", factor=0.5, patience=1, raise_after=2)
+    rule = ReduceOnPlateau("said", mode="min", factor=0.5, patience=1, raise_after=2)
     assert run(made(), [1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5], rule) == 1.0
     assert rule.changes[:2] == [(1, 0.5), (3, 1.0)]
-    rule = ReduceOnPlateau("said", factor=0.5, raise_after=1, max_multiplier=4)
+    rule = ReduceOnPlateau("said", mode="min", factor=0.5, raise_after=1, max_multiplier=4)
     assert run(made(), [1.0, 0.5, 0.4, 0.3], rule) == 4.0
 
 
-def test_cooldown_floor_and_maximize():
-    rule = ReduceOnPlateau("said", factor=0.1, patience=1, cooldown=2, min_multiplier=0.05, maximize=True)
+def test_cooldown_floor_and_mode():
+    rule = ReduceOnPlateau("said", factor=0.1, patience=1, cooldown=2, min_multiplier=0.05, mode="max")
     assert run(made(), [0.5, 0.6, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4], rule) == pytest.approx(0.05)
     assert [epoch for epoch, _ in rule.changes][:2] == [2, 4]
 
 
+@pytest.mark.parametrize(("mode", "after"), [("auto", 1.0), ("min", 0.25)])
+def test_the_metric_says_which_way_is_better(mode, after):
+    model = made()
+    model.compile(keras.optimizers.SGD(0.1), loss="mse", metrics=["accuracy"])
+    rule = ReduceOnPlateau("accuracy", mode=mode, factor=0.5, patience=1)
+
+    class Rises(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["accuracy"] = 0.5 + 0.1 * epoch
+
+    model.fit(X, X, epochs=3, verbose=0, callbacks=[Rises(), rule])
+    assert model.optimizer._learning_rate.multiplier == after
+
+
+def test_what_cannot_be_inferred_is_refused_before_the_first_step():
+    model = made()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"higher 'said' is better cannot be known.* Pass mode='min' or mode='max'"):
+        run(model, [1.0], ReduceOnPlateau("said"))
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    model.compile(keras.optimizers.SGD(0.1), loss="mse", metrics=["accuracy"])
+    with pytest.raises(ValueError, match="higher 'said' is better cannot be known"):
+        run(model, [1.0], ReduceOnPlateau("said"))
+    with pytest.raises(ValueError, match=r"^ReduceOnPlateau takes 'auto', 'min' or 'max' as mode\. .* mode='up'"):
+        ReduceOnPlateau(mode="up")
+
+
 def test_at_a_bound_nothing_changes_and_nothing_is_reported():
-    rule = ReduceOnPlateau("said", factor=0.5, raise_after=1, verbose=True)
+    rule = ReduceOnPlateau("said", mode="min", factor=0.5, raise_after=1, verbose=True)
     assert run(made(), [1.0, 0.5, 0.4, 0.3], rule) == 1.0
     assert rule.changes == []
-    rule = ReduceOnPlateau("said", factor=0.1, patience=1, min_multiplier=0.05)
+    rule = ReduceOnPlateau("said", mode="min", factor=0.1, patience=1, min_multiplier=0.05)
     run(made(), [1.0] * 5, rule)
     assert rule.changes == [(1, 0.1), (2, 0.05)]
 
 
+@pytest.mark.parametrize(
+    ("before", "says", "after"), [(1e-5, [1.0] * 3, 1e-5), (100.0, [1.0] * 3, 25.0), (100.0, [3.0, 2.0, 1.0], 100.0)]
+)
+def test_a_reduction_never_raises_a_rate_that_was_scaled_before_and_a_raise_never_lowers_it(before, says, after):
+    model = made()
+    set_learning_rate(model, s.Constant(0.1))
+    scale_learning_rate(model, before)
+    rule = ReduceOnPlateau("said", mode="min", factor=0.5, patience=1, raise_after=1)
+    assert run(model, says, rule) == pytest.approx(after, rel=1e-6)
+
+
 def test_not_a_number_is_no_improvement():
-    rule = ReduceOnPlateau("said", factor=0.5, patience=2)
+    rule = ReduceOnPlateau("said", mode="min", factor=0.5, patience=2)
     assert run(made(), [1.0, float("nan"), float("nan")], rule) == 0.5
 
 

@@ -217,13 +217,13 @@ class Says(keras.callbacks.Callback):
 def test_22_a_plateau_is_remembered_from_fit_to_fit():
     model, values = made(keras.optimizers.SGD(0.1)), [1.0] * 6
     for epoch in range(6):
-        callbacks = [Says(values), ReduceOnPlateau("said", factor=0.5, patience=2)]
+        callbacks = [Says(values), ReduceOnPlateau("said", mode="min", factor=0.5, patience=2)]
         model.fit(X, X, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=callbacks)
     assert model.optimizer._learning_rate.multiplier == 0.25
 
 
 def test_23_the_rate_is_lowered_at_the_patience_th_measurement_relative_to_the_best():
-    rule = ReduceOnPlateau("said", factor=0.5, patience=2, min_delta=1e-2)
+    rule = ReduceOnPlateau("said", mode="min", factor=0.5, patience=2, min_delta=1e-2)
     values = [1e-3, 0.995e-3, 0.994e-3, 0.98e-3]  # an absolute threshold of 1e-4 would never see an improvement here
     made(keras.optimizers.SGD(0.1)).fit(X, X, epochs=4, verbose=0, callbacks=[Says(values), rule])
     assert rule.changes == [(2, 0.5)]

@@ -139,6 +139,52 @@ def test_statistics_are_recomputed_from_the_inputs_of_a_loader_too():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+def of_two_inputs(outer):
+    first, second = keras.Input((3,)), keras.Input((3,))
+    return keras.Model([first, second], outer(first + second))
+
+
+class OfUnknownInputs(keras.Model):
+    def __init__(self, outer):
+        super().__init__()
+        self.outer = outer
+
+    def call(self, x):
+        return self.outer(keras.tree.flatten(x)[0])
+
+
+def statistics(given, wrap=None, x=None):
+    """What the running mean is after a fit, recomputed from what was given."""
+    keras.utils.set_random_seed(3)
+    outer = keras.Sequential([keras.layers.BatchNormalization(), keras.layers.Dense(1)])
+    model = keras.Sequential([keras.Input((3,)), *outer.layers]) if wrap is None else wrap(outer)
+    model.compile(ScheduleFreeSGD(0.1), "mse")
+    rows, y = data()
+    model.fit(rows if x is None else x, y, batch_size=64, verbose=0, callbacks=[AveragedWeights(given, batch_size=16)])
+    return ops.convert_to_numpy(outer.layers[0].moving_mean)
+
+
+def test_a_list_of_arrays_is_batches_or_the_inputs_as_the_model_has_one_or_several():
+    x, _ = data()
+    halves = [x[:32], x[32:]]
+    for given in (halves, [(half,) for half in halves], [x], x):
+        np.testing.assert_allclose(statistics(given), x.mean(0), rtol=1e-4, atol=1e-5)
+    both = [x, x]
+    for given in (both, [[half, half] for half in halves], [([half, half], None) for half in halves]):
+        np.testing.assert_allclose(statistics(given, of_two_inputs, both), 2 * x.mean(0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(statistics([(x,)], OfUnknownInputs), x.mean(0), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match=r"Received: 3 arrays, and .* is 2\. .*\[\(x,\), \.\.\.\]"):
+        statistics([x, x, x], of_two_inputs, both)
+    with pytest.raises(ValueError, match=r"Received: 2 arrays, and .* is unknown"):
+        statistics(halves, OfUnknownInputs)
+
+
+@pytest.mark.parametrize("given", [3, 0.5, "x_train", np.float32(1.0)])
+def test_what_holds_no_inputs_is_refused(given):
+    with pytest.raises(ValueError, match=r"^AveragedWeights takes inputs, as an array .* as data\. Received: data="):
+        AveragedWeights(given)
+
+
 def test_data_of_another_shape_leave_the_momentum_of_normalisation():
     model = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
     model.compile(ScheduleFreeSGD(0.1), "mse")

@@ -70,8 +70,15 @@ EXAMPLES = {
     "OneCycleThreePhase": _row(
         s.OneCycleThreePhase(0.1, 400), 0.1 / 25e4, 0.1, start=0.1 / 25, end=(399, 0.1 / 25 / 1e4)
     ),
-    "WSD": _row(s.WSD(0.1, 400, 40, 100, 0.001, stable=s.Power(1.0, 50)), 0.001, 0.1, end=(400, 0.001)),
-    "WSDS": _row(s.WSDS(0.1, 100, 20, 10, 0.01), 0.009, 0.1, continuous=False),
+    "WSD": _row(
+        s.WSD(0.1, 400, warmup_steps=40, decay_steps=100, end_learning_rate=0.001, stable=s.Power(1.0, 50)),
+        0.001,
+        0.1,
+        end=(400, 0.001),
+    ),
+    "WSDS": _row(
+        s.WSDS(0.1, 100, decay_steps=20, warmup_steps=10, end_learning_rate=0.01), 0.009, 0.1, continuous=False
+    ),
     "Infinite": _row(s.Infinite(0.1, 0.02, 20, 100), 0.1 / 21, 0.1),
     "Cooldown": _row(s.Cooldown(s.Power(0.1, 50), 200, 50, 0.001), 0.001, 0.1, start=0.1, end=(250, 0.001)),
     "Hyperbolic": _row(s.Hyperbolic(0.1, 400, 1000, 0.001), 0.001, 0.1, start=0.1),

@@ -39,11 +39,20 @@ DECAY = {
     "power": s.shapes.OneMinusPower(1.7),
     "exp": s.shapes.Exponential(0.2),
 }
-WSD = {
-    f"timm wsd_{stable}_{decay}": warmed(s.WSD(BASE, T, 0, 1500, 0.01, DECAY[decay], STABLE[stable]))
-    for stable in STABLE
-    for decay in DECAY
-}
+
+
+def wsd(steps, end_learning_rate, decay, stable="constant"):
+    return s.WSD(
+        BASE,
+        steps,
+        decay_steps=1500,
+        end_learning_rate=end_learning_rate,
+        shape=DECAY[decay],
+        stable=STABLE[stable],
+    )
+
+
+WSD = {f"timm wsd_{stable}_{decay}": warmed(wsd(T, 0.01, decay, stable)) for stable in STABLE for decay in DECAY}
 TRANSFORMERS = {
     "transformers constant_with_warmup": warmed(s.Constant(BASE), start=0.0),
     "transformers linear": included(s.Linear(BASE, T)),
@@ -57,7 +66,7 @@ TRANSFORMERS = {
     "transformers cosine_with_min_lr": included(s.Cosine(BASE, T, BASE / 10)),
     "transformers cosine_warmup_with_min_lr": s.WarmUp(s.Cosine(BASE, T - W, BASE / 10), W - 1),
 } | {
-    f"transformers warmup_stable_decay_{decay}": warmed(s.WSD(BASE, T - W, 0, 1500, BASE / 10, DECAY[decay]), start=0.1)
+    f"transformers warmup_stable_decay_{decay}": warmed(wsd(T - W, BASE / 10, decay), start=0.1)
     for decay in ("linear", "cosine", "1-sqrt")
 }
 OTHERS = {

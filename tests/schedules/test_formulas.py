@@ -113,7 +113,7 @@ FORMULAS = {
         ),
     ),
     "WSD-S": (
-        s.WSDS(PEAK, 400, 100, 50, 0.01),
+        s.WSDS(PEAK, 400, decay_steps=100, warmup_steps=50, end_learning_rate=0.01),
         lambda t: (
             PEAK * (t + 1) / 51 if t < 50 else PEAK - (PEAK - 0.01) * math.sqrt(max(0, (t - 50) % 400 - 300) / 100)
         ),
@@ -150,7 +150,7 @@ def test_linear_then_exponential_as_torch_prints_it():
 
 
 def test_the_first_warm_up_step_is_never_wasted_by_default():
-    for schedule in (s.WarmUp(0.1, 10), s.WSD(0.1, 100, 10), s.Noam(64, 10), s.InverseSquareRoot(0.1, 10)):
+    for schedule in (s.WarmUp(0.1, 10), s.WSD(0.1, 100, warmup_steps=10), s.Noam(64, 10), s.InverseSquareRoot(0.1, 10)):
         assert schedule.values(0) > 0
 
 

@@ -71,7 +71,7 @@ def test_a_share_of_the_run_that_is_a_whole_number_of_steps_is_not_one_less():
 @pytest.mark.numpy_only
 def test_parts_may_take_the_whole_of_a_run_or_a_period():
     assert s.FlatCosine(1.0, 10, flat=1.0).values([9, 10, 11]).tolist() == [1, 1, 0]
-    assert s.WSDS(1.0, 2, 2, shape=s.shapes.Linear()).values(range(4)).tolist() == [1, 0.5, 1, 0.5]
+    assert s.WSDS(1.0, 2, decay_steps=2, shape=s.shapes.Linear()).values(range(4)).tolist() == [1, 0.5, 1, 0.5]
 
 
 @pytest.mark.numpy_only
@@ -106,7 +106,9 @@ def test_the_configuration_holds_everything(schedule):
 @pytest.mark.numpy_only
 @given(st.integers(2, 500), st.floats(0.2, 5))
 def test_one_knob_stretches_everything(steps, factor):
-    schedule = s.WSD(0.1, 4 * steps, steps, steps).then(s.Cosine(0.1, steps), at_step=4 * steps)
+    schedule = s.WSD(0.1, 4 * steps, warmup_steps=steps, decay_steps=steps).then(
+        s.Cosine(0.1, steps), at_step=4 * steps
+    )
     at = np.array([2.0, 4.5, 4.75]) * steps
     np.testing.assert_allclose(
         schedule.stretched(factor).values(at * factor), schedule.values(at), rtol=1e-9, atol=1e-12
@@ -115,12 +117,12 @@ def test_one_knob_stretches_everything(steps, factor):
 
 @pytest.mark.numpy_only
 def test_a_trial_may_have_a_part_of_a_step_and_be_saved():
-    trial = s.WSD(0.1, 1000, 5, 50).stretched(0.1)
+    trial = s.WSD(0.1, 1000, warmup_steps=5, decay_steps=50).stretched(0.1)
     assert trial.warmup_steps == 0.5
     assert s.from_json(trial.to_json()) == trial
-    assert trial.stretched(10) == s.WSD(0.1, 1000, 5, 50)
+    assert trial.stretched(10) == s.WSD(0.1, 1000, warmup_steps=5, decay_steps=50)
     with pytest.raises(ValueError, match=r"at least one step as warmup_steps.* warmup_steps=0\.5\. .*Fraction\(0\.5\)"):
-        s.WSD(0.1, 1000, 0.5, 50)
+        s.WSD(0.1, 1000, warmup_steps=0.5)
 
 
 @pytest.mark.numpy_only
@@ -138,10 +140,63 @@ def test_units_become_steps_in_every_part():
 
 
 @pytest.mark.numpy_only
+@pytest.mark.parametrize("length", ["end_step", "ramp_steps"])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        s.OneCycle(0.1, s.Fraction(1)),
+        s.WSD(0.1, s.Fraction(1), warmup_steps=s.Epochs(1)),
+        s.Cosine(0.1, s.Epochs(3)).warmed_up(s.Epochs(1)) * 0.5,
+        s.Constant(0.1).then(s.Cosine(0.1, s.Epochs(3)), at_step=10),
+    ],
+)
+def test_a_length_that_nobody_knows_yet_is_refused_as_a_rate_is(schedule, length):
+    with pytest.raises(ValueError, match=r"nobody said yet how many steps that is.*`\.resolved\("):
+        getattr(schedule, length)
+    assert getattr(schedule.resolved(steps_per_epoch=10, total_steps=100), length) >= 0
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        (s.MultiStep(1.0, (s.Fraction(0.3), s.Fraction(0.6)), 0.5), [1, 0.25, 0.25]),
+        (s.Piecewise((s.Fraction(0.3), s.Fraction(0.6)), (1.0, 0.5, 0.2)), [1, 0.2, 0.2]),
+        (s.Interpolated((s.Fraction(0.3), s.Fraction(0.6)), (1.0, 0.5, 0.2)), [1, 0.2, 0.2]),
+        (s.Interpolated((s.Fraction(0.3), s.Fraction(0.6), s.Fraction(1)), (1.0, 0.5, 0.2, 0.1)), [1, 0.2, 0.1]),
+        (s.Chain((1.0, 0.5, 0.2), (s.Fraction(0.3), s.Fraction(0.6))), [1, 0.2, 0.2]),
+        (s.Noise(1.0, from_step=s.Fraction(0.3), until_step=s.Fraction(0.6)), [1, 1, 1]),
+    ],
+)
+def test_lengths_may_fall_together_in_a_run_too_short_for_them(schedule, rates):
+    short = schedule.resolved(total_steps=2)
+    assert short.values(range(3)).tolist() == rates
+    assert s.from_json(short.to_json()) == short
+    assert schedule.resolved(total_steps=100).values(45) != rates[-1] or isinstance(schedule, s.Noise)
+
+
+@pytest.mark.numpy_only
 @given(st.integers(10, 500), st.sampled_from([0.1, 0.25, 0.3, 0.35, 0.5]))
 def test_parts_of_a_run_are_together_never_longer_than_it(total_steps, part):
-    schedule = s.WSD(0.1, s.Fraction(1), s.Fraction(part), s.Fraction(1 - part)).resolved(total_steps=total_steps)
+    schedule = s.WSD(0.1, s.Fraction(1), warmup_steps=s.Fraction(part), decay_steps=s.Fraction(1 - part))
+    schedule = schedule.resolved(total_steps=total_steps)
     assert total_steps - 1 <= schedule.warmup_steps + schedule.decay_steps <= total_steps
+
+
+@pytest.mark.numpy_only
+def test_a_schedule_is_divided_by_a_number():
+    assert (s.Cosine(0.1, 10) / 2).values(range(12)).tolist() == (s.Cosine(0.1, 10) * 0.5).values(range(12)).tolist()
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    ("schedule", "table"), [(s.Table.from_values([0.1] * 9), "table"), (s.Chebyshev(0.1, 1.0, 8), "_table")]
+)
+def test_a_table_is_made_once_and_is_no_part_of_the_value(schedule, table):
+    schedule.values(range(10))
+    assert getattr(schedule, table) is getattr(schedule, table)
+    assert s.from_json(schedule.to_json()) == schedule
+    assert hash(s.from_json(schedule.to_json())) == hash(schedule)
 
 
 @pytest.mark.numpy_only
@@ -253,13 +308,17 @@ BAD = [
     (lambda: s.Piecewise((3, 3), (1, 2, 3)), ValueError, "each above the one before"),
     (lambda: s.Piecewise((3,), (1, 2, 3)), ValueError, "need 2 learning_rates"),
     (lambda: s.Chain((0.1, 0.2), (1, 2)), ValueError, "need 1 boundaries"),
-    (lambda: s.WSD(0.1, 10, 8, 8), ValueError, "do not fit"),
+    (lambda: s.WSD(0.1, 10, warmup_steps=8, decay_steps=8), ValueError, "do not fit"),
     (
-        lambda: s.WSDS(0.1, 10, 20),
+        lambda: s.WSDS(0.1, 10, decay_steps=20),
         ValueError,
         r"period_steps=10 or less as decay_steps.*decay_steps=20.*end of each period",
     ),
-    (lambda: s.WSDS(0.1, 10, s.Fraction(0.5)).resolved(total_steps=40), ValueError, "Received: decay_steps=20"),
+    (
+        lambda: s.WSDS(0.1, 10, decay_steps=s.Fraction(0.5)).resolved(total_steps=40),
+        ValueError,
+        "Received: decay_steps=20",
+    ),
     (
         lambda: s.Slowed(s.Exponential(0.1, 0.1), 5, 10),
         ValueError,
@@ -283,6 +342,14 @@ BAD = [
     ),
     (lambda: s.ExpHyperbolic(0.1, s.Fraction(1), 300, 0.01).resolved(total_steps=1000), ValueError, "far_steps=300"),
     (lambda: s.Noise(0.1, 1.0), ValueError, r"amplitude=1\.0\. .*negative"),
+    (lambda: s.Noise(0.1, from_step=10, until_step=5), ValueError, "above from_step=10 as until_step.*until_step=5"),
+    (lambda: s.Noise(0.1, from_step=10, until_step=10), ValueError, "until_step=10"),
+    (lambda: s.MultiStep(0.1, (s.Epochs(5), 30)).resolved(steps_per_epoch=10), ValueError, r"=\(50, 30\)\. .*come to"),
+    (lambda: s.Cosine(0.1, 10) / 0, ValueError, r"^Cosine takes a number above 0 as divisor\. .* divisor=0\.$"),
+    (lambda: s.Cosine(0.1, 10) / s.Constant(2.0), ValueError, "a number above 0 as divisor"),
+    (lambda: s.Cosine(0.1, 10).plot(steps="3"), ValueError, "plot takes a whole number of at least 1 as steps.*='3'"),
+    (lambda: s.WSD(0.1, 10, 2), TypeError, "positional"),
+    (lambda: s.WSDS(0.1, 10, 2), TypeError, "positional"),
     (lambda: s.Rectification(1.0), ValueError, r"above 0\.6 and below 1 as beta_2\. Received: beta_2=1\.0"),
     (lambda: s.Rectification(0.6), ValueError, r"beta_2=0\.6"),
     (lambda: s.Decay(0.1, 10, shape=s.shapes.Cosine), TypeError, r"shapes\.Cosine\(\).* shape=<class"),
@@ -295,7 +362,19 @@ BAD = [
     (lambda: s.WarmUp(s.Linear(0.1, 5), 5, join=s.Join.INCLUDED), ValueError, "ends after warmup_steps=5 .* end is 5"),
     (lambda: s.Lambda(0.1), TypeError, r"function of the step .* function=0\.1"),
     (lambda: s.Lambda(lambda t: t).get_config(), ValueError, "lambda, which cannot be saved"),
-    (lambda: s.Table.from_values([0.1, -1]), ValueError, r"^Table takes .* of at least 0 as encoded.*-1"),
+    (
+        lambda: s.Table.from_values([0.1, -1]),
+        ValueError,
+        r"^Table.from_values takes .* of at least 0, .* as learning_rates.*-1",
+    ),
+    *(
+        (
+            lambda given=given: s.Table.from_values(given),
+            ValueError,
+            r"(?s)^Table\.from_values takes one or more .* in one dimension, as learning_rates\. Received: ",
+        )
+        for given in ([], None, "abc", "0.5", [[0.1, 0.2], [0.3, 0.4]], [[0.1], [0.2, 0.3]], [float("nan")], [True])
+    ),
     (lambda: s.Cyclical(0.1, 1.0, 3, height=0.5), TypeError, r"function of the cycle .* height=0\.5"),
     (lambda: s.from_optax(lambda t: t, total_steps=0), ValueError, "from_optax takes .* total_steps=0"),
     (lambda: s.linear_batch_rule(0.1, 0, 1), ValueError, "linear_batch_rule takes .* batch_size=0"),

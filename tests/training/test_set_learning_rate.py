@@ -219,3 +219,64 @@ def test_a_schedule_on_the_factor_of_a_method_without_a_rate_is_saved_with_the_m
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert fit(again) == fit(model)
+
+
+def halving():
+    return keras.optimizers.schedules.ExponentialDecay(1.0, 1, 0.5)
+
+
+@pytest.mark.parametrize("put", [halving, lambda: s.steerable(halving()), lambda: s.Lambda(halving())])
+def test_a_schedule_goes_on_with_the_clock_that_it_had_where_gradients_are_accumulated(put, tmp_path):
+    model = made(keras.optimizers.SGD(put(), gradient_accumulation_steps=2))
+    plain = made(keras.optimizers.SGD(put(), gradient_accumulation_steps=2))
+    halfway = moved(model), moved(plain)
+    scale_learning_rate(model, 1.0)
+    assert float(model.optimizer.learning_rate) == float(plain.optimizer.learning_rate)
+    whole = moved(model), moved(plain)
+    assert halfway[0] == halfway[1]
+    assert whole[0] == whole[1]
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert float(again.optimizer.learning_rate) == float(plain.optimizer.learning_rate)
+    assert moved(again) == moved(plain)
+
+
+def test_our_schedule_and_a_schedule_of_keras_in_it_are_two_though_they_look_alike():
+    model = made(keras.optimizers.SGD(0.5, gradient_accumulation_steps=2))
+    theirs = halving()
+    for wanted, ends in ((theirs, 1 / 16), (s.Lambda(theirs), 1 / 4), (theirs, 1 / 16)):
+        model.optimizer._iterations.assign(0)
+        set_learning_rate(model, wanted)
+        moved(model)
+        assert float(model.optimizer.learning_rate) == ends
+
+
+def test_a_steerable_is_put_in_as_it_is_and_turned_by_its_name():
+    for put in (lambda steerable: steerable, s.steerable):
+        model = made(keras.optimizers.SGD(s.Linear(1.0, 100)))
+        first, second = s.Steerable(s.Constant(0.5)), s.Steerable(s.Constant(0.25), multiplier=2.0)
+        for steerable in (first, second):
+            set_learning_rate(model, put(steerable))
+            assert moved(model) == pytest.approx(2.0, rel=1e-6)
+            steerable.steer(multiplier=0.0)
+            assert moved(model) == 0
+        assert [variable is second.numbers for variable in model.optimizer.variables] == [False, True]
+    given = s.Steerable(s.Constant(0.5))
+    model = made(keras.optimizers.SGD(s.steerable(given)))
+    given.fix(0.125)
+    assert moved(model) == pytest.approx(0.5, rel=1e-6)
+
+
+def test_a_steerable_that_an_optimizer_would_not_see_turned_is_refused():
+    model = made(keras.optimizers.SGD(s.Steerable(s.Constant(0.1))))
+    with pytest.raises(ValueError, match=r"SGD was given a Steerable as it is.*give it schedules\.steerable\(\.\.\.\)"):
+        moved(model)
+    with pytest.raises(TypeError, match=r"Product takes a schedule.*Give its schedule, and make the whole steerable"):
+        s.Linear(1.0, 100) * s.Steerable(s.Constant(0.1))
+    with pytest.raises(TypeError, match="make the whole steerable"):
+        s.Steerable(s.steerable(0.1))
+    parts = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.5))
+    parts[".*bias"] = keras.optimizers.SGD(0.5)
+    model = made(keras.optimizers.MultiOptimizer(parts))
+    with pytest.raises(ValueError, match=r"Received: learning_rate=Steerable\(.*each of the 2 optimizers makes one"):
+        set_learning_rate(model, s.Steerable(0.1))

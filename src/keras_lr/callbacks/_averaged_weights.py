@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lr._arguments import check
+from keras_lr._arguments import Argument, check
 from keras_lr._backends import lists
 from keras_lr._backends.draws import undrawn
 from keras_lr._backends.wrapped_optimizers import innermost
@@ -23,15 +23,16 @@ class AveragedWeights(keras.callbacks.Callback):
     from the right point. With any other optimizer it does nothing.
 
     Args:
-        data: inputs to recompute the statistics of BatchNormalization from, as an array, a list of them or an iterable
-            of batches (of inputs, or of tuples that begin with the inputs): the running statistics belong to the
-            training point and are wrong at the average. Needed where the model normalises batches.
+        data: inputs to recompute the statistics of BatchNormalization from, as an array, a list of one for each input
+            of the model, a dictionary of them by name, or an iterable of batches (of inputs, or of tuples that begin
+            with the inputs): the running statistics belong to the training point and are wrong at the average. Needed
+            where the model normalises batches.
         batches: how many batches to look at; 50 are plenty.
         batch_size: how many samples a batch has where ``data`` is an array.
 
     Raises:
-        ValueError: ``data`` can be read only once; at the start of ``fit``, the model normalises batches and ``data``
-            is missing.
+        ValueError: ``data`` are no inputs, or can be read only once; at the start of ``fit``, the model normalises
+            batches and ``data`` is missing, or a list of arrays of which nobody knows whether they are batches.
 
     Costs:
         One copy of the weights during an evaluation, and ``batches`` forward passes before each if ``data`` is given.
@@ -50,6 +51,12 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def __init__(self, data: Any = None, *, batches: int = 50, batch_size: int = 32) -> None:
         super().__init__()
+        is_iterable = isinstance(data, Iterable) or hasattr(data, "__getitem__")
+        if data is not None and (
+            isinstance(data, str | bytes) or not is_iterable or getattr(data, "shape", None) == ()
+        ):
+            wanted = "inputs, as an array or an iterable of batches,"
+            raise ValueError(Argument("AveragedWeights", "data").refusal(wanted, data))
         if isinstance(data, Iterator):
             raise ValueError(
                 f"data={data!r} can be read only once, and every evaluation reads it from the beginning. Give an "
@@ -65,12 +72,15 @@ class AveragedWeights(keras.callbacks.Callback):
         optimizer = self._optimizer()
         if optimizer is None:
             return
-        if self.data is None and _normalisers(self.model):
-            names = ", ".join(layer.name for layer in _normalisers(self.model))
+        layers = _normalisers(self.model)
+        if self.data is None and layers:
+            names = ", ".join(layer.name for layer in layers)
             raise ValueError(
                 f"The running statistics of {names} belong to the training point and are wrong at the average. Give "
                 "AveragedWeights inputs to recompute them from: AveragedWeights(x_train)."
             )
+        if layers:
+            _are_inputs(self.data, self.model)  # refused now rather than after an epoch
         optimizer.use_training()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -118,6 +128,10 @@ class AveragedWeights(keras.callbacks.Callback):
         optimizer = innermost(self.model.optimizer)
         return optimizer if isinstance(optimizer, AveragingOptimizer) else None
 
+    def _inputs(self) -> Iterator[Any]:
+        data: Any = self.data
+        return _in_batches(data, self.batch_size) if _are_inputs(data, self.model) else _inputs_of(data)
+
     @lists.without_gradients
     def _recompute_statistics(self) -> None:
         """Make the running statistics the mean of those of the batches, at the weights that are in place."""
@@ -129,7 +143,7 @@ class AveragedWeights(keras.callbacks.Callback):
         before = [(v, ops.copy(v.value)) for v in others]  # seeds of dropout: the same masks afterwards
         try:
             with undrawn():
-                for count, inputs in enumerate(islice(_inputs(self.data, self.batch_size), self.batches)):
+                for count, inputs in enumerate(islice(self._inputs(), self.batches)):
                     for layer in layers:
                         layer.momentum = count / (count + 1)
                     self.model(inputs, training=True)
@@ -140,22 +154,34 @@ class AveragedWeights(keras.callbacks.Callback):
                 variable.assign(value)
 
 
-def _inputs(data: Any, batch_size: int) -> Iterator[Any]:
-    if hasattr(data, "shape") or (isinstance(data, list | dict) and _are_arrays(data)):
-        length = len(keras.tree.flatten(data)[0])
-        for start in range(0, length, batch_size):
-            yield keras.tree.map_structure(lambda a, s=start: ops.convert_to_tensor(a[s : s + batch_size]), data)
-    else:
-        batches: Iterable[Any] = data
-        # PyTorch's loader makes a list of the inputs and the targets of its rows, where others make a tuple.
-        with_targets = (tuple, list) if hasattr(data, "collate_fn") else tuple
-        for batch in batches:
-            inputs = batch[0] if isinstance(batch, with_targets) else batch
-            yield keras.tree.map_structure(ops.convert_to_tensor, inputs)
+def _in_batches(data: Any, batch_size: int) -> Iterator[Any]:
+    length = len(keras.tree.flatten(data)[0])
+    for start in range(0, length, batch_size):
+        yield keras.tree.map_structure(lambda a, s=start: ops.convert_to_tensor(a[s : s + batch_size]), data)
 
 
-def _are_arrays(data: Any) -> bool:
-    return all(hasattr(leaf, "shape") for leaf in keras.tree.flatten(data))
+def _inputs_of(batches: Iterable[Any]) -> Iterator[Any]:
+    # PyTorch's loader makes a list of the inputs and the targets of its rows, where others make a tuple.
+    with_targets = (tuple, list) if hasattr(batches, "collate_fn") else tuple
+    for batch in batches:
+        inputs = batch[0] if isinstance(batch, with_targets) else batch
+        yield keras.tree.map_structure(ops.convert_to_tensor, inputs)
+
+
+def _are_inputs(data: Any, model: keras.Model) -> bool:
+    """Return whether it is the inputs of all rows and not batches; of a list of arrays the model's inputs decide."""
+    if isinstance(data, dict):
+        return all(hasattr(leaf, "shape") for leaf in keras.tree.flatten(data))
+    if not isinstance(data, list) or not all(hasattr(one, "shape") for one in data):
+        return hasattr(data, "shape")
+    inputs = len(getattr(model, "inputs", None) or ())
+    if inputs not in (1, len(data)) or not data:
+        raise ValueError(
+            "AveragedWeights takes a list of arrays as data: one for each input of the model, or batches of one. "
+            f"Received: {len(data)} arrays, and the number of inputs of {model.name!r} is {inputs or 'unknown'}. Give "
+            "batches as tuples that begin with the inputs: [(x,), ...]."
+        )
+    return inputs > 1
 
 
 def _normalisers(model: keras.Model) -> list[Any]:

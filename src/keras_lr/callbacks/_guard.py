@@ -65,9 +65,9 @@ class Guard(Guarding):
     than 160 steps it gains nothing, and takes a tenth of a right rate in one of thirty.
 
     Args:
-        learning_rate: the plan: a `LearningRateSchedule`, a function of the step, or a sequence of one rate a step (its
-            last rate holds). Default `None`: the optimizer's own number or schedule. What another callback sets, such
-            as `ReduceLROnPlateau` or `LearningRateScheduler`, has no effect beside it, and `events` says so.
+        learning_rate: the plan: a number, a `LearningRateSchedule`, a function of the step, or a sequence of one rate a
+            step (its last rate holds). Default `None`: the optimizer's own number or schedule. What another callback
+            sets, such as `ReduceLROnPlateau` or `LearningRateScheduler`, has no effect beside it, and `events` says so.
         window_steps: how many losses are judged together. Default `None`: a twentieth of the run, 4 to 50 steps.
         probation: whether the rate is tried against a tenth of it. Switch it off where a schedule lowers the rate.
             Without it, losses that jump in the very first step and stay there, among noise as large as they are, go
@@ -80,8 +80,9 @@ class Guard(Guarding):
         step: how many steps the run has made.
 
     Raises:
-        ValueError: `window_steps` is below 4; at the start of `fit`, `learning_rate` is no plan of rates, there is
-            another guard, or the optimizer puts an average over the weights in mid-training.
+        ValueError: `window_steps` is below 4, or `learning_rate` is no plan of rates; in `fit`, there is another guard,
+            the optimizer puts an average over the weights in mid-training, or a rate of the plan is negative or not
+            finite.
 
     Costs: two copies of the weights and the optimizer's slots (four during probation), one window of steps for each
         probation, one wait for the device a window. Where the losses do not get lower, up to 8 times a copy and two

@@ -21,7 +21,7 @@ class Horizon(keras.callbacks.Callback):
 
     Attributes:
         messages: what was reported.
-        total_steps: the updates of the whole run, those before this `fit` included.
+        total_steps: the updates of the whole run, those before this `fit` included; None where `fit` does not know.
 
     Raises:
         ValueError: a length is needed in steps, and `fit` does not know how many batches an epoch has.
@@ -48,7 +48,7 @@ class Horizon(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Resolve the units and compare the lengths."""
-        self.messages = []
+        self.messages, self.total_steps = [], None
         optimizer = self.model.optimizer
         params = self.params or {}  # a CallbackList that a user has made gives none
         batches, epochs = params.get("steps"), params.get("epochs") or 1

@@ -1,5 +1,6 @@
 """The rate that a run is meant to have at each step, from whatever says so."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,26 +25,30 @@ def own_plan(optimizer: keras.optimizers.Optimizer) -> Callable[[int], float]:
         begun = int(keras.ops.convert_to_numpy(optimizer._iterations))
         follow = plan(rate, accumulated_batches(optimizer))
         return lambda step: follow(begun + step)
-    return lambda step: float(rate())
+    return lambda step: _checked(rate(), step, "the optimizer's learning_rate")
 
 
 def plan(learning_rate: Any, accumulation: int = 1, called: str = "learning_rate") -> Callable[[int], float]:
     """Return a rate, a schedule, a function of the step or one rate a step as a function of the step.
 
-    Our schedules count updates, of which there is one in `accumulation` steps; all else counts steps, as Keras does.
+    Our schedules count updates, of which there is one in `accumulation` steps; all else counts steps, as Keras does, be
+    it steerable or not.
 
     Raises:
-        ValueError: it is none of these; `called` is what the message calls it.
+        ValueError: it is none of these; where the function is called, the rate is not finite or below 0. `called` is
+            what the message calls it.
     """
     if isinstance(learning_rate, Steerable):
         followed = learning_rate.schedule if (fixed := learning_rate.learning_rate) is None else Constant(fixed)
+        accumulation = 1 if learning_rate.counts_batches else accumulation
         learning_rate = followed * learning_rate.multiplier  # as it is steered now, without asking the device again
     if isinstance(learning_rate, Schedule):
-        return lambda step: float(learning_rate.values(step // accumulation))
+        return lambda step: _checked(float(learning_rate.values(step // accumulation)), step, called)
     if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-        return _ScheduleValues(learning_rate)
-    if callable(learning_rate):
-        return lambda step: float(learning_rate(step))
+        values = _ScheduleValues(learning_rate)
+        return lambda step: _checked(values(step), step, called)
+    if callable(learning_rate) and not isinstance(learning_rate, type):
+        return lambda step: _checked(learning_rate(step), step, called)
     try:
         rates = np.atleast_1d(np.asarray(learning_rate))
     except (TypeError, ValueError):
@@ -61,16 +66,30 @@ def plan(learning_rate: Any, accumulation: int = 1, called: str = "learning_rate
     return lambda step: float(rates[min(step, len(rates) - 1)])
 
 
+def _checked(rate: Any, step: int, called: str) -> float:
+    try:
+        number = math.nan if isinstance(rate, str) else float(rate)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ValueError(
+            f"{called} is {rate!r} at step {step}: let what says the rate return a finite number of at least 0."
+        )
+    return number
+
+
 def rates_at(optimizer: keras.optimizers.Optimizer, updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Return the rates that an optimizer has at updates of the weights, asked for one by one, without the device."""
     rate = optimizer._learning_rate
-    if isinstance(rate, Schedule | Steerable):
+    # Keras counts batches, and the last of those that make an update is the one at which it asks.
+    batches = (updates + 1) * accumulated_batches(optimizer) - 1
+    if isinstance(rate, Steerable):
+        return rate.values(batches if rate.counts_batches else updates)
+    if isinstance(rate, Schedule):
         return rate.values(updates)
     if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         return np.full(len(updates), own_plan(optimizer)(0))
-    # Keras counts batches, and the last of those that make an update is the one at which it asks.
-    accumulation = accumulated_batches(optimizer)
-    asked = [rate(keras.ops.convert_to_tensor(int(batch))) for batch in (updates + 1) * accumulation - 1]
+    asked = [rate(keras.ops.convert_to_tensor(int(batch))) for batch in batches]
     return np.array([float(keras.ops.convert_to_numpy(one)) for one in asked])
 
 

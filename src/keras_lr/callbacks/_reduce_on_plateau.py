@@ -9,12 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr._arguments import check, check_flags, check_kind
+from keras_lr._arguments import Argument, check, check_flags, check_kind
 from keras_lr._backends.wrapped_optimizers import optimizers_in
 from keras_lr.callbacks._batch_losses import BatchLosses
 from keras_lr.schedules import Steerable
 from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
 from keras_lr.training._executed_together import executed_together
+from keras_lr.training._monitored import MODES, higher_is_better
 from keras_lr.training._set_learning_rate import steering_of
 
 
@@ -53,7 +54,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         monitor: the name of the measure in the logs. Default "val_loss"; ignored when `every_steps` is given.
         factor: by what to multiply, between 0 and 1. Default 0.1.
         patience: how many measurements without improvement to bear, at least 1. Default 10.
-        maximize: whether more is better. Default False.
+        mode: "min", "max", or "auto" (the default): what the metric of that name says.
         min_delta: the least improvement that counts, relative, at least 0. Default 1e-4.
         cooldown: how many measurements to wait after a change before counting again. Default 0.
         min_multiplier: below this the rule does not go. Default 1e-4.
@@ -67,7 +68,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         changes: what was done: pairs of the measurement's epoch and the new multiplier.
 
     Raises:
-        ValueError: an argument is out of its range, or a `Guard` sets the rate.
+        ValueError: an argument is out of its range; in `fit`, a `Guard` sets the rate, or "auto" cannot know which way
+            is better.
 
     Costs: the compiled step is made once more, before the first step. With `every_steps` the loss of each batch is
         read, which on JAX means waiting for each step.
@@ -91,7 +93,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         *,
         factor: float = 0.1,
         patience: int = 10,
-        maximize: bool = False,
+        mode: str = "auto",
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_multiplier: float = 1e-4,
@@ -101,7 +103,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         verbose: bool = False,
     ) -> None:
         super().__init__()
-        self.monitor, self.maximize, self.min_delta = monitor, maximize, min_delta
+        self.monitor, self.mode, self.min_delta = monitor, mode, min_delta
         self.factor, self.patience, self.cooldown = factor, patience, cooldown
         self.min_multiplier, self.max_multiplier, self.raise_after = min_multiplier, max_multiplier, raise_after
         self.every_steps, self.verbose = every_steps, verbose
@@ -115,7 +117,10 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         for name, optional in (("raise_after", raise_after), ("every_steps", every_steps)):
             if optional is not None:
                 check(self, name, least=1, whole=True)
-        check_flags(self, maximize=maximize, verbose=verbose)
+        check_flags(self, verbose=verbose)
+        if mode not in MODES:
+            raise ValueError(Argument("ReduceOnPlateau", "mode").refusal("'auto', 'min' or 'max'", mode))
+        self._more_is_better: bool | None = None
         self.changes: list[tuple[int, float]] = []
         self._epoch, self._losses = 0, BatchLosses()
         self._awaited = self._resuming = self._warned = False
@@ -131,7 +136,9 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             steering_of(model, optimizer)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Expect that a run may have been resumed."""
+        """Ask which way is better; expect that a run may have been resumed."""
+        metrics = getattr(self.model, "_compile_metrics", None)  # which TensorFlow makes with the first batch
+        self._more_is_better = self._asked_for_the_way() if metrics is None or metrics.built else None
         self._resuming, self._warned = self.every_steps is None, False
         if self.every_steps is not None:
             self._stack.enter_context(told_of_another_fit(self.model, self._stack.close))
@@ -206,6 +213,9 @@ class ReduceOnPlateau(keras.callbacks.Callback):
     def _steerables(self) -> list[Steerable]:
         return [optimizer._learning_rate for optimizer in optimizers_in(self.model.optimizer)]
 
+    def _asked_for_the_way(self) -> bool:
+        return higher_is_better(self.model, self.monitor if self.every_steps is None else "loss", self.mode)
+
     def _state(self) -> _State:
         return _State(*map(float, self._steerables()[0].rule_state))
 
@@ -213,18 +223,25 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         steerables, state = self._steerables(), self._state()
         state.epochs = self._epoch + 1.0
         value = float(np.float32(value))  # as the best is kept
-        change = self._judged(state, -value if self.maximize else value)
+        if self._more_is_better is None:
+            self._more_is_better = self._asked_for_the_way()
+        change = self._judged(state, -value if self._more_is_better else value)
         before = steerables[0].multiplier
         for steerable in steerables:
             steerable.rule_state = [*vars(state).values()]
             if change != 1:
-                bounded = min(max(steerable.multiplier * change, self.min_multiplier), self.max_multiplier)
-                steerable.steer(multiplier=bounded)
+                steerable.steer(multiplier=self._bounded(steerable.multiplier, change))
         if steerables[0].multiplier != before:
             multiplier = round(steerables[0].multiplier, 7)
             self.changes.append((self._epoch, multiplier))
             if self.verbose:
                 print(f"Epoch {self._epoch + 1}: the rate is multiplied by {multiplier:g} from here on.")
+
+    def _bounded(self, multiplier: float, change: float) -> float:
+        """Return the changed multiplier; one that stood beyond a bound before is not brought back to it."""
+        if change < 1:
+            return max(multiplier * change, min(self.min_multiplier, multiplier))
+        return min(multiplier * change, max(self.max_multiplier, multiplier))
 
     def _judged(self, state: _State, value: float) -> float:
         """Take a measurement in, and return by what to multiply the rate."""

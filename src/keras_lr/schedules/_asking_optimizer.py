@@ -12,16 +12,19 @@ from typing import Any
 import keras
 
 
-def updates(step: Any) -> Any:
-    """Return the counter of a calling optimizer in updates of the weights; any other step as it is, as a tensor.
+def asking_optimizer(step: Any) -> keras.optimizers.Optimizer | None:
+    """Return the optimizer whose counter the step is and that is calling; None for any other step.
 
     To be called by the method that the optimizer calls.
     """
-    counter = keras.ops.convert_to_tensor(step)
     if not isinstance(step, keras.Variable):
-        return counter
+        return None
     caller = sys._getframe(2).f_locals.get("self")
-    if getattr(caller, "_iterations", None) is not step:
-        return counter
-    accumulation = caller.gradient_accumulation_steps  # type: ignore[union-attr]
+    return caller if getattr(caller, "_iterations", None) is step else None
+
+
+def updates(step: Any, optimizer: keras.optimizers.Optimizer | None) -> Any:
+    """Return the counter of the optimizer in updates of the weights; without one the step as it is, as a tensor."""
+    counter = keras.ops.convert_to_tensor(step)
+    accumulation = None if optimizer is None else optimizer.gradient_accumulation_steps
     return counter // accumulation if accumulation else counter

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias
 
 import keras
 
+from keras_lr import schedules  # for what can be steered, which is made of schedules: a circle
 from keras_lr._arguments import Argument, is_number
 from keras_lr._value import value
 from keras_lr.schedules._classics import Constant
@@ -27,9 +28,12 @@ def as_schedule(given: Any, argument: Argument) -> Schedule:
         return given
     if is_number(given):
         return Constant(float(given))
+    wanted = "a schedule, a number or a function of the step"
+    if isinstance(given, schedules.Steerable) or hasattr(given, "steerable"):
+        raise TypeError(argument.refusal(wanted, given, "Give its schedule, and make the whole steerable."))
     if isinstance(given, keras.optimizers.schedules.LearningRateSchedule) or callable(given):
         return Lambda(given)
-    raise TypeError(argument.refusal("a schedule, a number or a function of the step", given))
+    raise TypeError(argument.refusal(wanted, given))
 
 
 ScheduleLike: TypeAlias = Annotated[Schedule, as_schedule]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
 from keras_lr._value import value
@@ -101,6 +102,7 @@ class WSD(Schedule):
     source: ClassVar[str] = "Hu et al., MiniCPM (2024), arXiv 2404.06395, section 4"
     peak_learning_rate: Rate
     total_steps: Length
+    _: KW_ONLY
     warmup_steps: LengthOrZero = 0
     decay_steps: LengthOrNone = None
     end_learning_rate: Rate = 0.0
@@ -172,6 +174,7 @@ class WSDS(Schedule):
     source: ClassVar[str] = "Wen et al. (2024), arXiv 2410.05192 (WSD-S)"
     peak_learning_rate: Rate
     period_steps: Length
+    _: KW_ONLY
     decay_steps: Length
     warmup_steps: LengthOrZero = 0
     end_learning_rate: Rate = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -79,22 +80,34 @@ class Table(Schedule):
         except (TypeError, ValueError):
             remedy = "Give the numbers to Table.from_values."
             raise ValueError(self._argument("encoded").refusal("numbers as text", self.encoded, remedy)) from None
-        if not len(table) or not np.all(np.isfinite(table)) or np.any(table < 0):
+        if not _are_rates(table):
             raise ValueError(self._argument("encoded").refusal("one or more finite rates of at least 0", table))
 
     @classmethod
     def from_values(cls, learning_rates: Any) -> Table:
         """Make the schedule that has these rates at steps 0, 1, 2, ...
 
+        Args:
+            learning_rates: one or more, in one dimension; a number is one.
+
+        Raises:
+            ValueError: they are no such numbers, or one is negative or not finite.
+
         Example:
         >>> from keras_lr import schedules
         >>> schedules.Table.from_values([0.1, 0.3, 0.2]).values([1, 2, 9]).tolist()
         [0.3, 0.2, 0.2]
         """
-        rates = np.atleast_1d(np.asarray(learning_rates, "<f8"))
-        return cls(base64.b64encode(rates.tobytes()).decode("ascii"))
+        try:
+            rates = np.atleast_1d(np.asarray(learning_rates))
+        except (TypeError, ValueError):
+            rates = np.empty(0)
+        if rates.dtype.kind not in "iuf" or rates.ndim > 1 or not _are_rates(rates):
+            wanted = "one or more finite rates of at least 0, in one dimension,"
+            raise ValueError(Argument("Table.from_values", "learning_rates").refusal(wanted, learning_rates))
+        return cls(base64.b64encode(rates.astype("<f8").tobytes()).decode("ascii"))
 
-    @property
+    @functools.cached_property
     def table(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """The rates."""
         return np.frombuffer(base64.b64decode(self.encoded), "<f8").astype(np.float64)
@@ -108,6 +121,10 @@ class Table(Schedule):
         """Return the rate at a step."""
         table = self.table
         return lookup(table, xp.minimum(xp.floor(step), float(len(table) - 1)), xp)
+
+
+def _are_rates(given: np.ndarray[Any, Any]) -> bool:
+    return len(given) > 0 and bool(np.all(np.isfinite(given) & (given >= 0)))
 
 
 def from_optax(schedule: Callable[[int], Any], *, total_steps: int) -> Table:

@@ -108,6 +108,7 @@ def lengthened(schedule: Schedule, *, at_step: float, total_steps: float) -> Len
 
     Raises:
         ValueError: the schedule has no end, or has ended, or cannot be stretched, or the new end is before `at_step`.
+        TypeError: it is no schedule of keras_lr.
 
     Example:
     >>> from keras_lr import schedules

@@ -25,7 +25,7 @@ class SlantedTriangular(Schedule):
     ``p = t / c`` up to the cut ``c = floor(T cut)``, then ``1 - (t - c) / (c (1 / cut - 1))``, at least 0.
 
     Args:
-        max_learning_rate: `eta`, the rate at the cut.
+        peak_learning_rate: `eta`, the rate at the cut.
         total_steps: `T`; from there on the rate is ``eta / ratio``.
         cut: the share of the climb. Default 0.1, as published.
         ratio: how much smaller the lowest rate is. Default 32, as published.
@@ -39,7 +39,7 @@ class SlantedTriangular(Schedule):
     """
 
     source: ClassVar[str] = "Howard & Ruder, ULMFiT (2018), arXiv 1801.06146, eq. 3"
-    max_learning_rate: Rate
+    peak_learning_rate: Rate
     total_steps: Length
     cut: Share = 0.1
     ratio: Positive = 32.0
@@ -56,7 +56,7 @@ class SlantedTriangular(Schedule):
         if 0 < top < self.total_steps:
             falling = 1 - (step - top) / (top * (1 / self.cut - 1))
         p = xp.where(step < top, step / max(top, 1), xp.maximum(falling, 0.0))
-        return self.max_learning_rate * (1 + p * (self.ratio - 1)) / self.ratio
+        return self.peak_learning_rate * (1 + p * (self.ratio - 1)) / self.ratio
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -132,7 +132,9 @@ class Interpolated(Schedule):
         begins = (0, *self.boundaries[:-1])
         rate = self.learning_rates[0] + 0 * step
         for i, (begin, end) in enumerate(zip(begins, self.boundaries, strict=True)):
-            fraction = shaped(self.shape, progress(step - begin, end - begin, xp), xp)
-            piece = between(self.learning_rates[i], self.learning_rates[i + 1], fraction)
+            piece = self.learning_rates[i + 1]  # where two points of a short run fall together
+            if begin < end:
+                fraction = shaped(self.shape, progress(step - begin, end - begin, xp), xp)
+                piece = between(self.learning_rates[i], self.learning_rates[i + 1], fraction)
             rate = xp.where(step >= begin, piece, rate)
         return rate

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_lr._arguments import Argument, number
 from keras_lr.report._extras import needed
 from keras_lr.schedules._schedule import Schedule
 
@@ -25,8 +26,11 @@ def plot(schedule: Schedule, steps: int | None = None, *, momentum: Schedule | N
 
     Raises:
         ImportError: Matplotlib is not installed.
+        ValueError: `steps` is no whole number of at least 1, or a length has not been resolved.
     """
     plt = needed("matplotlib.pyplot", "plot", "Drawing a schedule")
+    if steps is not None:
+        number(least=1, whole=True)(steps, Argument("plot", "steps"))
     schedule.check_resolved()
     end = schedule.end_step
     total = steps if steps is not None else int(1.1 * end) if end else 1000

@@ -14,7 +14,7 @@ from keras_lr import schedules  # for the algebra: a circle, so its names are lo
 from keras_lr._arguments import Argument, number
 from keras_lr._backends.arithmetic import evaluate
 from keras_lr._value import Value
-from keras_lr.schedules._asking_optimizer import updates
+from keras_lr.schedules._asking_optimizer import asking_optimizer, updates
 from keras_lr.schedules._kinds import AStep
 from keras_lr.schedules._units import (
     Epochs,
@@ -35,9 +35,9 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
     rounded once, so it is exact for steps to 10^9, compiled or not. Steps count updates of the weights: with
     ``gradient_accumulation_steps=4`` four batches are one step.
 
-    Operators: ``a * b`` and ``a * 0.5`` (product), ``a + b`` (sum), and the methods below. Each gives a schedule
-    again, which prints, saves and compares like any other. A subclass is a frozen dataclass that defines `formula`; to
-    be saved it must be registered with Keras.
+    Operators: ``a * b``, ``a * 0.5`` and ``a / 2`` (product), ``a + b`` (sum), and the methods below. Each gives a
+    schedule again, which prints, saves and compares like any other. A subclass is a frozen dataclass that defines
+    `formula`; to be saved it must be registered with Keras.
 
     Example:
     >>> import dataclasses
@@ -56,6 +56,12 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
 
     can_be_stretched: ClassVar[bool] = True
     """Whether multiplying its lengths, and dividing what it holds a step, multiplies its times."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("end_step", "ramp_steps"):
+            if isinstance(own := vars(cls).get(name), property):
+                setattr(cls, name, _once_resolved(own))
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step, in double precision.
@@ -83,7 +89,7 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
             ValueError: a length is in epochs or a fraction of the run and has not been resolved.
         """
         self.check_resolved()
-        step = float(step) if isinstance(step, int | float) else updates(step)
+        step = float(step) if isinstance(step, int | float) else updates(step, asking_optimizer(step))
         dtype = keras.config.floatx()
         return evaluate(self.formula, step, "float32" if dtype in ("float16", "bfloat16") else dtype)
 
@@ -210,6 +216,10 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
 
     __rmul__ = __mul__
 
+    def __truediv__(self, divisor: float) -> "Schedule":
+        """Return the product with one over a number."""
+        return self * (1 / number(above=0.0)(divisor, self._argument("divisor")))
+
     def __add__(self, other: Any) -> "Schedule":
         """Return the sum with another schedule or a number."""
         return schedules.Sum((self, other))
@@ -259,3 +269,13 @@ class Schedule(Value, keras.optimizers.schedules.LearningRateSchedule):
     def to_json(self) -> str:
         """Return the schedule as JSON; `from_json` reads it."""
         return json.dumps(keras.saving.serialize_keras_object(self))
+
+
+def _once_resolved(length: property) -> property:
+    """Return a length of a schedule that asks first whether its parts are in steps."""
+
+    def read(schedule: Schedule) -> Any:
+        schedule.check_resolved()
+        return length.fget(schedule)  # type: ignore[misc]
+
+    return property(read, doc=length.__doc__)

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from keras_lr._arguments import Argument
 from keras_lr._backends.arithmetic import evaluate
-from keras_lr.schedules._asking_optimizer import updates
+from keras_lr.schedules._asking_optimizer import asking_optimizer, updates
 from keras_lr.schedules._composition import as_schedule
+from keras_lr.schedules._exchange import Lambda
 from keras_lr.schedules._kinds import rate
 from keras_lr.schedules._schedule import Schedule
 
@@ -30,12 +31,20 @@ class Steerable(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule times a multiplier, or a fixed rate times a multiplier, both changeable without recompiling.
 
     `keras_lr.set_learning_rate` and the callbacks that change the rate put one into the optimizer when they first need
-    it. To have it there from the start, give the optimizer `steerable(schedule)`.
+    it. To have it there from the start, give the optimizer `steerable(schedule)`, or `steerable` of this one.
 
     Args:
         schedule: the schedule to follow: a schedule, a number, or a function of the step.
         multiplier: what its rate is multiplied by, at least 0. Default 1.
         learning_rate: a fixed rate to use instead of the schedule. Default `None`: follow the schedule.
+
+    Attributes:
+        counts_batches: whether it counts batches where gradients are accumulated, as Keras does, and not updates of the
+            weights: with a schedule of Keras or a function.
+
+    Raises:
+        ValueError: in the first step, an optimizer that was given it without `steerable`, which alone would not see
+            what is turned.
 
     Costs: eight numbers in the optimizer's state, one product a step.
 
@@ -57,18 +66,27 @@ class Steerable(keras.optimizers.schedules.LearningRateSchedule):
         )
         self.turns = 0  # how often the numbers were changed, so that nobody need read them to know
         self.schedule: Schedule = as_schedule(schedule, Argument("Steerable", "schedule"))
+        self.counts_batches = isinstance(self.schedule, Lambda) and self.schedule is not schedule
 
     def __call__(self, step: Any) -> Any:
         """Return the rate at a step, as a tensor: what the optimizer calls."""
         self.schedule.check_resolved()
-        counted = float(step) if isinstance(step, int | float) else updates(step)
+        optimizer = asking_optimizer(step)
+        if optimizer is not None and not any(variable is self.numbers for variable in optimizer._variables):
+            raise ValueError(
+                f"{type(optimizer).__name__} was given a Steerable as it is, and would not see what is turned: give it "
+                "schedules.steerable(...) of it. If it was `fit` that said so, build and compile the model again "
+                "before: Keras may have lost its weights on JAX, and its optimizer's state on TensorFlow."
+            )
+        accumulates = None if self.counts_batches else optimizer
+        counted = float(step) if isinstance(step, int | float) else updates(step, accumulates)
         planned = evaluate(self.schedule.formula, counted, "float32")
         numbers = keras.ops.convert_to_tensor(self.numbers)
         fixed = numbers[_LEARNING_RATE]
         return keras.ops.where(fixed < 0, planned, fixed) * numbers[_MULTIPLIER]
 
     def values(self, steps: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the rates at these steps in float64, as it is steered now."""
+        """Return the rates at these steps (batches, if it counts them) in float64, as it is steered now."""
         fixed = self.learning_rate
         planned = self.schedule.values(steps) if fixed is None else np.full(np.shape(steps), fixed)
         return planned * self.multiplier
@@ -125,8 +143,9 @@ class Steerable(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
+        wrapped = self.schedule.get_config()["function"] if self.counts_batches else None
         return {
-            "schedule": keras.saving.serialize_keras_object(self.schedule),
+            "schedule": wrapped or keras.saving.serialize_keras_object(self.schedule),
             "multiplier": self.multiplier,
             "learning_rate": self.learning_rate,
         }
@@ -147,7 +166,8 @@ def steerable(schedule: Any) -> Any:
     The optimizer makes a `Steerable` of it, whose numbers are part of the optimizer's state from the start.
 
     Args:
-        schedule: the schedule to follow: a schedule, a number, or a function of the step.
+        schedule: what to follow: a schedule, a number, or a function of the step; or a `Steerable`, to be turned by
+            the name that it has.
 
     Example:
     >>> import keras
@@ -156,7 +176,9 @@ def steerable(schedule: Any) -> Any:
     >>> [variable.name for variable in optimizer.variables]
     ['iteration', 'steering']
     """
-    return _InParts.of(Steerable(schedule))
+    if isinstance(schedule, _InParts):
+        return schedule
+    return _InParts.of(schedule if isinstance(schedule, Steerable) else Steerable(schedule))
 
 
 class _InParts(tuple, keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[type-arg]
@@ -168,7 +190,7 @@ class _InParts(tuple, keras.optimizers.schedules.LearningRateSchedule):  # type:
     """
 
     _fields = ("numbers", "steerable")
-    _steerable: Steerable
+    steerable: Steerable
 
     def __new__(cls, numbers: Any, steerable: Steerable) -> Any:
         return steerable
@@ -176,17 +198,17 @@ class _InParts(tuple, keras.optimizers.schedules.LearningRateSchedule):  # type:
     @classmethod
     def of(cls, steerable: Steerable) -> Any:
         parts = tuple.__new__(cls)
-        parts._steerable = steerable
+        parts.steerable = steerable
         return parts
 
     def _asdict(self) -> dict[str, Any]:
-        return {"numbers": self._steerable.numbers, "steerable": self._steerable}
+        return {"numbers": self.steerable.numbers, "steerable": self.steerable}
 
     def __call__(self, step: Any) -> Any:
-        return self._steerable(step)
+        return self.steerable(step)
 
     def __repr__(self) -> str:
-        return f"steerable({self._steerable.schedule!r})"
+        return f"steerable({self.steerable.schedule!r})"
 
 
 def _rate(given: Any) -> float:

@@ -86,9 +86,17 @@ def _length_or_zero(given: Any, argument: Argument) -> Any:
 def _lengths(given: Any, argument: Argument) -> tuple[Any, ...]:
     checked = one_or_more(_length)(given, argument)
     steps = [one for one in checked if not isinstance(one, Epochs | Fraction)]
-    if any(b <= a for a, b in itertools.pairwise(steps)):
-        raise ValueError(argument.refusal("lengths, each above the one before,", given))
+    if not all(in_order(a, b) for a, b in itertools.pairwise(steps)):
+        remedy = "So many steps the lengths that were given have come to." if _computed.get() else ""
+        raise ValueError(argument.refusal("lengths, each above the one before,", given, remedy))
     return checked
+
+
+def in_order(first: Length, second: Length) -> bool:
+    """Return whether one length is below another, as far as is known; in a short run two may fall together."""
+    if isinstance(first, Epochs | Fraction) or isinstance(second, Epochs | Fraction):
+        return True
+    return bool(first < second or (first == second and _computed.get()))
 
 
 # `Any` stands for `Epochs | Fraction`: a formula computes with a length only once that is a number.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Annotated, Any, ClassVar
 
@@ -13,7 +14,7 @@ from keras_lr.schedules._composition import ScheduleLike
 from keras_lr.schedules._kinds import AStep, Count, Rate, count
 from keras_lr.schedules._lookup import lookup
 from keras_lr.schedules._schedule import Schedule
-from keras_lr.schedules._units import Length, LengthOrNone, LengthOrZero
+from keras_lr.schedules._units import Length, LengthOrNone, LengthOrZero, in_order
 
 
 class _Hyperbola(Schedule):
@@ -182,15 +183,19 @@ class Chebyshev(Schedule):
         super().__post_init__()
         check(self, "max_learning_rate", least=self.min_learning_rate, remedy="The bound is min_learning_rate.")
 
+    @functools.cached_property
+    def _table(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The rates of one period."""
+        order = np.array([0])
+        while len(order) < self.period_steps:
+            order = np.stack([order, 2 * len(order) - 1 - order], axis=1).ravel()
+        sharp, flat = 1 / self.min_learning_rate, 1 / self.max_learning_rate
+        return 1 / ((sharp + flat) / 2 - (sharp - flat) / 2 * np.cos((order + 0.5) * math.pi / self.period_steps))
+
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
         period = self.period_steps
-        order = np.array([0])
-        while len(order) < period:
-            order = np.stack([order, 2 * len(order) - 1 - order], axis=1).ravel()
-        sharp, flat = 1 / self.min_learning_rate, 1 / self.max_learning_rate
-        curvatures = (sharp + flat) / 2 - (sharp - flat) / 2 * np.cos((order + 0.5) * math.pi / period)
-        return lookup(1 / curvatures, step - period * xp.floor(step / period), xp)
+        return lookup(self._table, step - period * xp.floor(step / period), xp)
 
 
 @value
@@ -206,7 +211,7 @@ class Noise(Schedule):
         until_step: where it ends. Default `None`: never.
 
     Raises:
-        ValueError: `amplitude` is 1 or more, so that a rate could be negative.
+        ValueError: `amplitude` is 1 or more, so that a rate could be negative; `until_step` is not after `from_step`.
 
     Reference: timm, `Scheduler`, arguments `noise_range_t`, `noise_pct`, `noise_std`.
 
@@ -223,6 +228,12 @@ class Noise(Schedule):
     seed: Count = 42
     from_step: LengthOrZero = 0
     until_step: LengthOrNone = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.until_step is not None and not in_order(self.from_step, self.until_step):
+            wanted = f"a length above from_step={self.from_step!r}"
+            raise ValueError(self._argument("until_step").refusal(wanted, self.until_step))
 
     @property
     def ramp_steps(self) -> float:

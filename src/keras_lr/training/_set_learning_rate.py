@@ -24,10 +24,13 @@ def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
 
     Args:
         model: compiled. With `MultiOptimizer` the rate of each of its optimizers is set.
-        learning_rate: a number (at least 0), a schedule of keras_lr or Keras, or a function of the step.
+        learning_rate: a number (at least 0), a schedule of keras_lr or Keras, or a function of the step; or a
+            `Steerable`, which is turned by the name that it has. Where gradients are accumulated, schedules of
+            keras_lr count updates of the weights, and what is not ours batches, as Keras does.
 
     Raises:
-        ValueError: the model is not compiled, its optimizer takes no rate, or the rate is negative or not finite.
+        ValueError: the model is not compiled, its optimizer takes no rate, the rate is negative or not finite, or one
+            `Steerable` is given to several optimizers.
         TypeError: what was given is no rate.
 
     Costs: a number is written into a variable. The step is compiled once more when a schedule is set, and when the
@@ -46,6 +49,10 @@ def set_learning_rate(model: keras.Model, learning_rate: Any) -> None:
     """
     parts = list(_parts(model))
     argument = Argument("set_learning_rate", "learning_rate")
+    learning_rate = getattr(learning_rate, "steerable", learning_rate)  # what `schedules.steerable` has made
+    if isinstance(learning_rate, Steerable) and len(parts) > 1:
+        remedy = f"Of its schedule each of the {len(parts)} optimizers makes one of its own."
+        raise ValueError(argument.refusal("no Steerable for several optimizers", learning_rate, remedy))
     if is_number(learning_rate):
         learning_rate = number(least=0.0)(learning_rate, argument)
     elif not callable(learning_rate):
@@ -122,23 +129,22 @@ def _set_number(model: keras.Model, optimizer: keras.optimizers.Optimizer, learn
 
 
 def _set_schedule(model: keras.Model, optimizer: keras.optimizers.Optimizer, schedule: Any) -> None:
-    wanted = Steerable(schedule)
-    held = optimizer._learning_rate
-    if isinstance(held, Steerable) and held.schedule == wanted.schedule:
-        held.fix(None)
-    elif isinstance(held, Steerable):
-        held.schedule = wanted.schedule
-        held.fix(None)
-        _compile_again(model)
-    else:
+    held, given = optimizer._learning_rate, isinstance(schedule, Steerable)
+    wanted = schedule if given else Steerable(schedule)
+    if given or not isinstance(held, Steerable):
         _put(model, optimizer, wanted)
+        return
+    held.fix(None)
+    if (held.schedule, held.counts_batches) != (wanted.schedule, wanted.counts_batches):
+        held.schedule, held.counts_batches = wanted.schedule, wanted.counts_batches
+        _compile_again(model)
 
 
 def _put(model: keras.Model, optimizer: keras.optimizers.Optimizer, steerable: Steerable) -> Steerable:
     """Put a steerable where a plain rate stands or would stand: second in the optimizer's state."""
     held = optimizer._learning_rate
-    if isinstance(held, keras.Variable):
-        optimizer._untrack_variable(held)
+    if isinstance(held, keras.Variable | Steerable):
+        optimizer._untrack_variable(held.numbers if isinstance(held, Steerable) else held)
     optimizer._learning_rate = steerable
     optimizer._track_variable(steerable.numbers)
     state = optimizer._variables

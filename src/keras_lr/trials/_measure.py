@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import keras
 
 from keras_lr.task import Task
+from keras_lr.training._monitored import MODES, higher_is_better
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,11 @@ def measure_of(task: Task, model: keras.Model, monitor: str | None, mode: str) -
         raise ValueError(f"monitor={monitor!r}: give a name in the logs of fit, such as 'val_loss', or leave it out.")
     has_validation = task.validation_data is not None or task.validation_split > 0
     name = monitor or ("val_loss" if has_validation else "loss")
-    if mode not in ("auto", "min", "max"):
+    if mode not in MODES:
         raise ValueError(f"mode={mode!r}: give 'auto', 'min' or 'max'.")
     if name.startswith("val_") and not has_validation:
         raise ValueError(
             f"monitor={name!r} needs validation data, and the task has none. Give it validation_data=... or "
             f"validation_split=..., or monitor {name.removeprefix('val_')!r}."
         )
-    if mode != "auto":
-        return Measure(name, mode == "max")
-    asked = keras.callbacks.EarlyStopping(monitor=name)
-    asked.set_model(model)
-    try:
-        asked._set_monitor_op()
-    except ValueError:
-        raise ValueError(
-            f"Whether a higher {name!r} is better cannot be known: the compiled model has no metric of that name that "
-            "says so. Pass mode='min' or mode='max'."
-        ) from None
-    return Measure(name, bool(asked.monitor_op(2.0, 1.0)))
+    return Measure(name, higher_is_better(model, name, mode))
