@@ -26,6 +26,7 @@ WITHOUT_A_FILE = {
     "gradient_only_first_tries": "--tasks digits_from_zero --epochs 1 --seeds 1",
     "sweep_digits": "1",
     "dead_networks": "--smoke --tasks sine_and_product",
+    "unscaled_targets": "--smoke --tasks diabetes",
     "small_batches": "--tasks wine --dropout 0.5 --epochs 1 --seeds 1",
     "short_runs": "--tasks digits_mlp --optimizers momentum --steps 20 --seeds 1 --output {folder}/runs.csv",
     "many_epochs": "--tasks iris --optimizers adam --epochs 1 --seeds 1 --output {folder}/runs.csv",
@@ -54,6 +55,7 @@ PRINTED = {
     "many_epochs": ("task='iris', optimizer='adam', epochs=1, seed=0", "iris  ", "all   "),
     "breast_cancer_line_searches": ("batch  50 GOLS-I ", "the defaults, decayed", "PLS", "SGD 0.1"),
     "dead_networks": ("3 pairs of runs", "without  mean loss"),
+    "unscaled_targets": ("diabetes  momentum   0  ", "without  geometric mean", "with     geometric mean"),
     "small_batches": ("AdaHessian: 0 of 1 trainings diverged", "Adam: 0 of 1 trainings"),
     "sweep_digits": ("best learning rate", "the same to the last bit: True"),
     "range_test_fit": (

@@ -189,6 +189,14 @@ def test_rows_that_the_run_sees_again_ask_for_a_lower_rate():
         assert "sees the same rows 20 times" in diagnosis.verdict.reason
 
 
+@pytest.mark.above_backends
+@pytest.mark.parametrize(("name", "keeps"), [("Adam", False), ("Lamb", True), ("Lion", True), ("Muon", True)])
+def test_of_steps_that_keep_their_length_a_long_run_asks_for_shorter_ones(name, keeps):
+    model = network(getattr(keras.optimizers, name)(0.01))
+    reason = keras_lr.diagnose(model, X, Y > 0, epochs=200).verdict.reason
+    assert ("where gradients disagree: take 0.1 of that" in reason) is keeps
+
+
 def test_lengths_in_epochs_and_fractions_are_those_of_the_run_to_come():
     steps = keras_lr.schedules.Fraction(1)
     schedule = keras_lr.schedules.Cosine(0.08, steps).warmed_up(keras_lr.schedules.Epochs(1))

@@ -798,6 +798,16 @@ def test_targets_that_a_new_network_is_far_from_are_named(loss, scale, mean, say
         assert f"mean is {np.mean(y[:32]):.3g}, their standard deviation {np.std(y[:32]):.3g}" in told[0]
 
 
+@pytest.mark.parametrize(
+    ("activation", "mean", "says"), [(None, 2.1, True), (None, -2.1, True), (None, 1.9, False), ("sigmoid", 2.1, False)]
+)
+def test_targets_of_which_most_is_their_mean_are_named_where_they_may_be_moved(activation, mean, says):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation=activation)])
+    model.compile("adam", loss="mse")
+    y = mean + np.resize([1.0, -1.0], 8)
+    assert bool(unscaled_targets(model, (np.zeros((8, 4)), 0.3 * y))) is says
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_of_targets_that_are_not_finite_no_scale_is_named(bad):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])

@@ -15,9 +15,11 @@ from keras_lr.diagnosis._judgement import judge, rung_to_try
 from keras_lr.diagnosis._signals import Step, signals_of, stability
 from keras_lr.finder._ladder import RUNG
 from keras_lr.finder._lanes import Lanes
+from keras_lr.finder._own_rule import FULL_LENGTH, kind_of
 from keras_lr.schedules import Constant, Schedule, Steerable
 from keras_lr.training._along_step import AlongStep
 from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwritten_weights
+from keras_lr.training._constant_answer import constant_loss
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, checked_progress
@@ -122,7 +124,16 @@ def diagnose(
     table = np.stack([losses[factor] for factor in factors])
     return Diagnosis(
         learning_rate=rate,
-        verdict=judge(factors, table, still, stays=stays, updates=made, passes=data.passes(horizon)),
+        verdict=judge(
+            factors,
+            table,
+            still,
+            stays=stays,
+            updates=made,
+            passes=data.passes(horizon),
+            constant=constant_loss(model, batches),
+            full_length_updates=updates if kind_of(optimizer) is FULL_LENGTH else 0,
+        ),
         signals=signals,
         factors=factors,
         losses=table,

@@ -8,18 +8,14 @@ import numpy as np
 
 from keras_lr._backends.wrapped_optimizers import innermost
 from keras_lr.callbacks import Event, Guard
+from keras_lr.training._constant_answer import measures_distance
 from keras_lr.training._spoilt_rows import NOT_EVALUATED, not_finite
 
-DISTANCES = (
-    keras.losses.mean_squared_error,
-    keras.losses.mean_absolute_error,
-    keras.losses.huber,
-    keras.losses.log_cosh,
-)
 SCALERS = (keras.layers.Rescaling, keras.layers.Normalization)
 MIXERS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 RATE_SETTERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 FAR = 10.0  # times the size 1 that networks begin with, or the standard deviation of targets where that is less
+OFFSET = 2.0  # standard deviations of the targets: from there on most of the first loss is that of their mean
 RISEN = 0.2  # share of the lowest validation loss that it has to rise by, and
 LEAST_RISEN = 0.02  # of what it had fallen by
 SLOW = 0.05  # share of its first value that an average may still hold at the end of a run
@@ -144,13 +140,14 @@ def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:
     """Return a word about the targets of a regression that a new network, whose outputs are of size 1, is far from."""
     _, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
     scaled = bool(model.layers) and isinstance(model.layers[-1], SCALERS)
-    if keras.tree.is_nested(y) or y is None or scaled or not _measures_distance(model.loss):
+    if keras.tree.is_nested(y) or y is None or scaled or not measures_distance(model.loss):
         return []
     targets = keras.ops.convert_to_numpy(y).astype("float64")
     if not np.all(np.isfinite(targets)):
         return []  # a bad batch tells nothing
     mean, deviation = float(np.mean(targets)), float(np.std(targets))
-    if deviation == 0.0 or max(abs(mean), deviation, 1.0) <= FAR * min(deviation, 1.0):
+    offset = abs(mean) > OFFSET * deviation and _ends_linear(model)
+    if deviation == 0.0 or not (offset or max(abs(mean), deviation, 1.0) > FAR * min(deviation, 1.0)):
         return []
     text = (
         f"the targets are far from what a new network answers: their mean is {mean:.3g}, their standard deviation "
@@ -159,11 +156,9 @@ def unscaled_targets(model: keras.Model, batch: Any) -> list[Event]:
     return [Event(0, text, 1.0)]
 
 
-def _measures_distance(loss: Any) -> bool:
-    if not loss or keras.tree.is_nested(loss):
-        return False
-    function = keras.losses.get(loss)
-    return getattr(function, "fn", function) in DISTANCES
+def _ends_linear(model: keras.Model) -> bool:
+    """Return whether the answers are not bent to a range, in which the targets may have to stay."""
+    return bool(model.layers) and getattr(model.layers[-1], "activation", None) is keras.activations.linear
 
 
 def end_of_run(

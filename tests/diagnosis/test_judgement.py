@@ -75,6 +75,23 @@ def test_rows_seen_again_ask_for_a_lower_rate_where_a_lane_wins_much(stays, expo
         assert judge(factors, losses, still, stays=stays, passes=1.0) == once
 
 
+def test_what_a_constant_answer_wins_does_not_count():
+    factors, still = np.array([0.1, 1.0, 10.0]), np.full(STEPS, 8.0)
+    losses = np.stack([still, np.r_[8.0, np.full(STEPS - 1, 2.0)], np.full(STEPS, np.inf)])
+    once = judge(factors, losses, still, stays=False).factor
+    for constant, won in ((np.inf, 0.75), (9.0, 0.75), (4.0, 0.5), (2.0, 0.0), (1.0, 0.0)):
+        again = judge(factors, losses, still, stays=False, passes=20.0, constant=constant).factor
+        assert again / once == pytest.approx(20 ** (-0.6 * won))
+
+
+@pytest.mark.parametrize(("updates", "share"), [(0, 1.0), (80, 1.0), (400, 0.25), (50_000, 0.1)])
+def test_steps_that_keep_their_length_ask_for_a_lower_rate_in_a_longer_run(updates, share):
+    usual, steady = judged(0.1, passes=3.0), judged(0.1, passes=3.0, full_length_updates=updates)
+    for name in ("factor", "low", "high"):
+        assert getattr(steady, name) == pytest.approx(share * getattr(usual, name))
+    assert (f"disagree: take {share:.2g} of that" in steady.reason) is (share < 1)
+
+
 def test_the_share_won_is_between_0_and_1():
     assert share_won(np.array([4.0, 3.0, 2.0, 2.0])) == 0.5
     assert share_won(np.array([4.0, 5.0, 6.0, 6.0])) == 0.0

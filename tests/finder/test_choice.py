@@ -224,6 +224,18 @@ def test_what_a_lane_has_won_is_a_share_of_its_first_loss(ends, won, unit):
     assert _choice.choose(rates, 0 * losses).won == 0.0
 
 
+LANES = ((0.5, 0.0), (0.25, 0.0), (0.26, 0.02))
+
+
+@pytest.mark.parametrize(("constant", "won"), [(np.inf, 0.75), (2.0, 0.75), (0.5, 0.5), (0.25, 0.0), (0.1, 0.0)])
+def test_coming_down_to_a_constant_answer_is_no_gain(constant, won):
+    rates = _ladder.rungs(0.1)
+    losses = np.stack([np.r_[1.0, low + width * np.array([1, -1, 0, 1, -1])] for low, width in LANES])
+    choice = _choice.choose(rates, losses, bounded=True, constant=constant)
+    assert choice.won == pytest.approx(won)
+    assert choice.level == (rates[2] if won < _choice.LITTLE else 0.0)
+
+
 @pytest.mark.parametrize("exponent", [-6, -3, 0, 3, 6])
 def test_the_centre_follows_the_unit_of_the_rate(exponent):
     assert _ladder.centre(lambda rate: 3.0 * rate / 10.0**exponent) == pytest.approx(10.0**exponent * 10**-0.45 / 3.0)

@@ -161,6 +161,7 @@ def test_losses_of_validation_data_tell_no_noise():
         (keras.optimizers.Adam(), ADAPTIVE),
         (keras.optimizers.RMSprop(momentum=0.9), ADAPTIVE),
         (keras.optimizers.Lion(), FULL_LENGTH),
+        (keras.optimizers.Lamb(), FULL_LENGTH),
         (type("MyMuon", (keras.optimizers.Muon,), {})(), FULL_LENGTH),
     ],
 )

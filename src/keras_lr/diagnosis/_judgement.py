@@ -12,6 +12,9 @@ Lanes see only rows that are new to them. A run that sees its rows E times soon 
 then a high rate ends above a lower one on rows that are held out. So the factor is multiplied by `E^(-0.6 w)` for a
 peak, as in `keras_lr.fit`, and by `E^(-0.3 w)` for a constant rate, w being the share of its first loss that the best
 lane has won (`benchmarks/diagnose_over_epochs.py`).
+
+Nor do they see how steps add up that do not shrink where gradients disagree, as those of Lamb, Lion and Muon. For a run
+of T updates with one of them the factor is multiplied by `clip(100 / T, 0.1, 1)`.
 """
 
 import enum
@@ -23,6 +26,7 @@ TOLERANCE = 0.1  # of the descent: lanes that differ by less are as good as each
 LEFT_OUT = 0.25  # of a lane: in its first steps the rates have not yet made a difference
 STEP_BACK = 10**-0.43  # from the edge to the best constant rate for untrained weights
 PEAK_PASSES_EXPONENT, CONSTANT_PASSES_EXPONENT = 0.6, 0.3  # of a task whose loss is won as soon as a lane ends
+FULL_LENGTH_UPDATES, LEAST_FULL_LENGTH = 100, 0.1
 BELOW, ABOVE = 0.9, 0.6  # decades from the factor to the ends of the interval
 NEAR = 3.0  # a rate within this factor of the best one is right
 SURE = 2.0  # standard errors
@@ -75,6 +79,8 @@ def judge(
     stays: bool,
     updates: float = 0,
     passes: float = 1.0,
+    full_length_updates: float = 0,
+    constant: float = np.inf,
 ) -> Verdict:
     """Judge a rate by lanes that saw the same batches.
 
@@ -85,6 +91,11 @@ def judge(
         stays: whether the rate is to stay for the run to come; else it is the peak of a schedule that decays.
         updates: how many the optimizer has made. Default 0.
         passes: E, how often the run to come sees each row. Default 1.
+        full_length_updates: T, those of the run to come, with an optimizer whose steps have the same length whether
+            gradients agree or not, as Lamb's, Lion's and Muon's: lanes hardly see how that adds up, and the factor is
+            multiplied by `clip(100 / T, 0.1, 1)`. Default 0: with another optimizer.
+        constant: the loss of a constant answer; what is won by coming down to it counts for nothing. Default infinity:
+            unknown.
 
     Returns:
         The verdict. It does not change when all losses are multiplied by a constant or, with one pass, when a constant
@@ -98,10 +109,14 @@ def judge(
     lowest, edge = seen.good
     step_back = stays and updates < edge
     exponent = CONSTANT_PASSES_EXPONENT if stays else PEAK_PASSES_EXPONENT
-    again = passes ** (-exponent * share_won(losses[seen.best]))
-    factor = edge * (STEP_BACK if step_back else 1.0) * again
+    again = passes ** (-exponent * share_won(losses[seen.best], constant))
+    steady = min(1.0, max(LEAST_FULL_LENGTH, FULL_LENGTH_UPDATES / (full_length_updates or FULL_LENGTH_UPDATES)))
+    factor = edge * (STEP_BACK if step_back else 1.0) * again * steady
     interval = factor / 10**BELOW, factor * 10**ABOVE
-    return Verdict(_named(factor), _reason(seen, lowest, edge, step_back, passes, again), factor, *interval)
+    reason = _reason(seen, lowest, edge, step_back, passes, again)
+    if steady < 1:
+        reason += f" Steps of this optimizer do not shrink where gradients disagree: take {steady:.2g} of that."
+    return Verdict(_named(factor), reason, factor, *interval)
 
 
 def rung_to_try(factors: np.ndarray, losses: np.ndarray, still: np.ndarray) -> int:
@@ -119,10 +134,16 @@ def rounded(number: float) -> str:
     return np.format_float_positional(float(f"{number:.1e}"), trim="-")
 
 
-def share_won(losses: np.ndarray) -> float:
-    """Return the share of its first loss, from 0 to 1, that a lane has won by its second half."""
-    won = losses[0] - np.mean(losses[len(losses) // 2 :])
-    return float(np.clip(won / abs(losses[0]), 0.0, 1.0)) if losses[0] else 0.0
+def share_won(losses: np.ndarray, constant: float = np.inf) -> float:
+    """Return the share of its first loss, from 0 to 1, that a lane has won by its second half.
+
+    Args:
+        losses: of the lane, shape `(steps,)`.
+        constant: the loss of a constant answer, from which on is counted where it is below the first.
+    """
+    first = min(float(losses[0]), constant)
+    won = first - np.mean(losses[len(losses) // 2 :])
+    return float(np.clip(won / abs(first), 0.0, 1.0)) if first else 0.0
 
 
 def late_scores(losses: np.ndarray) -> np.ndarray:

@@ -34,7 +34,8 @@ class Choice:
         speeds_up: from 0 to 1, how clearly the loss of the best lane fell faster and faster.
         undecided: whether no lane won anything for certain, so that the rate is the highest that lost nothing.
         level: the highest rate whose lane ends not behind the best for certain, where that has won little; or 0.
-        won: the share of the first loss, 0 to 1, that the best lane has won by its second half.
+        won: the share of the first loss, or of that of a constant answer where it is lower, that the best lane has won
+            by its second half, 0 to 1.
     """
 
     rate: float
@@ -56,6 +57,7 @@ def choose(
     short: bool = False,
     bounded: bool = False,
     untouched: np.ndarray | None = None,
+    constant: float = np.inf,
 ) -> Choice:
     """Choose between lanes that saw the same batches.
 
@@ -75,10 +77,13 @@ def choose(
             steep; so a rung above that loses counts as one that diverges.
         bounded: whether a step is no longer than its rate.
         untouched: the losses of untouched weights on the last batches of a lane; None: they were not asked for.
+        constant: the loss of a constant answer; what a lane wins by coming down to it, it has not learnt from the
+            inputs. Infinity: unknown.
     """
     scores = lane_scores(losses)
     best = int(np.argmin(scores))
-    level = _level(rates, losses, best) if bounded else 0.0
+    won = share_won(losses[best], constant)
+    level = _level(rates, losses, best) if bounded and won < LITTLE else 0.0
     if bounded and untouched is not None:
         harmless = rates[[not _is_behind(lane, untouched) for lane in losses]]
         if len(harmless) and min(lost_for_certain(lane, untouched) for lane in losses) > -CERTAIN:
@@ -93,7 +98,7 @@ def choose(
     if best + 1 < len(scores):
         near_edge = not np.isfinite(scores[best + 1]) or (short and _undoes(losses[best + 1], losses[best]))
     interval = 10 ** (vertex - reach), 10 ** (vertex + reach)
-    pace, won = speeds_up(losses[best]), share_won(losses[best])
+    pace = speeds_up(losses[best])
     return Choice(10**vertex, *interval, scores, best, near_edge, pace, level=level, won=won)
 
 
@@ -245,9 +250,7 @@ def _ending(rate: float, factor: float, horizon_steps: int, why: str, passes: fl
 
 
 def _level(rates: np.ndarray, losses: np.ndarray, best: int) -> float:
-    """Return the highest rate above the best that ends not behind it for certain, where that won little; 0 if none."""
-    if not share_won(losses[best]) < LITTLE:
-        return 0.0
+    """Return the highest rate above the best that ends not behind it for certain; 0 if none."""
     late = losses[best, losses.shape[1] // 2 :]
     above = range(best + 1, len(losses))
     return float(max([rates[lane] for lane in above if not _is_behind(losses[lane], late)], default=0.0))

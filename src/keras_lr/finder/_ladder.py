@@ -51,12 +51,12 @@ def centre(movement_at: Callable[[float], float]) -> float:
         if not 1e-12 < rate < 1e12:
             break
     raise NoRateMoves(
-        "No learning rate between 1e-12 and 1e12 moves the weights by a measurable share: the gradients are zero or "
-        "not finite, or the optimizer replaces the weights instead of moving them. Check that a loss was compiled and "
-        "depends on the trainable weights, that the sample weights are not all zero, that the inputs are scaled "
-        "(large ones saturate a sigmoid or softmax, behind which the gradient is zero), that data and labels are what "
-        "they should be, and that the weights are not of half precision, in which Adam's beta_2=0.999 is 1 (the policy "
-        "'mixed_bfloat16' keeps them in float32)."
+        "No learning rate between 1e-12 and 1e12 moves the weights by a measurable share: the gradients are zero, as "
+        "where the loss is at its lowest already, or not finite, or the optimizer replaces the weights instead of "
+        "moving them. Check that a loss was compiled and depends on the trainable weights, that the sample weights are "
+        "not all zero, that the inputs are scaled (large ones saturate a sigmoid or softmax, behind which the gradient "
+        "is zero), that data and labels are what they should be, and that the weights are not of half precision, in "
+        "which Adam's beta_2=0.999 is 1 (the policy 'mixed_bfloat16' keeps them in float32)."
     )
 
 

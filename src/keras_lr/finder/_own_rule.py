@@ -84,7 +84,7 @@ PLAIN = Kind("SGD without momentum", share=0.1, exponent=0.4, constant=0.5, peak
 HEAVY_BALL = Kind("SGD with momentum 0.9", share=0.1, exponent=0.4, constant=0.95, peak=0.55, below=0.5, above=1.0)
 ADAPTIVE = Kind("Adam", share=0.5, exponent=0.0, constant=0.95, peak=0.6, below=0.9, above=0.9)
 # On benchmarks/small_tasks.py alone.
-FULL_LENGTH = Kind("Lion or Muon", share=0.0, exponent=0.0, constant=1.5, peak=0.85, below=0.9, above=1.1)
+FULL_LENGTH = Kind("Lamb, Lion or Muon", share=0.0, exponent=0.0, constant=1.5, peak=0.85, below=0.9, above=1.1)
 LEVEL = 0.5  # of the way back to the start; a dead network, which predicts a constant, may never climb higher
 LAG = 3  # steps that a loss takes to show that it diverges
 TYPICAL_NOISE, SLIGHT_NOISE = 0.05, 0.03
@@ -93,7 +93,7 @@ LAST_EDGE = 50.0  # times the moving rate: a loss that has not climbed by then m
 
 def kind_of(optimizer: object) -> Kind:
     """Return how an optimizer's best rate lies; with any momentum, on the line from 0 to 0.9."""
-    if any(base.__name__ in ("Lion", "Muon") for base in type(optimizer).__mro__):
+    if any(base.__name__ in ("Lamb", "Lion", "Muon") for base in type(optimizer).__mro__):
         return FULL_LENGTH
     momentum = getattr(optimizer, "momentum", None)
     if type(optimizer).__name__ != "SGD":

@@ -15,6 +15,7 @@ from keras_lr.finder._own_rule import ADAPTIVE, FULL_LENGTH, PLAIN, kind_of
 from keras_lr.finder._race_result import RaceResult
 from keras_lr.finder._raced_ladder import RacedLadder
 from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwritten_weights
+from keras_lr.training._constant_answer import constant_loss
 from keras_lr.training._executed_together import executed_together
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, checked_progress, silent
@@ -48,6 +49,7 @@ def run_race(
     length = _ladder.lane_steps(updates)
     with borrowed(model) as steps:
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
+        constant = constant_loss(model, batches)
         lanes = Lanes(steps, batches, accumulation, _uncorrected_decay(optimizer) if length else 0.0)
         centre = lanes.centre(_ladder.USUAL_LENGTH) / (_ladder.RUNG if adaptive and remembers else 1.0)
         if not length and remembers and isinstance(optimizer, _FORGETTING):
@@ -62,7 +64,7 @@ def run_race(
     losses = np.array([raced[rate] for rate in rates]).reshape(len(rates), length * accumulation)
     short = length < _ladder.LANE_STEPS and not bounded
     choice = (
-        _choice.choose(rates, losses, short=short, bounded=bounded, untouched=ladder.untouched)
+        _choice.choose(rates, losses, short=short, bounded=bounded, untouched=ladder.untouched, constant=constant)
         if raced
         else _choice.unraced(centre)
     )
