@@ -224,6 +224,13 @@ def test_what_a_lane_has_won_is_a_share_of_its_first_loss(ends, won, unit):
     assert _choice.choose(rates, 0 * losses).won == 0.0
 
 
+@pytest.mark.parametrize(("late", "explodes"), [(1.0, False), (3.4, False), (3.6, True), (np.nan, True)])
+@pytest.mark.parametrize("unit", [1e-3, 1.0, -1.0])
+def test_a_lane_explodes_where_it_ends_far_above_its_first_loss(late, explodes, unit):
+    losses = abs(unit) * np.r_[np.sign(unit), np.full(5, np.sign(unit) + late - 1)]
+    assert _choice.explodes(losses) is explodes
+
+
 LANES = ((0.5, 0.0), (0.25, 0.0), (0.26, 0.02))
 
 

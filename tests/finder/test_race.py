@@ -116,8 +116,8 @@ class DeepNetwork:
         return 2.3 - np.arange(12) * 0.01 / (1 + abs(np.log(peak / self.best)))
 
 
-def climbed(lanes, centre, most, trusted_rungs=0):
-    ladder = RacedLadder(lanes, 12, most, trusted_rungs, silent)
+def climbed(lanes, centre, most, trusted_rungs=0, bounded=True):
+    ladder = RacedLadder(lanes, 12, most, trusted_rungs, bounded, silent)
     ladder.climb(centre)
     return ladder
 
@@ -139,6 +139,26 @@ def test_a_race_keeps_to_its_steps_with_all_looks():
         looks.append(lanes.looks)
     assert looks[0] == 0
     assert looks[-1] > 1
+
+
+class Trained(DeepNetwork):
+    """Stands for lanes that lose the more, the higher their rate, and explode from some rate on."""
+
+    def run(self, schedule):
+        self.steps_run += 12
+        peak = float(np.max(schedule.values(np.arange(schedule.end_step))))
+        return 0.1 + (0.4 if peak > self.dies_above else 0.02 * peak) * (np.arange(12) > 0)
+
+
+@pytest.mark.parametrize(
+    ("bounded", "dies_above", "raced"),
+    [(False, 0.5, [0.316, 1.0]), (False, 2.0, [1.0, 3.16]), (True, 0.5, [1.0, 3.16, 10.0])],
+    ids=["the lowest explodes", "the next does", "steps are bounded"],
+)
+def test_no_rung_is_raced_above_one_where_the_loss_explodes(bounded, dies_above, raced):
+    most = 12 * (3 if bounded else 2)
+    ladder = climbed(Trained(dies_above=dies_above, best=0.1), 3.16, 4 + most, trusted_rungs=9, bounded=bounded)
+    assert sorted(ladder.losses()) == pytest.approx(raced, rel=0.01)
 
 
 class Tempting(DeepNetwork):

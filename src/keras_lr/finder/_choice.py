@@ -17,6 +17,7 @@ LEAST_FULL_LENGTH_FACTOR = 0.1
 PASSES_EXPONENT = 0.6  # of a task whose loss is won as soon as a lane ends
 
 CERTAIN = 2.0  # standard errors
+EXPLODED = 2.5  # times the first loss, that a lane ends above it
 LITTLE = 0.2  # of a loss: what the first steps may win by finding the mean of the targets
 
 
@@ -111,6 +112,12 @@ def lane_scores(losses: np.ndarray) -> np.ndarray:
 def wins(losses: np.ndarray) -> bool:
     """Return whether a lane has got below its first loss, that of the untouched weights."""
     return bool(np.median(losses[len(losses) // 2 :]) < losses[0])
+
+
+def explodes(losses: np.ndarray) -> bool:
+    """Return whether a lane diverges, or ends above its first loss by more than two and a half times that."""
+    late, first = np.median(losses[len(losses) // 2 :]), losses[0]
+    return not (np.all(np.isfinite(losses)) and late - first <= EXPLODED * abs(first))
 
 
 def lost_for_certain(losses: np.ndarray, untouched: np.ndarray) -> float:

@@ -56,7 +56,7 @@ def run_race(
             centre = min(centre, lanes.full_step_centre(sum(math.prod(v.shape) for v in model.trainable_weights)))
         most = _ladder.most_steps(updates) * accumulation
         trusted = 0 if bounded else 1
-        ladder = RacedLadder(lanes, length, most, trusted, progress)
+        ladder = RacedLadder(lanes, length, most, trusted, bounded, progress)
         if length:
             ladder.climb(centre)
     raced = ladder.losses()

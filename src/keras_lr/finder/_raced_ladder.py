@@ -22,15 +22,18 @@ class RacedLadder:
         length: of a lane, in updates.
         most: steps in all, those that have been run included.
         trusted_rungs: how many rungs the ladder goes down before untouched weights are asked.
+        bounded: whether a step is no longer than its rate. Otherwise no rung is raced above one where the loss explodes.
         progress: see `race`.
 
     Attributes:
         untouched: the losses of untouched weights on the last batches of a lane; None where they were not asked.
     """
 
-    def __init__(self, lanes: Lanes, length: int, most: int, trusted_rungs: int, progress: Progress) -> None:
+    def __init__(
+        self, lanes: Lanes, length: int, most: int, trusted_rungs: int, bounded: bool, progress: Progress
+    ) -> None:
         self._lanes, self._length, self._most = lanes, length, most
-        self._trusted_rungs, self._progress = trusted_rungs, progress
+        self._trusted_rungs, self._bounded, self._progress = trusted_rungs, bounded, progress
         self._lane_steps = length * lanes.accumulation
         self._raced: dict[float, np.ndarray] = {}
         self._died: set[float] = set()
@@ -47,7 +50,10 @@ class RacedLadder:
         waiting = [float(rate) for rate in rungs]
         self._first = min(waiting, default=np.inf)
         while waiting:
-            self._race(waiting.pop(0), len(waiting))
+            rate = waiting.pop(0)
+            self._race(rate, len(waiting))
+            if not self._bounded and _choice.explodes(self._raced[rate]):
+                waiting = []
             waiting = waiting or self._next_rungs()
         if self._raced and not any(np.all(np.isfinite(losses)) for losses in self._raced.values()):
             raise ValueError(
