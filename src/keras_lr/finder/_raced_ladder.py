@@ -22,7 +22,7 @@ class RacedLadder:
         length: of a lane, in updates.
         most: steps in all, those that have been run included.
         trusted_rungs: how many rungs the ladder goes down before untouched weights are asked.
-        bounded: whether a step is no longer than its rate. Otherwise no rung is raced above one where the loss explodes.
+        bounded: whether a step is no longer than its rate. Else no rung is raced above one where the loss explodes.
         progress: see `race`.
 
     Attributes:
