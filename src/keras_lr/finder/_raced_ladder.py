@@ -22,7 +22,8 @@ class RacedLadder:
         length: of a lane, in updates.
         most: steps in all, those that have been run included.
         trusted_rungs: how many rungs the ladder goes down before untouched weights are asked.
-        bounded: whether a step is no longer than its rate. Else no rung is raced above one where the loss explodes.
+        bounded: whether a step is no longer than its rate. Else, while none wins anything, no rung is raced above one
+            where the loss explodes.
         progress: see `race`.
 
     Attributes:
@@ -52,7 +53,7 @@ class RacedLadder:
         while waiting:
             rate = waiting.pop(0)
             self._race(rate, len(waiting))
-            if not self._bounded and _choice.explodes(self._raced[rate]):
+            if not self._bounded and _choice.explodes(self._raced[rate]) and not self._has_won():
                 waiting = []
             waiting = waiting or self._next_rungs()
         if self._raced and not any(np.all(np.isfinite(losses)) for losses in self._raced.values()):
@@ -78,6 +79,9 @@ class RacedLadder:
             self._died.add(rate)
         self._raced[rate] = losses
         self._progress(len(self._raced), len(self._raced) + waiting, f"racing the rate {rate:.2g}")
+
+    def _has_won(self) -> bool:
+        return any(_choice.wins(losses) for losses in self._raced.values())
 
     def _next_rungs(self) -> list[float]:
         """Return the one rung beyond the best lane, or beyond the lowest while none wins; or none."""
