@@ -61,6 +61,7 @@ def test_of_what_is_no_regression_nothing_is_known():
     assert constant_loss(a_model(lambda y, answers: keras.ops.mean(answers)), batches(X, Y)) == np.inf
     assert constant_loss(a_model("mse"), [(X,)]) == np.inf
     assert constant_loss(a_model("mse"), [(X, (Y, Y))]) == np.inf
+    assert constant_loss(a_model("mse"), [(X, Y[:, None]), (X, np.stack([Y, Y], axis=1))]) == np.inf
     for kind in (OwnLoss, OwnStep):
         model = kind([keras.Input((3,)), layers.Dense(2)])
         model.compile("sgd", loss="mse")

@@ -74,6 +74,18 @@ def test_rows_that_do_not_count_or_are_all_alike_tell_nothing():
     assert not dead_on(model, np.ones_like(X[:32]), Y[:32])
 
 
+def test_of_inputs_that_are_not_by_rows_nothing_is_said():
+    inputs = {"rows": keras.Input((4,), name="rows"), "shared": keras.Input(batch_shape=(3, 4), name="shared")}
+    dead = layers.Dense(1, activation="relu", bias_initializer=keras.initializers.Constant(-100.0))
+    model = keras.Model(inputs, dead(inputs["rows"]) + keras.ops.mean(inputs["shared"]))
+    model.compile("sgd", loss="mse")
+    batch = ({"rows": X[:32], "shared": X[:3]}, Y[:32])
+    prepare(model, batch)
+    data = TrainingData((batch for _ in range(2)), steps_per_epoch=2)
+    with borrowed(model) as steps:
+        assert not is_dead(steps, data.batches(steps, 1, seed=0)[0])
+
+
 def from_inputs(x):
     """What an autoencoder learns: the loss has no other targets than the inputs."""
     restored = layers.Dense(4)(layers.Dense(16, activation="relu")(x))

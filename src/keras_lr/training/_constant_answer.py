@@ -38,7 +38,7 @@ def constant_loss(model: keras.Model, batches: Iterable[Any]) -> float:
         return np.inf
     parts = [(_array(y), None if weight is None else _array(weight)) for y, weight in weighted]
     sound = [(y, weight) for y, weight in parts if np.all(np.isfinite(y))]
-    if not sound:
+    if len({y.shape[1:] for y, _ in sound}) != 1:  # none, or of different lengths
         return np.inf
     mean = np.mean(np.concatenate([y for y, _ in sound]), axis=0)
     return float(np.mean([_loss(model.loss, y, np.broadcast_to(mean, y.shape), weight) for y, weight in sound]))

@@ -85,11 +85,14 @@ def _exchanged(batch: Any) -> Any:
     places, changed = _best_move(batch)
     if not changed:
         return None
+    rows = len(_targets(batch)[0])
     x, *rest = batch
     dense = keras.tree.map_structure(lambda part: part if part is None else _dense(part), x)
     inputs = [part for part in keras.tree.flatten(dense) if part is not None]
-    order = np.roll(np.arange(inputs[0].shape[0]), -places)
+    order = np.roll(np.arange(rows), -places)
     order[0] = order[1]
+    if any(tuple(part.shape[:1]) != (rows,) for part in inputs):
+        return None
     if not any((array != array[order]).any() for array in map(keras.ops.convert_to_numpy, inputs)):
         return None
     moved = keras.tree.map_structure(lambda part: part if part is None else keras.ops.take(part, order, 0), dense)
@@ -102,12 +105,7 @@ def _dense(part: Any) -> Any:
 
 def _best_move(batch: Any) -> tuple[int, float]:
     """Return from how far the inputs are to come, and the share of rows that count and get one of another target."""
-    _, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-    # None stands for the target of an output without a loss.
-    targets, weights = (
-        [keras.ops.convert_to_numpy(part) for part in keras.tree.flatten(parts) if part is not None]
-        for parts in (y, sample_weight)
-    )
+    targets, weights = _targets(batch), _arrays(keras.utils.unpack_x_y_sample_weight(batch)[2])
     if not targets:
         return 0, 0.0
     rows = len(targets[0])
@@ -118,6 +116,15 @@ def _best_move(batch: Any) -> tuple[int, float]:
     }
     places = max(changed, key=lambda by: changed[by])
     return places, changed[places]
+
+
+def _targets(batch: Any) -> list[np.ndarray]:
+    return _arrays(keras.utils.unpack_x_y_sample_weight(batch)[1])
+
+
+def _arrays(nested: Any) -> list[np.ndarray]:
+    """Return the arrays; None, as for the target of an output without a loss, is left out."""
+    return [keras.ops.convert_to_numpy(part) for part in keras.tree.flatten(nested) if part is not None]
 
 
 def _any_in_row(parts: list[np.ndarray]) -> np.ndarray:
