@@ -55,7 +55,7 @@ PRINTED = {
     "many_epochs": ("task='iris', optimizer='adam', epochs=1, seed=0", "iris  ", "all   "),
     "breast_cancer_line_searches": ("batch  50 GOLS-I ", "the defaults, decayed", "PLS", "SGD 0.1"),
     "dead_networks": ("3 pairs of runs", "without  mean loss"),
-    "unscaled_targets": ("diabetes  momentum   0  ", "without  geometric mean", "with     geometric mean"),
+    "unscaled_targets": ("diabetes   momentum     0  ", "without  geometric mean", "with     geometric mean"),
     "small_batches": ("AdaHessian: 0 of 1 trainings diverged", "Adam: 0 of 1 trainings"),
     "sweep_digits": ("best learning rate", "the same to the last bit: True"),
     "range_test_fit": (
