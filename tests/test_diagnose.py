@@ -197,6 +197,15 @@ def test_of_steps_that_keep_their_length_a_long_run_asks_for_shorter_ones(name, 
     assert ("where gradients disagree: take 0.1 of that" in reason) is keeps
 
 
+@pytest.mark.above_backends
+def test_finding_the_mean_of_the_targets_asks_for_no_lower_rate():
+    y = 30 + np.prod(np.sin(3 * X[:, :3]), axis=1, keepdims=True)  # which a lane does not learn
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(16, activation="tanh"), layers.Dense(1)])
+    model.compile("adam", loss="mse")
+    once, again = (keras_lr.diagnose(model, X, y, epochs=epochs).verdict.factor for epochs in (1, 20))
+    assert again > 0.8 * once
+
+
 def test_lengths_in_epochs_and_fractions_are_those_of_the_run_to_come():
     steps = keras_lr.schedules.Fraction(1)
     schedule = keras_lr.schedules.Cosine(0.08, steps).warmed_up(keras_lr.schedules.Epochs(1))

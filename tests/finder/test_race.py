@@ -142,12 +142,14 @@ def test_a_race_keeps_to_its_steps_with_all_looks():
 
 
 class Trained(DeepNetwork):
-    """Stands for lanes that lose the more, the higher their rate, and explode from some rate on."""
+    """Stands for lanes that lose or win the more, the higher their rate, and explode from some rate on."""
+
+    gain = -0.02
 
     def run(self, schedule):
         self.steps_run += 12
         peak = float(np.max(schedule.values(np.arange(schedule.end_step))))
-        return 0.1 + (0.4 if peak > self.dies_above else 0.02 * peak) * (np.arange(12) > 0)
+        return 0.1 + (0.4 if peak > self.dies_above else -self.gain * peak) * (np.arange(12) > 0)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +161,13 @@ def test_no_rung_is_raced_above_one_where_the_loss_explodes(bounded, dies_above,
     most = 12 * (3 if bounded else 2)
     ladder = climbed(Trained(dies_above=dies_above, best=0.1), 3.16, 4 + most, trusted_rungs=9, bounded=bounded)
     assert sorted(ladder.losses()) == pytest.approx(raced, rel=0.01)
+
+
+def test_above_a_rate_that_wins_the_next_ones_are_raced_whatever_they_do():
+    lanes = Trained(dies_above=2.0, best=0.1)
+    lanes.gain = 0.02
+    ladder = climbed(lanes, 3.16, 4 + 12 * 3, trusted_rungs=9, bounded=False)
+    assert sorted(ladder.losses()) == pytest.approx([1.0, 3.16, 10.0], rel=0.01)
 
 
 class Tempting(DeepNetwork):
