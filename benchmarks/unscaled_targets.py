@@ -14,19 +14,14 @@ from unittest import mock
 
 import keras
 import numpy as np
+from dead_networks import OPTIMIZERS, Arrays
 from keras import layers
 from sklearn import datasets
 from tables import table
 
 import keras_lr
 
-Arrays = tuple[np.ndarray, np.ndarray]
 RATES = 10.0 ** np.arange(-3.5, 0.1, 0.5)
-OPTIMIZERS = {
-    "adam": lambda: keras.optimizers.Adam(),
-    "momentum": lambda: keras.optimizers.SGD(momentum=0.9),
-    "rmsprop": lambda: keras.optimizers.RMSprop(),
-}
 
 
 @dataclass(frozen=True)
