@@ -123,6 +123,7 @@ def measure_run(case: Case) -> Found:
     rates = ladder(case.best("constant"), key, RUN_RUNGS)
     every = steps // RUN_LOOKS
     numbers, losses = np.full((len(rates), RUN_LOOKS, 6), np.nan), np.full((len(rates), RUN_LOOKS), np.nan)
+    first = np.full((len(rates), 6), np.nan)
     with borrowed(model) as training:
         batches, start, along = data.batches(training, 10**6, 0), training.copy(), AlongStep(model)
         for i, rate in enumerate(rates):
@@ -130,11 +131,12 @@ def measure_run(case: Case) -> Found:
             look, random = Look(along, training, 1), np.random.default_rng(5)
             for step in range(every * RUN_LOOKS):
                 batch, last = batches[random.integers(len(batches))], step % every == every - 1
-                loss = look.closely(batch, float(rate)) if last else training.step(batch, float(rate))
+                loss = look.closely(batch, float(rate)) if last or not step else training.step(batch, float(rate))
                 if last:
                     losses[i, step // every] = float(loss)
-            numbers[i] = np.array(look.seen)
+            first[i], numbers[i] = look.seen[0], look.seen[-RUN_LOOKS:]
     yield f"{key}/rates", rates
+    yield f"{key}/first", first
     yield f"{key}/looks", numbers
     yield f"{key}/losses", losses
 

@@ -28,7 +28,8 @@ from range_test_study import USES, Case, load, measure, one_sweep
 from keras_lr._diagnose import LANES_TO_EITHER_SIDE, MOST_LANES
 from keras_lr.diagnosis import Judgement, Verdict
 from keras_lr.diagnosis._judgement import ABOVE, BELOW, NEAR, STEP_BACK, judge, rung_to_try
-from keras_lr.diagnosis._run import LONG, SHORT, judge_run
+from keras_lr.diagnosis._run import LONG, RISE, SHORT, judge_run
+from keras_lr.diagnosis._signals import Step
 from keras_lr.finder._ladder import RUNG
 
 FILE = Path(__file__).with_name("diagnose_on_tasks.npz")
@@ -257,7 +258,8 @@ def under_way(found: dict[str, np.ndarray], key: str) -> Iterator[tuple[Verdict,
 def run_table(found: dict[str, np.ndarray], every: list[Case]) -> None:
     print("\n### Monitor, on whole runs at a constant rate\n")
     print(
-        f"Too low below a reach of {SHORT}, too high above {LONG} or where a step led to a loss that was not finite.\n"
+        f"Too low below a reach of {SHORT}, too high above {LONG}, where a step led to a loss that was not finite, or "
+        f"where the first one raised the loss of its batch by more than {RISE:.0%}.\n"
     )
     print("| rate over the best | too low | undecided | too high | median reach | steps uphill | update to weight |")
     print("|---|---|---|---|---|---|---|")
@@ -268,7 +270,8 @@ def run_table(found: dict[str, np.ndarray], every: list[Case]) -> None:
             continue
         for i, rung in enumerate(RUN_RUNGS):
             numbers, rate = np.float64(found[f"{key}/looks"][i]), float(found[f"{key}/rates"][i])
-            diagnosis = judge_run(np.arange(len(numbers)), numbers)
+            first = Step(*found[f"{key}/first"][i].tolist())
+            diagnosis = judge_run(np.arange(len(numbers)), numbers, first)
             signals = tuple(signal.value for signal in diagnosis.signals)
             rows.append((int(rung), diagnosis.verdict.judgement, named(case.best("constant") / rate), signals))
     for rung in RUN_RUNGS:

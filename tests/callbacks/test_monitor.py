@@ -174,6 +174,15 @@ def test_a_rate_at_which_the_loss_grows_until_it_is_not_finite_is_too_high():
     assert monitor.diagnosis().judgement is Judgement.TOO_HIGH
 
 
+@pytest.mark.parametrize(("rate", "judgement"), [(40.0, Judgement.TOO_HIGH), (0.25, Judgement.UNDECIDED)])
+def test_a_run_that_is_lost_before_the_second_look_is_judged_by_its_first_step(rate, judgement):
+    model, x, y = round_parabola(rate)
+    monitor = callbacks.Monitor(every=38)
+    model.fit(x, y, batch_size=4, epochs=40, verbose=0, callbacks=[monitor])
+    assert monitor.diagnosis().at.tolist() in ([], [37])
+    assert monitor.diagnosis().judgement is judgement
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_beside_a_guard_no_step_is_seen_that_was_undone(first):
     monitor, guard = callbacks.Monitor(every=1), callbacks.Guard(probation=False)

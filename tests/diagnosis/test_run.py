@@ -5,6 +5,7 @@ import pytest
 
 from keras_lr.diagnosis import Judgement
 from keras_lr.diagnosis._run import LEAST_LOOKS, judge_run
+from keras_lr.diagnosis._signals import Step
 
 pytestmark = pytest.mark.numpy_only
 
@@ -101,3 +102,31 @@ def test_it_prints_plots_and_saves(tmp_path):
     assert axes.get_xlabel() == "step of the run"
     diagnosis.save(tmp_path / "run.html")
     diagnosis.save(tmp_path / "run.json")
+
+
+def first_step(loss, slope, after):
+    return Step(loss, slope, after, slope_after=0.0, squared_length=1.0, squared_weights_length=1.0)
+
+
+@pytest.mark.parametrize("after", [2.1, 1e9, np.inf, NAN])
+@pytest.mark.parametrize("then", [steps_of([0.5] * 20), [DEAD] * 20, np.empty((0, 6))], ids=["calm", "dead", "unseen"])
+def test_a_first_step_that_raises_the_loss_of_its_batch_is_too_high_whatever_comes(after, then):
+    diagnosis = judge_run(np.arange(len(then)), then, first_step(2.0, -1.0, after))
+    assert diagnosis.judgement is Judgement.TOO_HIGH
+    assert "from 2 to" in diagnosis.verdict.reason
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        first_step(2.0, -1.0, 1.9),
+        first_step(2.0, -1e-9, 2.0 + 1e-6),  # rounding, at a tiny rate
+        first_step(-2.0, -1.0, -1.99),
+        first_step(NAN, NAN, NAN),
+        first_step(2.0, NAN, NAN),  # the gradient, not the step
+    ],
+)
+def test_any_other_first_step_changes_nothing(first):
+    numbers = steps_of([0.5] * 20)
+    with_it, without = judge_run(np.arange(20), numbers, first), judge_run(np.arange(20), numbers)
+    assert with_it.verdict == without.verdict

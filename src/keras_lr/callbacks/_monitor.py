@@ -25,7 +25,8 @@ class Monitor(keras.callbacks.Callback):
     same samples and with the same dropout masks. `History`, `CSVLogger` and TensorBoard then have, for each epoch,
     ``reach``, how much of the way to the lowest loss of its batch along it a step goes (0.1: ten times the rate would
     reach it; 1: exactly there; above 2: uphill), and ``update_to_weight``, the length of a step over that of the
-    weights; NaN for an epoch in which no step was looked at. The training is bit for bit the one without it.
+    weights; NaN for an epoch in which no step was looked at. The verdict knows the first update of the run as well.
+    The training is bit for bit the one without it.
 
     Args:
         every: how many updates lie between two looks. Default 50.
@@ -95,7 +96,7 @@ class Monitor(keras.callbacks.Callback):
 
     def diagnosis(self) -> RunDiagnosis:
         """Say what the steps so far tell of the rate: too high, too low or undecided, and why."""
-        return judge_run(np.array(self._at), self._seen)
+        return judge_run(np.array(self._at), self._seen, self._first)
 
     def _give_back(self) -> None:
         if self._ours is not None and self.model.train_function is self._ours:
@@ -106,18 +107,22 @@ class Monitor(keras.callbacks.Callback):
         self._steps = 0
         self._at: list[int] = []
         self._seen: list[Step] = []
+        self._first: Step | None = None
         self._first_of_epoch = 0
 
     def _wanted(self, made: Callable[[], int]) -> bool:
         self._steps += 1
-        if self._steps < self._next:
+        if self._first is not None and self._steps < self._next:
             return False
         # An update is made at the last of its batches; a return of a guard or an earlier fit shifts which one that is.
         if self._accumulation > 1 and (made() + 1) % self._accumulation:
             return False
-        self._next = self._steps + self.every * self._accumulation
         return True
 
     def _look(self, batch: Any, before: Any, weights: list[Any]) -> None:
-        self._at.append(self._steps - 1)
-        self._seen.append(self._along.ends(batch, before, weights))
+        seen = self._along.ends(batch, before, weights)
+        self._first = self._first or seen
+        if self._steps >= self._next:
+            self._next = self._steps + self.every * self._accumulation
+            self._at.append(self._steps - 1)
+            self._seen.append(seen)

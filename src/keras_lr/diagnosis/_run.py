@@ -10,6 +10,7 @@ from keras_lr.diagnosis._signals import Signal, Step, Steps, are_finite, reach, 
 from keras_lr.report import Chart, Facts, Line, Part, Points, Report, Shown, Table, Text
 
 SHORT, LONG = 0.1, 1.1  # reach of a step
+RISE = 0.01  # of the loss of a batch, over the step that was made on it
 BEGINNING = 0.1  # of the steps that were looked at: warm-up, and the first wild ones
 LEAST_LOOKS = 5
 
@@ -87,18 +88,28 @@ class RunDiagnosis(Shown):
         )
 
 
-def judge_run(at: np.ndarray, made: Sequence[Step]) -> RunDiagnosis:
+def judge_run(at: np.ndarray, made: Sequence[Step], first: Step | None = None) -> RunDiagnosis:
     """Judge the rate of a run by single steps of it.
 
     Args:
         at: the number of each step in the run, shape `(looks,)`.
         made: the steps.
+        first: the first step of the run. Default: unknown.
     """
     finite, steps = are_finite(made), Steps.of(made)
     judged = steps.part(int(np.ceil(BEGINNING * len(steps))), len(steps))
     sound = bool(np.all(finite))
-    verdict = _verdict(judged) if sound else _of_failure(made, int(np.argmin(finite)))
+    if first is not None and _is_measured(first) and not first.loss_after <= first.loss + RISE * abs(first.loss):
+        losses = f"{first.loss:.3g} to {first.loss_after:.3g}"
+        verdict = Verdict(Judgement.TOO_HIGH, f"The first step took the loss of its own batch from {losses}. {ASK}")
+    else:
+        verdict = _verdict(judged) if sound else _of_failure(made, int(np.argmin(finite)))
     return RunDiagnosis(verdict, signals_of(judged), at[finite], steps, not sound)
+
+
+def _is_measured(step: Step) -> bool:
+    """Return whether loss and gradient were finite before a step, so that what comes after is the step's doing."""
+    return bool(np.isfinite(step.loss) and not np.isnan(step.slope))
 
 
 def _of_failure(made: Sequence[Step], failed: int) -> Verdict:
@@ -106,7 +117,7 @@ def _of_failure(made: Sequence[Step], failed: int) -> Verdict:
     before, seen = reach(Steps.of(made[:failed])).value, Step(*made[failed])
     if before > LONG:
         says = f"Steps went {rounded(before)} times as far as to the lowest loss, until it was not finite"
-    elif np.isfinite(seen.loss) and not np.isnan(seen.slope):
+    elif _is_measured(seen):
         says = "A step led to a loss that was not finite"
     elif failed or np.isfinite(seen.squared_weights_length):
         return Verdict(Judgement.UNDECIDED, OF_THE_DATA)
