@@ -115,9 +115,7 @@ class Monitor(keras.callbacks.Callback):
         if self._first is not None and self._steps < self._next:
             return False
         # An update is made at the last of its batches; a return of a guard or an earlier fit shifts which one that is.
-        if self._accumulation > 1 and (made() + 1) % self._accumulation:
-            return False
-        return True
+        return self._accumulation == 1 or (made() + 1) % self._accumulation == 0
 
     def _look(self, batch: Any, before: Any, weights: list[Any]) -> None:
         seen = self._along.ends(batch, before, weights)
