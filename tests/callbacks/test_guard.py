@@ -615,6 +615,31 @@ def test_batch_losses_are_recovered_from_running_means():
     np.testing.assert_allclose(found, losses, rtol=1e-9)
 
 
+def test_batches_without_a_row_that_counts_have_a_loss_of_exactly_zero():
+    losses = np.array([0.3, 0, 0, 0.07, 0, 0, 0, 0.9, 0, 0], np.float32)
+    collected = BatchLosses()
+    total, rounded = np.float32(0), 0
+    for k, loss in enumerate(losses):
+        total += loss
+        mean = total / np.float32(k + 1)
+        rounded += float(mean) * (k + 1) != float(total)
+        collected.add(mean)
+    found = collected.read()
+    assert rounded  # else nothing would be tested
+    np.testing.assert_array_equal(found == 0.0, losses == 0.0)
+    np.testing.assert_allclose(found, losses, rtol=1e-5)
+
+
+def test_a_few_rows_that_count_are_no_divergence():
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        watch = LossWatch()
+        for _ in range(8):
+            losses = np.where(random.random(6) < 0.25, random.uniform(0.05, 0.1, 6), 0.0)
+            losses[0] *= watch.start is not None  # no row of the first batch counts
+            assert watch.judge(losses) is None
+
+
 def test_a_window_goes_on_with_its_losses_and_the_first_one_of_the_last():
     window, other = LossWindow(8), LossWindow(8)
     window.shorten()

@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 
 
+ROUNDING = 2.0**-21  # of a sum in single precision, to which one more loss was added
+
+
 class BatchLosses:
     """Collects the running means `m_n` of an epoch and gives back the losses `n m_n - (n - 1) m_{n-1}`.
 
@@ -44,7 +47,10 @@ class BatchLosses:
         for count, mean in self._means:
             value = float(mean)
             before, mean_before = self._last if count > 1 else (0, 0.0)
-            losses.append(value if self.of_batches else count * value - before * mean_before)
+            added = count * value - before * mean_before
+            if abs(added) <= ROUNDING * abs(count * value):
+                added = 0.0
+            losses.append(value if self.of_batches else added)
             self._last = (count, value)
         self._means = []
         return np.asarray(losses)

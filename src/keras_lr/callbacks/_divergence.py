@@ -93,8 +93,12 @@ def typical_noise(losses: np.ndarray) -> float:
 
 
 def _noise_of(differences: np.ndarray) -> float:
-    # Differences of neighbours are free of the trend; a normal law makes their median 0.954 standard deviations.
-    return float(np.median(np.abs(differences))) / 0.954 if len(differences) > 1 else np.inf
+    # Differences of neighbours are free of the trend; a normal law makes their median 0.954 standard deviations. Those
+    # between batches in which no row counts, and whose loss is 0, say nothing.
+    sizes = np.abs(differences[differences != 0.0])
+    if len(differences) < 2:
+        return np.inf
+    return float(np.median(sizes)) / 0.954 if len(sizes) else 0.0
 
 
 def usual_window_steps(params: dict[str, Any]) -> int:
