@@ -102,8 +102,8 @@ def fit(
     Costs: 40 to 100 steps for the race, up to a tenth of a run of more than 1,000 steps, never more than 0.3 of the
         run. Three copies of the weights and the optimizer's slots in the race, two in the run, and three in a backup,
         which is written once an epoch. No rate is compiled: race and run share the step of `model.fit`. At the end, and
-        up to 8 times where the losses do not get lower, two steps on one batch, which are taken back, look whether the
-        network has died; at the end 12 batches are read, for one whose targets tell.
+        up to 8 times where the losses do not get lower, a few steps on one batch, which are taken back, tell whether
+        the network has died; at the end 12 batches are read, for one whose targets tell.
 
     Example:
     >>> import keras, numpy as np, keras_lr

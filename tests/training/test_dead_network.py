@@ -184,18 +184,41 @@ def test_a_network_without_any_loss_left_is_not_dead():
 
 
 @pytest.mark.parametrize(
-    ("now", "before", "life"),
+    ("now", "before", "life"),  # by the inputs and by the targets of other rows
     [
-        (1e-4, 1e-4, Life.ALIVE),
-        (5e-7, 1e-4, Life.DEAD),
-        (5e-7, 1e-5, Life.DOUBTFUL),
-        (1e-5, 1e-4, Life.DOUBTFUL),
+        ((1e-4, 1e-4), None, Life.ALIVE),
+        ((5e-7, 5e-7), (1e-4, 1e-4), Life.DEAD),
+        ((5e-7, 1e-2), (1e-4, 1e-2), Life.DEAD),
+        ((1e-4, 5e-7), (1e-4, 1e-4), Life.DEAD),
+        ((1e-4, 0.0), (1e-4, 0.0), Life.ALIVE),
+        ((5e-7, 0.0), (1e-4, 0.0), Life.DEAD),
+        ((5e-6, 1e-4), (5e-6, 1e-5), Life.ALIVE),
+        ((5e-7, 5e-7), (1e-5, 1e-5), Life.DOUBTFUL),
+        ((1e-5, 1e-5), (1e-4, 1e-4), Life.DOUBTFUL),
+        ((1e-5, 1e-2), (1e-4, 1e-2), Life.DOUBTFUL),
     ],
 )
 def test_a_network_that_hardly_tells_rows_apart_or_hardly_did_before_is_in_doubt(now, before, life, monkeypatch):
     answers = iter((now, before))
-    monkeypatch.setattr("keras_lr.training._dead_network._tells_apart", lambda steps, batch: next(answers))
+    monkeypatch.setattr("keras_lr.training._dead_network._tells_apart", lambda *_: next(answers))
     model = a_model(0.0)
     prepare(model, (X[:32], Y[:32]))
     with borrowed(model) as steps:
+        steps.kept_batch = (X[:32], Y[:32])
         assert life_of(steps, steps.copy()) is life
+
+
+@pytest.mark.parametrize(("bias", "life"), [(-100.0, Life.DEAD), (0.0, Life.ALIVE)])
+def test_a_loss_that_knows_the_inputs_hides_no_death_in_a_run(bias, life):
+    code = layers.Dense(4, activity_regularizer=keras.regularizers.L2(0.1))
+    model = keras.Sequential([keras.Input((4,)), code, *a_model(0.0).layers])
+    model.compile("sgd", loss="mse")
+    data = TrainingData(X, Y, batch_size=32)
+    prepare(model, data.example())
+    with borrowed(model) as steps:
+        steps.kept_batch = data.batches(steps, 1, seed=0)[0]
+        before = steps.copy()
+        model.layers[1].bias.assign(np.full(16, bias))
+        steps.start()
+        assert not is_dead(steps, steps.kept_batch)
+        assert life_of(steps, before) is life

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-
 ROUNDING = 2.0**-21  # of a sum in single precision, to which one more loss was added
 
 

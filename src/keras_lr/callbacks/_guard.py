@@ -52,7 +52,7 @@ class Guard(Guarding):
     and ten steps over which the rate comes back. A bad batch, whose loss is not finite in a calm stretch, is stepped
     over and the rate is kept: at up to two without a good window in between, at six where the loss has come down
     before. It halves the windows, down to 4 losses, and each good one makes them one longer again: of a window with a
-    bad batch all steps are lost, and bad rows come again every epoch. A network that has died, as far as two steps on
+    bad batch all steps are lost, and bad rows come again every epoch. A network that has died, as far as a few steps on
     one batch tell, which are taken back, is answered like a loss that grew: it keeps the loss of the best constant
     prediction, which does not rise.
 

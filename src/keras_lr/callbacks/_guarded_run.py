@@ -25,7 +25,7 @@ from keras_lr.training._executed_together import Epoch, executed_together
 
 WARMUP_STEPS = 10
 LEAST_LATE_LOSSES = 8  # fewer tell too little of a trained model for a trial halfway
-MOST_CHECKS = 8  # that find the network alive, by two steps each; fewer in short runs
+MOST_CHECKS = 8  # that find the network alive, by three to six steps each; fewer in short runs
 MOST_RETURNS = 12  # without a good window between them
 MOST_KEPT = 6  # of these that are laid to bad batches, where the loss, or that of a trial, has come down at the rate
 MOST_LOST = 4  # a loss that stays high whatever the rate has another cause, such as data in an order

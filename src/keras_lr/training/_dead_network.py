@@ -35,7 +35,7 @@ def is_dead(steps: TrainingSteps, batch: Any) -> bool:
         batch: as the compiled step takes it. One without targets, or in which all rows have the same, tells nothing: a
             constant may be the right answer.
     """
-    return _tells_apart(steps, batch) <= ROUNDING
+    return _tells_apart(steps, batch, _exchanged(batch))[0] <= ROUNDING
 
 
 def most_telling(batches: Iterable[Any]) -> Any:
@@ -51,30 +51,39 @@ def most_telling(batches: Iterable[Any]) -> Any:
 
 
 def life_of(steps: TrainingSteps, before: Any) -> Life:
-    """Return what two steps say of a network in the middle of a `fit`, and of what it was when its values were these.
+    """Say by a few steps whether a network lives in the middle of a `fit`, beside what it was with these values.
 
-    Costs: a copy of the values and 2 steps on the batch that was kept, 4 where it is dead.
+    Looked at are the inputs of other rows, and the targets of other rows: part of a loss may know the inputs from
+    before the dead units, or draw the network's answers about their mean, as that of a variational autoencoder does.
+    What makes no clear difference now, nor did before, as targets that a loss does not know, says nothing.
+
+    Costs: a copy of the values and 3 steps on the batch that was kept, 6 where the network may be dead.
     """
     with steps.aside():
-        apart = _tells_apart(steps, steps.kept_batch)
-        if apart > CLEARLY:
+        batch = steps.kept_batch
+        others = _exchanged(batch), _moved(batch)
+        now = _tells_apart(steps, batch, *others)
+        if min(now) > CLEARLY:
             return Life.ALIVE
         steps.put(before)
-        died = apart <= ROUNDING and _tells_apart(steps, steps.kept_batch) > CLEARLY
-        return Life.DEAD if died else Life.DOUBTFUL
+        then = _tells_apart(steps, batch, *others)
+    telling = [apart for apart, earlier in zip(now, then, strict=True) if max(apart, earlier) > CLEARLY]
+    least = min(telling, default=CLEARLY)
+    return Life.DEAD if least <= ROUNDING else Life.ALIVE if least > CLEARLY else Life.DOUBTFUL
 
 
-def _tells_apart(steps: TrainingSteps, batch: Any) -> float:
-    """Return by what share of itself the loss changes with other inputs; infinite where that says nothing."""
-    exchanged = _exchanged(batch)
-    if exchanged is None:
-        return np.inf
-    here, losses = steps.copy(), []
-    for one in (batch, exchanged):
+def _tells_apart(steps: TrainingSteps, batch: Any, *others: Any) -> list[float]:
+    """Return by what share of itself the loss changes with each of the other batches; infinite where that is None."""
+    if all(other is None for other in others):
+        return [np.inf] * len(others)
+    here = steps.copy()
+
+    def loss(one: Any) -> float:
         steps.put(here)
-        losses.append(float(steps.step(one, 0.0)))
-    before, after = losses
-    return abs(after - before) / abs(before) if before else np.inf
+        return float(steps.step(one, 0.0))
+
+    usual = loss(batch)
+    return [abs(loss(other) - usual) / abs(usual) if usual and other is not None else np.inf for other in others]
 
 
 def _exchanged(batch: Any) -> Any:
@@ -97,6 +106,15 @@ def _exchanged(batch: Any) -> Any:
         return None
     moved = keras.tree.map_structure(lambda part: part if part is None else keras.ops.take(part, order, 0), dense)
     return (moved, *rest)
+
+
+def _moved(batch: Any) -> Any:
+    """Return the batch with its targets and their weights at other rows; None where that changes nothing."""
+    places, changed = _best_move(batch)
+    if not changed:
+        return None
+    x, *moved = batch
+    return (x, *keras.tree.map_structure(lambda t: None if t is None else keras.ops.roll(t, places, axis=0), moved))
 
 
 def _dense(part: Any) -> Any:
