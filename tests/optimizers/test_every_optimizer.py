@@ -178,6 +178,20 @@ def test_how_weights_are_cut_into_variables_changes_nothing(name):
 
 
 @every
+def test_the_order_in_which_variables_are_named_changes_nothing(name):
+    start = [np.linspace(-1, 1, 6).reshape(3, 2), np.ones((2, 3)), np.linspace(1, 2, 6).reshape(3, 2), np.ones(4)]
+    ends = []
+    for order in ([0, 1, 2, 3], [2, 3, 0, 1]):  # two are of one shape, and would be taken for each other
+        variables = made(start)
+        optimizer = built(TABLE[name](), variables)
+        for _ in range(6):
+            apply(optimizer, [variables[i] for i in order], [(0.1 + i) * values(variables)[i] for i in order])
+        ends.append(values(variables))
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@every
 def test_is_rebuilt_from_its_config(name):
     optimizer = TABLE[name]()
     saved = keras.saving.serialize_keras_object(optimizer)

@@ -196,9 +196,10 @@ class GlobalOptimizer(LendingOptimizer):
 
     @lists.without_gradients
     def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
-        present = [self._get_variable_index(v) for v in trainable_variables]
+        by_place = dict(zip(map(self._get_variable_index, trainable_variables), grads, strict=True))
+        present = sorted(by_place)  # a loop of one's own may name the variables in any order
         variables, packing = [self._trainable_variables[i] for i in present], self._packing_of(present)
-        gradients = lists.to_dtype(grads, self.compute_dtype)
+        gradients = lists.to_dtype([by_place[i] for i in present], self.compute_dtype)
         g = packing.pack(gradients)
         before = self._read(packing, present)
         multiplier = ops.cast(self._get_current_learning_rate(), self.compute_dtype)
