@@ -28,7 +28,7 @@ from keras_lr.line_search import (
     Quadratic,
     SlopeTracking,
 )
-from keras_lr.line_search._dynamic import SearchState, Seen, at_rest, judge, set_out
+from keras_lr.line_search._dynamic import SHRINKING, SearchState, Seen, at_rest, judge, set_out
 
 PATIENT = Limits(max_trials=1000)
 PAIRS = [
@@ -224,3 +224,23 @@ def test_floats_and_tensors_decide_alike(step, cap, slope, value, phase, norm):
 def test_wrong_constants_are_refused(build, word):
     with pytest.raises(ValueError, match=rf"^\w+ takes a number .* as {word}\. Received: {word}="):
         build()
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-30, 1e-3])
+def test_the_cap_is_the_largest_step_at_the_most_however_short_a_direction_is(length):
+    assert set_out(Limits(largest_step=100.0), at_rest(1.0), -length, length, 1.0, 0.0).cap == 100.0
+
+
+@pytest.mark.parametrize(("between", "position"), [([], 0.0), ([Seen(0.0, 0.0)], 0.01)], ids=["in a row", "apart"])
+def test_gradients_that_are_not_finite_are_counted_in_a_row(between, position):
+    search = at_rest(1.0)._replace(position=1.0, length=1.0, start_slope=-1.0)
+    lost = Seen(math.nan, math.nan)
+    for seen in (lost, *between, lost):
+        search = judge(Inexact(), Limits(max_non_finite=2), search, seen).search
+    assert search.position == pytest.approx(position)
+
+
+def test_back_takes_the_smallest_step_whatever_its_slope():
+    search = at_rest(1e-8)._replace(phase=SHRINKING, start_slope=-1.0)
+    assert Back()(search, Seen(5.0, 5.0), 1e-8).accept
+    assert not Back()(search._replace(step_size=1e-7), Seen(5.0, 5.0), 1e-8).accept

@@ -10,7 +10,7 @@ from _lines import LINES, random_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_lr.line_search import HagerZhang, Line, Point
+from keras_lr.line_search import HagerZhang, Line, Point, Status
 
 
 class Found(Exception):
@@ -128,3 +128,14 @@ def test_the_trials_are_those_of_the_paper_on_random_lines(method, numbers, firs
     # Where the ends meet to the last digits, which of two equal trials comes is rounding.
     same = min(len(expected), len(found), 8)
     np.testing.assert_allclose(found[:same], expected[:same], rtol=1e-6, atol=1e-12)
+
+
+def test_an_interval_between_neighbouring_numbers_ends_the_search():
+    """Left of a cliff every slope is too steep, and right of it every loss too high."""
+
+    def cliff(alpha):
+        return (-alpha, -1.0) if alpha < 1.0 / 3.0 else (10.0 + 5.0 * alpha, 5.0)
+
+    found = HagerZhang(max_evaluations=500)(Line(None, cliff), Point(0.0, 0.0, -1.0), 1.0)
+    assert (found.alpha, found.status) == (pytest.approx(1.0 / 3.0), Status.DECREASE_ONLY)
+    assert found.evaluations < 100

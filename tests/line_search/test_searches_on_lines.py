@@ -1,6 +1,7 @@
 """Every scalar search on the lines of Moré and Thuente and on random ones, its condition re-evaluated in float64."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -184,3 +185,14 @@ def test_the_first_trial_of_sls_grows_by_gamma_in_an_epoch(growth):
     for _ in range(1 + 50):
         accepted, memory = rule.step(downhill, start, rule.first_trial(start, memory), memory)
     assert accepted.alpha == pytest.approx(0.1 * growth, rel=1e-12)
+
+
+def test_a_loss_that_is_not_finite_costs_a_factor_of_ten():
+    trials = []
+
+    def phi(alpha):
+        trials.append(alpha)
+        return math.inf if alpha > 1.0 else (alpha - 0.5) ** 2
+
+    Backtracking()(Line(phi, None), Point(0.0, 0.25, -1.0), 8.0)
+    assert trials == pytest.approx([8.0, 0.8])

@@ -197,6 +197,21 @@ def test_momo_reads_the_step_that_it_took(rate, step):
     assert float(optimizer.learning_rate) == step
 
 
+@pytest.mark.parametrize("excluded", [[], ["bias"], ["kernel", "bias"]], ids=["none", "one", "all"])
+@pytest.mark.parametrize("kind", [optimizers.MoMo, optimizers.MoMoAdam])
+def test_a_polyak_step_of_momo_ends_where_the_model_of_the_loss_is_at_its_bound(kind, excluded):
+    """Decay and step make one proximal step, so that this holds for the decayed weights, whichever are decayed."""
+    start, gradients = {"kernel": [1.0, -2.0], "bias": [3.0]}, [np.array([0.3, -0.1]), np.array([0.2])]
+    variables = [keras.Variable(value, name=name) for name, value in start.items()]
+    optimizer = kind(100.0, weight_decay=0.02, lower_bound=0.5)
+    optimizer.exclude_from_weight_decay(var_names=excluded)
+    with hand_over(SimpleNamespace(loss=ops.convert_to_tensor(2.0))):
+        optimizer.build(variables)
+        optimizer.apply([ops.convert_to_tensor(g, "float32") for g in gradients], variables)
+    moved = [ops.convert_to_numpy(v) - start[v.name] for v in variables]
+    assert 2.0 + sum(np.sum(g * m) for g, m in zip(gradients, moved, strict=True)) == pytest.approx(0.5, abs=1e-4)
+
+
 @pytest.mark.parametrize("kind", [optimizers.MoMo, optimizers.MoMoAdam])
 def test_a_step_of_momo_and_its_decay_have_the_factor_of_a_layer(kind):
     """With a cap far below Polyak's step, a factor is another cap."""

@@ -178,6 +178,20 @@ def test_how_weights_are_cut_into_variables_changes_nothing(name):
 
 
 @every
+def test_the_order_in_which_variables_are_named_changes_nothing(name):
+    start = [np.linspace(-1, 1, 6).reshape(3, 2), np.ones((2, 3)), np.linspace(1, 2, 6).reshape(3, 2), np.ones(4)]
+    ends = []
+    for order in ([0, 1, 2, 3], [2, 3, 0, 1]):  # two are of one shape, and would be taken for each other
+        variables = made(start)
+        optimizer = built(TABLE[name](), variables)
+        for _ in range(6):
+            apply(optimizer, [variables[i] for i in order], [(0.1 + i) * values(variables)[i] for i in order])
+        ends.append(values(variables))
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@every
 def test_is_rebuilt_from_its_config(name):
     optimizer = TABLE[name]()
     saved = keras.saving.serialize_keras_object(optimizer)
@@ -363,8 +377,10 @@ def test_what_would_contradict_weight_decay_refuses_it(name):
         TABLE[name](weight_decay=0.1)
 
 
+MEASURES_GRADIENTS = ["AdGD", "BarzilaiBorwein", "DoG", "DoWG", "LDoG"]  # the decay is a part of what they measure
 # MoMo and ScheduleFreePlus shrink by formulas of their own, which their records hold; PerLayer leaves it to Keras.
 OWN_DECAY = {"COCOB", "DAdaptAdaGrad", "DAdaptSGD", "Mechanic", "MoMo", "MoMoAdam", "PerLayer", "ScheduleFreePlus"}
+OWN_DECAY.update(MEASURES_GRADIENTS)
 
 
 @pytest.mark.parametrize("name", [name for name in TABLE if name not in OWN_DECAY])
@@ -382,3 +398,29 @@ def test_weight_decay_uses_the_rate_that_was_found(name):
     shrunk = values(others)[0] - 0.1 * rate * before[0]
     np.testing.assert_allclose(values(variables)[0], shrunk, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(values(variables)[1], values(others)[1])
+
+
+@pytest.mark.parametrize("name", MEASURES_GRADIENTS)
+def test_a_rate_that_is_measured_on_gradients_knows_of_the_decay(name):
+    """As the authors of DoG have it: weight_decay · x is a part of the gradient from the beginning."""
+    decayed, variables = fresh(name, weight_decay=0.1)
+    decayed.exclude_from_weight_decay(var_names=["v1"])
+    plain, others = fresh(name)
+    _, loss_and_gradients = least_squares()
+    for step in range(6):
+        apply(decayed, variables, loss_and_gradients(values(variables), step)[1])
+        matrix, bias = loss_and_gradients(values(others), step)[1]
+        apply(plain, others, [matrix + 0.1 * values(others)[0], bias])
+    for one, other in zip(values(variables), values(others), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("COCOB", "DAdaptAdaGrad", "DAdaptSGD")])
+def test_without_gradients_the_decay_makes_weights_smaller_and_never_larger(name):
+    decay = {} if name == "Mechanic" else {"weight_decay": 0.1}  # that is the inner optimizer's affair
+    optimizer, variables = fresh(name, **decay)
+    lengths = []
+    for _ in range(6):
+        lengths.append([np.abs(v).max() for v in values(variables)])
+        apply(optimizer, variables, [0.0 * v for v in values(variables)])
+    assert np.all(np.diff(lengths, axis=0) <= 0.0)

@@ -12,7 +12,7 @@ from sklearn.datasets import load_breast_cancer
 
 from keras_lr.line_search import Status, StrongWolfe
 from keras_lr.optimizers import LBFGS
-from keras_lr.optimizers._lbfgs import Curvature, Iterate, minimize
+from keras_lr.optimizers._lbfgs import Curvature, Iterate, fingerprint_of, minimize
 from keras_lr.training import attach
 
 
@@ -160,6 +160,44 @@ def test_a_changing_batch_is_refused_and_the_weights_stay():
         model.fit(x, y, batch_size=200, verbose=0)
     assert all(np.isfinite(w).all() for w in model.get_weights())
     assert int(ops.convert_to_numpy(model.optimizer.logged_variables["search_status"])) == Status.BATCH_CHANGED
+
+
+def test_after_a_batch_that_was_refused_the_one_before_is_still_known():
+    model, x, y = one_layer()
+    model.compile(LBFGS(2), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    attach(model)
+    (first,) = fitted(model, x[:300], y[:300])["loss"]
+    with pytest.raises(ValueError, match="batch other than the one before"):
+        fitted(model, x[300:], y[300:])
+    (then,) = fitted(model, x[:300], y[:300])["loss"]
+    assert then < first
+
+
+def test_batches_are_told_apart_by_what_they_hold_and_not_by_its_order():
+    def print_of(*leaves):
+        return ops.convert_to_numpy(fingerprint_of([np.array(leaf, "float32")[:, None] for leaf in leaves]))
+
+    x, y = [1.0, 2.0, -3.0, 0.5], [0.0, 1.0, 1.0, 0.0]
+    np.testing.assert_allclose(print_of(x, y), print_of(x[::-1], y[::-1]), rtol=1e-6)
+    far = 1e-3  # far more than rounding
+    assert np.any(np.abs(print_of(x, y) - print_of(y, x)) > far)
+    assert np.any(np.abs(print_of(x) - print_of(x + x)) > far)  # as many of each, twice as many
+    root = np.sqrt(2.0)  # of one mean and one mean square
+    assert np.any(np.abs(print_of([-1.0, 1.0, -1.0, 1.0]) - print_of([-root, root, 0.0, 0.0])) > far)
+
+
+def test_a_step_that_only_decreases_the_loss_teaches_no_curvature():
+    """The gradient at hand may be that of another trial: the training step after it computes it anew."""
+
+    def evaluate(x):
+        return 0.5 * ops.sum(x * x), x
+
+    x, zero = ops.convert_to_tensor([4.0]), ops.convert_to_tensor(0, dtype="int32")
+    start = Iterate(x, *evaluate(x), Curvature(ops.zeros((2, 1)), ops.zeros((2, 1))), 0.0 * x[0], zero + 1, zero, zero)
+    end = minimize(evaluate, start, 5, StrongWolfe(curvature=0.1, max_evaluations=1), 1e-7)
+    assert (int(end.status), int(end.steps)) == (Status.DECREASE_ONLY, 1)
+    np.testing.assert_array_equal([float(end.x[0]), float(end.gradient[0])], [3.0, 4.0])
+    assert not any(ops.convert_to_numpy(v).any() for v in end.curvature)
 
 
 def test_the_average_of_weights_is_put_in_place_at_the_end_of_fit():

@@ -129,6 +129,14 @@ def test_what_cannot_work_is_refused():
         PerLayer(LineSearch(), {"body": 1})
 
 
+def test_a_pattern_that_cannot_be_a_part_of_another_is_refused_before_a_model_trains():
+    with pytest.raises(ValueError, match=r"'\(\?i\)BODY'.*a flag is written as \(\?i:dense\)"):
+        PerLayer(Adam(), {"(?i)BODY": 0.1})
+    optimizer = PerLayer(Adam(), {"(?i:BODY)": 0.5, r"n(e)ck/k\1rnel": 0.25})  # the first group is the pattern's own
+    optimizer.build(network().trainable_variables)
+    assert optimizer.inner_optimizer._backend_update_step.__self__.factors == [0.5, 0.5, 0.25, 1.0, 1.0, 1.0]
+
+
 def test_trains_saves_and_resumes(tmp_path):
     x = np.random.RandomState(0).randn(32, 3).astype("float32")
     model = network()

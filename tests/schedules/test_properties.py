@@ -184,6 +184,12 @@ def test_parts_of_a_run_are_together_never_longer_than_it(total_steps, part):
 
 
 @pytest.mark.numpy_only
+def test_a_repetition_that_begins_between_two_steps_begins_at_the_first_rate():
+    """187 is 170 times 1.1, in floats as in numbers, but 170 times the float 1.1 is a little more."""
+    assert s.Table.from_values([1.0, 0.5, 0.25]).repeated(1.1).values(187) == 1.0
+
+
+@pytest.mark.numpy_only
 def test_a_schedule_is_divided_by_a_number():
     assert (s.Cosine(0.1, 10) / 2).values(range(12)).tolist() == (s.Cosine(0.1, 10) * 0.5).values(range(12)).tolist()
 

@@ -1,5 +1,8 @@
 """The rate is set at any moment, whatever was compiled, and the weights show it."""
 
+import copy
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -280,3 +283,14 @@ def test_a_steerable_that_an_optimizer_would_not_see_turned_is_refused():
     model = made(keras.optimizers.MultiOptimizer(parts))
     with pytest.raises(ValueError, match=r"Received: learning_rate=Steerable\(.*each of the 2 optimizers makes one"):
         set_learning_rate(model, s.Steerable(0.1))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda given: pickle.loads(pickle.dumps(given))])
+def test_what_is_steerable_can_be_copied_before_an_optimizer_has_it(copied):
+    given = s.steerable(s.Steerable(s.Linear(1.0, 100), multiplier=0.5))
+    again = copied(given)
+    given.steerable.steer(multiplier=0.25)
+    optimizer = keras.optimizers.SGD(again)
+    assert float(optimizer.learning_rate) == 0.5
+    again.steerable.steer(multiplier=0.125)
+    assert float(optimizer.learning_rate) == 0.125

@@ -24,7 +24,7 @@ class AdGD(GlobalOptimizer):
     Args:
         learning_rate: a factor on the step size that the method finds; 1 is the method.
         initial_rate: the first step size; 1e-7, small, since the second step corrects it.
-        **kwargs: the arguments of ``keras.optimizers.Optimizer``.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``. ``weight_decay · x`` is a part of the gradient.
 
     Raises:
         ValueError: ``initial_rate`` is not positive.
@@ -60,6 +60,7 @@ class AdGD(GlobalOptimizer):
         self.add_slot("previous_gradient")
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        g = self.with_decay(g, x, state)
         moved = ops.sqrt(ops.sum(lists.distances(x, state.previous)))
         turned = ops.sqrt(ops.sum(lists.distances(g, state.previous_gradient)))
         grown = ops.sqrt(1.0 + state.growth) * state.rate
@@ -71,4 +72,4 @@ class AdGD(GlobalOptimizer):
         state.growth = ops.where(moved > 0, found / state.rate, state.growth)
         state.rate = state.scale = found
         state.previous, state.previous_gradient = lists.once_known(found, lists.copy(x), lists.copy(g))
-        return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)
+        return lists.add_(x, g, -rate * found)

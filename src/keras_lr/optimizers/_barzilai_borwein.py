@@ -28,7 +28,7 @@ class BarzilaiBorwein(GlobalOptimizer):
         short: take the short rate; steadier and slower than the long one, the default.
         smallest_rate: no rate is below this. The default binds seldom, as that of ``largest_rate``.
         largest_rate: no rate is above this; it is also the rate where y vanishes. Where s does, the rate before stays.
-        **kwargs: the arguments of ``keras.optimizers.Optimizer``.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``. ``weight_decay · x`` is a part of the gradient.
 
     Raises:
         ValueError: the rates are not positive and in order.
@@ -78,6 +78,7 @@ class BarzilaiBorwein(GlobalOptimizer):
         self.add_slot("previous_gradient")
 
     def step(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        g = self.with_decay(g, x, state)
         moved = lists.add_(lists.copy(x), state.previous, -1.0)
         turned = lists.add_(lists.copy(g), state.previous_gradient, -1.0)
         agreed, length = ops.abs(ops.sum(lists.dots(moved, turned))), ops.sum(lists.squares(moved))
@@ -86,4 +87,4 @@ class BarzilaiBorwein(GlobalOptimizer):
         found = ops.where(found > 0, ops.clip(found, self.smallest_rate, self.largest_rate), unknown)
         found = state.scale = ops.where(self.count() == 0, self.initial_rate, found)
         state.previous, state.previous_gradient = lists.once_known(found, lists.copy(x), lists.copy(g))
-        return lists.add_(self.decay_(x, state, rate * found), g, -rate * found)
+        return lists.add_(x, g, -rate * found)

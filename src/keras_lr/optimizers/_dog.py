@@ -30,7 +30,7 @@ class DoG(PolynomialAveraging):
         epsilon: guards the first division, in units of the squared gradient.
         **kwargs: ``average``, γ of the polynomial average ``x̄ ← x̄ + (1 + γ) / (t + γ) · (x - x̄)``, 8 by default
             (greater weighs late steps more; None keeps no average, and the last point is clearly worse), and
-            the arguments of ``keras.optimizers.Optimizer``.
+            the arguments of ``keras.optimizers.Optimizer``. ``weight_decay · x`` is a part of g.
 
     Raises:
         ValueError: ``relative_start`` or ``epsilon`` is not positive, or ``average`` is negative.
@@ -74,6 +74,7 @@ class DoG(PolynomialAveraging):
         self.add_start("start")
 
     def descend(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        g = self.with_decay(g, x, state)
         # 0 at the first step, and in LDoG at that of a variable that had no gradient until now.
         begins = ops.any(state.distance == 0.0)
         (distance,) = lists.where_(begins, self.begun, [state.distance], x)
@@ -81,7 +82,6 @@ class DoG(PolynomialAveraging):
         state.squared_gradients = state.squared_gradients + self.pooled(lists.squares(g))
         found = state.distance / ops.sqrt(state.squared_gradients)
         state.scale = ops.sum(found) / math.prod(found.shape)
-        x = self.decay_(x, state, rate * found)
         return lists.add_(x, g, -rate * found)
 
     def begun(self, distances: Tensors, x: Tensors) -> Tensors:

@@ -27,6 +27,7 @@ class DoWG(PolynomialAveraging):
         epsilon: the first squared distance, so that the first step is about √epsilon long, and a guard of the
             division. 1e-4 is the authors'.
         **kwargs: ``average``, as in ``DoG``, and the arguments of ``keras.optimizers.Optimizer``.
+            ``weight_decay · x`` is a part of g.
 
     Raises:
         ValueError: ``epsilon`` is not positive, or ``average`` is negative.
@@ -62,11 +63,11 @@ class DoWG(PolynomialAveraging):
         self.add_start("start")
 
     def descend(self, x: Tensors, g: Tensors, state: State, rate: Any) -> Tensors:
+        g = self.with_decay(g, x, state)
         travelled = ops.sum(lists.distances(x, state.start))
         state.squared_distance = lists.larger(state.squared_distance, travelled)
         gained = state.squared_distance * ops.sum(lists.squares(g))
         state.weighted_gradients = state.weighted_gradients + gained
         found = state.squared_distance / (ops.sqrt(state.weighted_gradients) + self.epsilon)
         state.scale = found
-        x = self.decay_(x, state, rate * found)
         return lists.add_(x, g, -rate * found)

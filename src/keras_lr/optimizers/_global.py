@@ -31,15 +31,14 @@ class GlobalOptimizer(LendingOptimizer):
     """Base of optimizers that look at all gradients before they move any variable.
 
     A subclass says what it remembers (``build_state``) and how it steps (``step``), in the vocabulary of
-    ``keras_lr._backends.lists``, which is fast on every backend. The shell around ``step`` reads all, lets it
-    compute all, and only then assigns. Small variables are joined to one tensor (``Packing``), for speed.
-    Computation is in float32 at least, whatever the dtype of the weights.
+    ``keras_lr._backends.lists``, which is fast on every backend. The shell around ``step`` reads all, lets it compute
+    all, and only then assigns. Small variables are joined to one tensor (``Packing``), for speed. Computation is in
+    float32 at least, whatever the dtype of the weights.
 
     Args:
         learning_rate: a multiplier of the rate that the method finds, a float or a schedule.
-        **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``ema_overwrite_frequency``, which
-            moves the weights behind the method's back. ``weight_decay`` is decoupled and uses the rate that
-            was found.
+        **kwargs: the arguments of ``keras.optimizers.Optimizer``, except ``ema_overwrite_frequency``, which moves the
+            weights behind the method's back. ``weight_decay`` is decoupled and uses the rate that was found.
 
     Raises:
         ValueError: ``ema_overwrite_frequency`` is set.
@@ -67,14 +66,13 @@ class GlobalOptimizer(LendingOptimizer):
         Args:
             x: the weights, a list of n tensors, one a variable or several joined. May be consumed.
             g: the gradients. Not to be consumed.
-            state: what was declared, by name: a scalar of shape ``()``, a vector of shape ``(n,)``, or a
-                list of n tensors. ``state.scale`` is to be set to the rate found, per unit of ``rate``.
-                ``state.multiplier`` and ``state.factors`` make ``rate``; ``state.variables`` and
-                ``state.gradients`` are the model's, one by one. ``state.passing`` may be set to a list that is
-                computed from the gradients, when they are needed no more, and is itself needed in this step alone:
-                it gets their memory (``_backends/memory.py``).
-            rate: the multiplier at this step, of shape ``()``; of shape ``(n,)`` where ``PerLayer`` gives
-                variables factors of their own. Whatever moves a variable is to be proportional to it.
+            state: what was declared, by name: a scalar of shape ``()``, a vector of shape ``(n,)``, or a list of n
+                tensors. ``state.scale`` is to be set to the rate found, per unit of ``rate``. ``state.multiplier`` and
+                ``state.factors`` make ``rate``; ``state.variables`` and ``state.gradients`` are the model's, one by
+                one. ``state.passing`` may be set to a list that is computed from the gradients, when they are needed no
+                more, and is itself needed in this step alone: it gets their memory (``_backends/memory.py``).
+            rate: the multiplier at this step, of shape ``()``; of shape ``(n,)`` where ``PerLayer`` gives variables
+                factors of their own. Whatever moves a variable is to be proportional to it.
 
         Returns:
             The new weights.
@@ -117,6 +115,11 @@ class GlobalOptimizer(LendingOptimizer):
         """Return the weights shrunk by decoupled weight decay, x · (1 - rate · weight_decay)."""
         decay = self.decay(state)
         return x if decay is None else lists.scale_(x, 1.0 - rate * decay)
+
+    def with_decay(self, g: Tensors, x: Tensors, state: State) -> Tensors:
+        """Return g + weight_decay · x, where the rate is measured on gradients: it has to know of this part of them."""
+        decay = self.decay(state)
+        return g if decay is None else lists.add_(lists.copy(g), x, decay)
 
     def decay(self, state: State) -> Any:
         """Return ``weight_decay``, a number or one a variable where some are excluded; None for no decay."""
@@ -196,9 +199,10 @@ class GlobalOptimizer(LendingOptimizer):
 
     @lists.without_gradients
     def _backend_update_step(self, grads: Tensors, trainable_variables: list[Any], learning_rate: Any) -> None:
-        present = [self._get_variable_index(v) for v in trainable_variables]
+        by_place = dict(zip(map(self._get_variable_index, trainable_variables), grads, strict=True))
+        present = sorted(by_place)  # a loop of one's own may name the variables in any order
         variables, packing = [self._trainable_variables[i] for i in present], self._packing_of(present)
-        gradients = lists.to_dtype(grads, self.compute_dtype)
+        gradients = lists.to_dtype([by_place[i] for i in present], self.compute_dtype)
         g = packing.pack(gradients)
         before = self._read(packing, present)
         multiplier = ops.cast(self._get_current_learning_rate(), self.compute_dtype)

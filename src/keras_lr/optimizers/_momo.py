@@ -82,8 +82,7 @@ class MoMo(NeedsBatch, GlobalOptimizer):
         count = self.count()
         weight = ops.where(count == 0, ops.ones_like(count), 1.0 - self.beta)
         self.remember(x, g, state, weight)
-        norm = ops.sum(lists.squares(state.mean))
-        step = self.polyak(x, state, norm, 1.0)
+        step = self.polyak(x, state, lists.squares(state.mean), 1.0)
         x = lists.add_(x, state.mean, -step * state.factors)
         return self.shrunk_(x, state)
 
@@ -94,27 +93,30 @@ class MoMo(NeedsBatch, GlobalOptimizer):
         state.mean_product = state.mean_product + weight * (ops.sum(lists.dots(g, x)) - state.mean_product)
         state.mean = lists.lerp_(state.mean, g, weight)
 
-    def polyak(self, x: Tensors, state: State, norm: Any, gathered_weight: Any) -> Any:
-        """Return τ; ``norm`` is ‖d‖² in the metric of the method."""
-        decay = self.weight_decay or 0.0
-        shrink = 1.0 + state.multiplier * decay
-        product = ops.sum(lists.dots(state.mean, x))
-        gap = shrink * (state.mean_loss - state.mean_product) + product
+    def polyak(self, x: Tensors, state: State, norms: Any, gathered_weight: Any) -> Any:
+        """Return τ; ``norms`` are ‖d‖² in the metric of the method, one a variable."""
+        shrinking = self.shrinking(state)
+        products = lists.dots(state.mean, x)
+        gap = state.mean_loss - state.mean_product + ops.sum(products / shrinking)
         if self.estimate_bound:
-            reset = lists.larger(gap / (2.0 * shrink * gathered_weight), self.lower_bound)
-            state.bound = ops.where(gap < shrink * gathered_weight * state.bound, reset, state.bound)
-        polyak = lists.quotient(lists.larger(gap - shrink * gathered_weight * state.bound, 0.0), norm)
+            reset = lists.larger(gap / (2.0 * gathered_weight), self.lower_bound)
+            state.bound = ops.where(gap < gathered_weight * state.bound, reset, state.bound)
+        polyak = lists.quotient(lists.larger(gap - gathered_weight * state.bound, 0.0), ops.sum(norms / shrinking))
         step = lists.smaller(state.multiplier / gathered_weight, polyak)
         state.scale = lists.quotient(step, state.multiplier)
         if self.estimate_bound:
-            reached = state.mean_loss + product - state.mean_product - 0.5 * step * norm
+            reached = state.mean_loss + ops.sum(products) - state.mean_product - 0.5 * step * ops.sum(norms)
             state.bound = lists.larger(reached / gathered_weight, self.lower_bound)
         return step
 
+    def shrinking(self, state: State) -> Any:
+        """Return what proximal weight decay divides by, 1 + rate · weight_decay; one a variable where some differ."""
+        decay = self.decay(state)
+        return 1.0 if decay is None else 1.0 + state.multiplier * state.factors * decay
+
     def shrunk_(self, x: Tensors, state: State) -> Tensors:
         """Return the weights after proximal weight decay."""
-        decay = self.decay(state)
-        return x if decay is None else lists.scale_(x, 1.0 / (1.0 + state.multiplier * state.factors * decay))
+        return x if self.weight_decay is None else lists.scale_(x, 1.0 / self.shrinking(state))
 
     def assign_rate(self, value: Any) -> None:
         """Make a number, a schedule or a function the cap; what is read is the step that was taken last."""
@@ -187,8 +189,8 @@ class MoMoAdam(MoMo):
         root = ops.sqrt(gathered(self.beta_2, self.count() + 1.0))
         scaled = lists.under_(lists.root(state.mean_square, root * self.epsilon), state.mean)
         state.passing = scaled
-        norm = root * ops.sum(lists.dots(state.mean, scaled))
-        step = self.polyak(x, state, norm, gathered(self.beta, self.count() + 1.0))
+        norms = root * lists.dots(state.mean, scaled)
+        step = self.polyak(x, state, norms, gathered(self.beta, self.count() + 1.0))
         x = lists.add_(x, scaled, -step * root * state.factors)
         return self.shrunk_(x, state)
 

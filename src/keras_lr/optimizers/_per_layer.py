@@ -60,9 +60,12 @@ class PerLayer(LendingOptimizer):
         for pattern, factor in factors.items():
             number(least=0.0, remedy="0 freezes.")(factor, Argument("PerLayer", f"factors[{pattern!r}]"))
             try:
-                re.compile(pattern)
+                whole_parts(pattern)
             except re.error as error:
-                raise ValueError(f"factors={{{pattern!r}: ...}} holds no regular expression: {error}.") from error
+                flag = "It becomes a part of a longer one, in which a flag is written as (?i:dense)."
+                raise ValueError(
+                    f"factors={{{pattern!r}: ...}} holds no regular expression: {error}. {flag}"
+                ) from error
         self.inner_optimizer = checked_optimizer("PerLayer", "optimizer", optimizer)
         refuse_loss_scaling("PerLayer", self.inner_optimizer)
         core = innermost(self.inner_optimizer)
@@ -189,9 +192,8 @@ def factors_of(paths: list[str], factors: Mapping[str, float]) -> list[float]:
     """Return the factor of each path; a pattern that matches none of them is an error."""
     found, unused = [1.0] * len(paths), set(factors)
     for pattern, factor in factors.items():
-        whole = re.compile(rf"(^|/)({pattern})($|/)")
         for i, path in enumerate(paths):
-            if whole.search(path):
+            if whole_parts(pattern).search(path):
                 found[i] = factor
                 unused.discard(pattern)
     if unused:
@@ -200,6 +202,11 @@ def factors_of(paths: list[str], factors: Mapping[str, float]) -> list[float]:
             f"parts of a path, between slashes. The paths are:\n  " + "\n  ".join(paths)
         )
     return found
+
+
+def whole_parts(pattern: str) -> re.Pattern[str]:
+    """Return the expression that finds a pattern where it covers whole parts of a path, between slashes."""
+    return re.compile(rf"(?:^|/)(?:{pattern})(?:$|/)")
 
 
 def path_of(variable: Any) -> str:

@@ -238,4 +238,5 @@ class Repeated(Schedule):
 
     def formula(self, step: Any, xp: Any) -> Any:
         """Return the rate at a step."""
-        return self.schedule.formula(step - self.every_steps * xp.floor(step / self.every_steps), xp)
+        into = step - self.every_steps * xp.floor(step / self.every_steps)
+        return self.schedule.formula(xp.maximum(into, 0.0), xp)  # rounding may leave it a little below

@@ -204,6 +204,9 @@ class _InParts(tuple, keras.optimizers.schedules.LearningRateSchedule):  # type:
     def _asdict(self) -> dict[str, Any]:
         return {"numbers": self.steerable.numbers, "steerable": self.steerable}
 
+    def __reduce__(self) -> Any:
+        return _InParts.of, (self.steerable,)  # of a tuple, copy and pickle would hand the entries to the class
+
     def __call__(self, step: Any) -> Any:
         return self.steerable(step)
 

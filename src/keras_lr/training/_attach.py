@@ -96,8 +96,9 @@ def _make_train_function(model: keras.Model, make: Callable[[bool], Any], force:
     check(model)
     made = make(force)
     after = getattr(innermost(model.optimizer), "after_step", None) if needs_batch(model.optimizer) else None
-    if after is not None and not hasattr(model.train_function, "is_followed"):
-        model.train_function = _followed(model.train_function, after)
+    if after is not None:  # anew for every `fit`: the last step of the one before was looked at when that ended
+        step = model.train_function
+        model.train_function = _followed(step.__wrapped__ if hasattr(step, "is_followed") else step, after)
     return made
 
 
