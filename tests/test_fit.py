@@ -15,6 +15,7 @@ from keras_lr import schedules
 from keras_lr._fit_events import over_fit, rows_not_finite, unscaled_inputs, unscaled_targets
 from keras_lr._fit_plan import updates_as_far_as
 from keras_lr.callbacks import Event
+from keras_lr.callbacks._guarded_run import GuardedRun
 from keras_lr.finder import RaceResult, _ladder
 from keras_lr.finder._race import run_race
 from keras_lr.report import Chart, Table
@@ -853,6 +854,31 @@ def test_the_chart_of_the_plan_reaches_from_its_first_update_to_its_last():
         (line,) = charts["Schedule"].lines
         assert (line.x[0], line.x[-1]) == (0, last)
         np.testing.assert_array_equal(line.y, schedule.values(np.arange(last + 1)))
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(("schedule", "last"), [(schedules.Linear(0.1, 50), 49), (schedules.Constant(0.1), 49)])
+def test_the_chart_of_the_plan_counts_updates_where_a_step_is_not_one(schedule, last):
+    result = replace(a_result(schedule, 200, [Event(120, "back", 0.5)]), gradient_accumulation_steps=4)
+    chart = next(part for part in result.report().parts if isinstance(part, Chart) and part.title == "Schedule")
+    assert chart.lines[0].x[-1] == last
+    assert [mark.x for mark in chart.marks] == [30]
+
+
+@pytest.mark.above_backends
+def test_the_run_has_time_to_go_as_far_as_the_trial_where_several_batches_make_an_update(monkeypatch):
+    given = {}
+
+    class Told(GuardedRun):
+        def __init__(self, *arguments, **keywords):
+            given.update(keywords)
+            super().__init__(*arguments, **keywords)
+
+    monkeypatch.setattr("keras_lr._fit.GuardedRun", Told)
+    result = fit(a_model(keras.optimizers.Adam(gradient_accumulation_steps=4)))
+    updates = result.steps // 4
+    assert result.gradient_accumulation_steps == 4
+    assert given["trial_steps"] == 4 * updates_as_far_as(result.race, result.schedule, updates) > 0
 
 
 @pytest.mark.numpy_only
