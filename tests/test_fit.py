@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 import keras_lr
 from keras_lr import schedules
-from keras_lr._fit_events import over_fit, rows_not_finite, unscaled_inputs, unscaled_targets
+from keras_lr._fit_events import over_fit, rows_not_finite, slow_statistics, unscaled_inputs, unscaled_targets
 from keras_lr._fit_plan import updates_as_far_as
 from keras_lr.callbacks import Event
 from keras_lr.callbacks._guarded_run import GuardedRun
@@ -769,6 +769,14 @@ def test_averages_that_a_run_before_has_filled_are_not_called_too_slow():
     model = keras.Model(inputs, layers.Dense(1)(base(inputs, training=False)))  # as in fine-tuning
     model.compile("adam", loss="mse")
     assert not fit(model, x, x[:, :1], epochs=2).events
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize("trainable", [True, False])
+def test_averages_of_a_frozen_layer_that_no_run_moves_are_not_called_too_slow(trainable):
+    layer = layers.BatchNormalization(trainable=trainable)
+    model = keras.Sequential([keras.Input((4,)), layer, layers.Dense(1)])
+    assert len(slow_statistics(model, 20)) == trainable
 
 
 @pytest.mark.above_backends

@@ -229,6 +229,14 @@ def test_a_url_may_name_the_study(file):
 
 
 @pytest.mark.numpy_only
+@pytest.mark.parametrize("name", ["trials?mode=ro", "50%25.db", "{rate}.db", "a#b:c@d é.db"])
+def test_a_file_has_the_name_that_was_given_whatever_it_means_in_a_url(tmp_path, name):
+    with InStorage(tmp_path / name, "keras_lr.sweep", Trial, {}, maximize=False):
+        pass
+    assert [found.name for found in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.numpy_only
 def test_no_connection_stays_open(file):
     at_work = set()
 
@@ -295,6 +303,7 @@ UNUSABLE = [
     (None, "{folder}/none/it", "there is no folder '.*none'; make it first"),
     (None, "sqlite:///{folder}/none/it", "cannot be used: unable to open database file"),
     (None, "nosuch://user:secret@host/it", r"'nosuch://user:\*\*\*@host/it' cannot be used: Can't load plugin"),
+    (None, "nosuch://user:sec/ret@host/it", r"'nosuch://user:\*\*\*@host/it' cannot be used"),
     (None, "no url://", "cannot be used: Could not parse"),
 ]
 
