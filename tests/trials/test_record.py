@@ -1,5 +1,6 @@
 """Trials in a storage: killed, resumed, shared, and read by Optuna itself."""
 
+import dataclasses
 import math
 import signal
 import sqlite3
@@ -8,14 +9,15 @@ import sys
 import textwrap
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 import optuna
 import pytest
-from problems import a_linear_task, a_task
+from problems import a_linear_task, a_task, linear
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
@@ -115,6 +117,29 @@ def test_another_sweep_is_refused_by_the_difference(file, arguments, message):
         sweep(file, **arguments)
     with pytest.raises(ValueError, match=r"holds trials of another kind: .*Repeat the call that began it"):
         keras_lr.sweep(a_task(), [0.1], storage=file)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("mae", "number 0 of its losses is mean_squared_error, and here mean_absolute_error"),
+        (keras.losses.Huber(0.5), "is mean_squared_error, and here {'loss': 'Huber', .*'delta': 0.5"),
+        (["mse"], None),
+    ],
+)
+def test_a_sweep_of_another_loss_is_refused(file, loss, message):
+    def with_loss(given):
+        def build():
+            model = linear()
+            model.compile("sgd", given)
+            return model
+
+        return dataclasses.replace(a_linear_task(), build=build)
+
+    arguments = {"rates": [0.1], "seeds": 1, "storage": file, "widen": False}
+    keras_lr.sweep(with_loss("mse"), **arguments)
+    with nullcontext() if message is None else pytest.raises(ValueError, match=message):
+        keras_lr.sweep(with_loss(loss), **arguments)
 
 
 def test_the_rates_of_the_race_are_those_of_the_first_who_asked(file, monkeypatch):
