@@ -718,6 +718,19 @@ def test_rows_that_the_model_can_do_with_are_kept(monkeypatch):
     assert not any("NaN" in event.text for event in result.events)
 
 
+def test_rows_are_kept_and_named_where_a_step_cannot_try_them_alone(backend):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = answers(x)
+    x[5] = np.nan
+    model = a_network()
+    model.compile("adam", "mse", steps_per_execution=2)
+    result = keras_lr.fit(model, x, y, batch_size=8, epochs=2, verbose=0)
+    assert f"1 of 128 rows of x hold NaN or infinity: {NOT_TRIED}" in [event.text for event in result.events]
+    assert result.steps == 32
+
+
 @pytest.mark.parametrize("split", [True, False], ids=["split off", "given"])
 def test_rows_that_are_kept_for_validation_are_named_as_such(split):
     x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
