@@ -7,7 +7,7 @@ import pytest
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-from keras_lr.report import Band, Chart, Line, Points, Report, Text
+from keras_lr.report import Band, Chart, Line, Mark, Points, Report, Span, Text
 from keras_lr.report._drawable import SCALE, colour
 from keras_lr.report._figure import figure
 
@@ -67,6 +67,15 @@ def test_all_infinite_and_empty_lines_are_drawn():
     lines = [Line("lost", [1, 2], [np.inf, np.nan]), Line("empty", [], []), Line("negative", [1, 2], [-1, -2])]
     (axes,) = Report("r", [Chart("c", "x", "y", lines, log_x=True, log_y=True)]).plot()
     axes.figure.canvas.draw()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_chart_of_a_single_place_is_drawn_without_a_warning():
+    line, mark, span = Line("median", [0.1], [1.0]), Mark("best", 0.1), Span("as good as the best", 0.1, 0.1)
+    chart = Chart("c", "x", "y", [line], points=[Points("seeds", [0.1], [1.0])], marks=[mark], spans=[span], log_x=True)
+    (axes,) = Report("r", [chart]).plot()
+    axes.figure.canvas.draw()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["median", "seeds", "best"]
 
 
 def test_what_has_no_place_on_the_horizontal_axis_is_left_out():
