@@ -110,6 +110,12 @@ def test_what_has_one_name_has_one_line_in_the_legend():
     assert (entry.style, entry.traces) == ("solid", [0, 1, 2, 3])
 
 
+def test_points_of_a_lines_name_have_no_line_of_their_own_in_the_legend_of_a_picture():
+    points = [Points("lanes", [1, 2], [3, 4]), Points("others", [1, 2], [3, 4])]
+    (axes,) = Report("r", [Chart("c", "x", "y", [Line("lanes", [1, 2], [3, 4])], points)]).plot()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["lanes", "others"]
+
+
 def test_the_colours_of_a_family_run_from_one_end_of_the_scale_to_the_other():
     family = Chart("c", "x", "y", [Line(str(i), [0], [0]) for i in range(3)], ordered=True)
     assert (colour(0, family), colour(2, family)) == (SCALE[0], SCALE[-1])
