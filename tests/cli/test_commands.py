@@ -280,6 +280,12 @@ def test_plot_prints_schedules_and_writes_a_page(folder, terminal):
     assert "OneCycle(0.1, 1000)" in (folder / "schedule.html").read_text()
 
 
+def test_plot_shows_a_thousand_steps_of_a_schedule_without_an_end(folder, terminal):
+    status, printed, _ = terminal("plot", "Constant(0.1)", "--report", "rate.json")
+    assert status == 0
+    assert [line.split() for line in printed.splitlines() if line.endswith("0.1")][-1] == ["1,000", "0.1"]
+
+
 def test_plot_turns_fractions_and_epochs_into_steps(folder, terminal):
     call = "Linear(1.0, Epochs(2)).warmed_up(Fraction(0.1))"
     status, *_ = terminal("plot", call, "--steps", "500", "--steps-per-epoch", "100", "--report", "out.json")
