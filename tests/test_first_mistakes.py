@@ -75,6 +75,13 @@ class Batches(keras.utils.PyDataset):
         return X[:8], Y[:8]
 
 
+def of_two_outputs():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, {name: keras.layers.Dense(1, name=name)(inputs) for name in ("price", "size", "more")})
+    model.compile("adam", loss={"price": "mse", "size": "mae", "more": None})
+    return model
+
+
 def endless():
     while True:
         yield X[:8], Y[:8]
@@ -145,6 +152,14 @@ MISTAKES = {
         r"x is a ndarray and y a list, which Keras does not take together.*np\.asarray makes an array",
     ),
     "no targets": (lambda: keras_lr.fit(build(), X), "y=None, and the loss 'mse' compares predictions with targets"),
+    "targets of other names": (
+        lambda: keras_lr.fit(of_two_outputs(), X, {"price": Y, "sise": Y}),
+        "y holds targets named 'price', 'sise', and the loss of the output 'size' finds none. Give the targets the",
+    ),
+    "held-out targets of other names": (
+        lambda: keras_lr.fit(of_two_outputs(), X, {"price": Y, "size": Y}, validation_data=(X, {"price": Y})),
+        "validation_data cannot be evaluated, .*y holds targets named 'price', and the loss of the output 'size'",
+    ),
     "a pair": (lambda: keras_lr.fit(build(), (X, Y)), "y=None, and the loss 'mse'.*Pass them as y"),
     "inputs that are not scaled": (
         lambda: keras_lr.fit(saturated(), 1e6 * np.abs(X), Y > 0, epochs=9),

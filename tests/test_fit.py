@@ -12,9 +12,10 @@ from sklearn.datasets import load_digits
 
 import keras_lr
 from keras_lr import schedules
-from keras_lr._fit_events import over_fit, rows_not_finite, unscaled_inputs, unscaled_targets
+from keras_lr._fit_events import over_fit, rows_not_finite, slow_statistics, unscaled_inputs, unscaled_targets
 from keras_lr._fit_plan import updates_as_far_as
 from keras_lr.callbacks import Event
+from keras_lr.callbacks._guarded_run import GuardedRun
 from keras_lr.finder import RaceResult, _ladder
 from keras_lr.finder._race import run_race
 from keras_lr.report import Chart, Table
@@ -717,6 +718,19 @@ def test_rows_that_the_model_can_do_with_are_kept(monkeypatch):
     assert not any("NaN" in event.text for event in result.events)
 
 
+def test_rows_are_kept_and_named_where_a_step_cannot_try_them_alone(backend):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = answers(x)
+    x[5] = np.nan
+    model = a_network()
+    model.compile("adam", "mse", steps_per_execution=2)
+    result = keras_lr.fit(model, x, y, batch_size=8, epochs=2, verbose=0)
+    assert f"1 of 128 rows of x hold NaN or infinity: {NOT_TRIED}" in [event.text for event in result.events]
+    assert result.steps == 32
+
+
 @pytest.mark.parametrize("split", [True, False], ids=["split off", "given"])
 def test_rows_that_are_kept_for_validation_are_named_as_such(split):
     x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
@@ -768,6 +782,14 @@ def test_averages_that_a_run_before_has_filled_are_not_called_too_slow():
     model = keras.Model(inputs, layers.Dense(1)(base(inputs, training=False)))  # as in fine-tuning
     model.compile("adam", loss="mse")
     assert not fit(model, x, x[:, :1], epochs=2).events
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize("trainable", [True, False])
+def test_averages_of_a_frozen_layer_that_no_run_moves_are_not_called_too_slow(trainable):
+    layer = layers.BatchNormalization(trainable=trainable)
+    model = keras.Sequential([keras.Input((4,)), layer, layers.Dense(1)])
+    assert len(slow_statistics(model, 20)) == trainable
 
 
 @pytest.mark.above_backends
@@ -853,6 +875,31 @@ def test_the_chart_of_the_plan_reaches_from_its_first_update_to_its_last():
         (line,) = charts["Schedule"].lines
         assert (line.x[0], line.x[-1]) == (0, last)
         np.testing.assert_array_equal(line.y, schedule.values(np.arange(last + 1)))
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(("schedule", "last"), [(schedules.Linear(0.1, 50), 49), (schedules.Constant(0.1), 49)])
+def test_the_chart_of_the_plan_counts_updates_where_a_step_is_not_one(schedule, last):
+    result = replace(a_result(schedule, 200, [Event(120, "back", 0.5)]), gradient_accumulation_steps=4)
+    chart = next(part for part in result.report().parts if isinstance(part, Chart) and part.title == "Schedule")
+    assert chart.lines[0].x[-1] == last
+    assert [mark.x for mark in chart.marks] == [30]
+
+
+@pytest.mark.above_backends
+def test_the_run_has_time_to_go_as_far_as_the_trial_where_several_batches_make_an_update(monkeypatch):
+    given = {}
+
+    class Told(GuardedRun):
+        def __init__(self, *arguments, **keywords):
+            given.update(keywords)
+            super().__init__(*arguments, **keywords)
+
+    monkeypatch.setattr("keras_lr._fit.GuardedRun", Told)
+    result = fit(a_model(keras.optimizers.Adam(gradient_accumulation_steps=4)))
+    updates = result.steps // 4
+    assert result.gradient_accumulation_steps == 4
+    assert given["trial_steps"] == 4 * updates_as_far_as(result.race, result.schedule, updates) > 0
 
 
 @pytest.mark.numpy_only

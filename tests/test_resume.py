@@ -14,6 +14,7 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 import keras_lr
+from keras_lr.training._checkpoint import Checkpoint, arrays_of, read_checkpoint, values_of, write_checkpoint
 from keras_lr.training._training_data import TrainingData
 
 IMAGES = (load_digits().data / 16).astype("float32")
@@ -246,6 +247,16 @@ def test_a_directory_that_cannot_be_written_is_refused_before_the_race(tmp_path,
     monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
     with pytest.raises(ValueError, match=r"it is there, but not for you to write into\. Name a directory"):
         run(3, backup_dir=tmp_path, progress=pytest.fail)
+
+
+@pytest.mark.above_backends
+def test_numbers_of_half_precision_are_kept_to_the_last_bit(tmp_path):
+    kept = [keras.ops.cast(np.linspace(-3, 3, 7), dtype) for dtype in ("bfloat16", "float16", "float32")]
+    write_checkpoint(tmp_path, Checkpoint({}, {"now": arrays_of(kept)}))
+    found = read_checkpoint(tmp_path)
+    for one, other in zip(kept, values_of(found.values["now"], kept), strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(keras.ops.cast(v, "float32")) for v in (one, other)))
 
 
 @pytest.mark.parametrize("content", [b"something else", b""])

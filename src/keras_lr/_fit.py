@@ -157,7 +157,7 @@ def fit(
     guard = GuardedRun(
         schedule,
         # Of data whose length Keras learns on the way, the guard would not know how long the run is.
-        window_steps=usual_window_steps({"epochs": 1, "steps": horizon}),
+        window_steps=usual_window_steps(horizon),
         probation=False,
         verbose=bool(verbose),
         trial_loss=race.best_loss,
@@ -204,6 +204,7 @@ def fit(
         completed=completed,
         initial_epoch=initial_epoch,
         validation_freq=validation_freq,
+        gradient_accumulation_steps=accumulation,
     )
 
 

@@ -40,6 +40,7 @@ class FitResult(Shown):
         steps: the steps of the run.
         completed: whether the run came to its end.
         initial_epoch, validation_freq: as they were given, by which a value of `history` has its epoch.
+        gradient_accumulation_steps: how many steps make one optimizer update.
 
     Example:
     >>> import keras, keras_lr, numpy as np
@@ -62,6 +63,7 @@ class FitResult(Shown):
     completed: bool
     initial_epoch: int = 0
     validation_freq: int | list[int] = 1
+    gradient_accumulation_steps: int = 1
 
     @property
     def epoch(self) -> list[int]:
@@ -123,9 +125,11 @@ class FitResult(Shown):
         return "last epoch" if epoch == self._last_epoch else f"epoch {epoch}"
 
     def _schedule_chart(self) -> Chart:
-        updates = np.unique(np.linspace(0, max(1, self.schedule.end_step or self.steps) - 1, 400).astype(int))
+        accumulation = self.gradient_accumulation_steps
+        length = max(1, self.schedule.end_step or self.steps // accumulation)
+        updates = np.unique(np.linspace(0, length - 1, 400).astype(int))
         line = Line("plan", updates, self.schedule.values(updates))
-        marks = [Mark(f"rate times {e.factor:.2g}", e.step) for e in self.events if e.factor < 1]
+        marks = [Mark(f"rate times {e.factor:.2g}", e.step // accumulation) for e in self.events if e.factor < 1]
         rate = "factor on the learning rate" if self.race.optimizer_finds_rate else "learning rate"
         return Chart("Schedule", "optimizer update", rate, lines=[line], marks=marks)
 

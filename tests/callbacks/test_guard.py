@@ -108,6 +108,20 @@ def test_a_step_of_ones_own_may_report_a_mean_or_the_loss_of_the_batch(bad_rows,
     assert seen[0] == seen[1] == seen[2]
 
 
+@pytest.mark.above_backends
+def test_epochs_that_were_done_before_do_not_lengthen_the_windows():
+    seen = []
+    for before in (0, 18):
+        keras.utils.set_random_seed(0)
+        model = a_model(keras.optimizers.Adam(0.003))
+        guard = keras_lr.callbacks.Guard()
+        arguments = {"initial_epoch": before, "epochs": before + 4, "shuffle": False, "verbose": 0}
+        model.fit(X, Y, batch_size=32, callbacks=[guard], **arguments)
+        seen.append([guard.factor, len(guard.events), *map(np.array, model.get_weights())])
+    for one, other in zip(*seen, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def a_deep_model(optimizer, *more):
     hidden = [layers.Dense(64, activation="relu"), layers.Dense(64, activation="relu")]
     model = keras.Sequential([keras.Input((64,)), *hidden, *more, layers.Dense(10)])

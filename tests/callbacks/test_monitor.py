@@ -52,6 +52,13 @@ def test_training_is_bit_for_bit_the_same(optimizer):
     assert np.all(np.array(history["update_to_weight"]) > 0)
 
 
+def test_an_epoch_has_what_its_own_steps_showed():
+    model, x, y = round_parabola(0.05)
+    rates = keras.callbacks.LearningRateScheduler(lambda epoch: [0.05, 0.25][epoch])
+    history = model.fit(x, y, epochs=2, verbose=0, callbacks=[rates, callbacks.Monitor(every=1)]).history
+    np.testing.assert_allclose(history["reach"], [0.1, 0.5], rtol=1e-4)
+
+
 def test_no_look_compiles_anything(backend):
     if backend == "torch":
         pytest.skip("PyTorch runs eagerly: there is no trace to count")

@@ -82,6 +82,18 @@ def test_each_epoch_with_accumulation_and_momentum():
     np.testing.assert_allclose(record.steps["learning_rate"], cycle.values(range(6)), rtol=1e-6)
 
 
+def test_of_steps_that_are_executed_together_those_are_recorded_for_which_there_were_data(backend):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    rate, record, x = s.Linear(1.0, 12), RecordLearningRate(every_step=True), np.zeros((6, 1), "float32")
+    model = made(keras.optimizers.SGD(rate))
+    model.compile(model.optimizer, "mse", steps_per_execution=4)
+    history = model.fit(x, x, batch_size=1, epochs=2, verbose=0, callbacks=[record]).history
+    np.testing.assert_array_equal(record.steps["step"], range(12))
+    np.testing.assert_allclose(record.steps["learning_rate"], rate.values(range(12)), rtol=1e-6)
+    np.testing.assert_allclose(history["learning_rate"], rate.values([5, 11]), rtol=1e-6)
+
+
 def test_without_steps_no_batch_is_looked_at():
     record = RecordLearningRate()
     assert "on_train_batch_end" not in vars(record)

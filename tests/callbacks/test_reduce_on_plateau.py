@@ -148,6 +148,52 @@ def test_an_evaluation_within_an_epoch_is_not_taken_for_losses_of_the_training()
     assert not {"_assert_compile_called", "reset_metrics"} & set(vars(model))
 
 
+class LossOfTheBatch(keras.metrics.Metric):
+    def __init__(self):
+        super().__init__(name="of_the_batch")
+        self.last = self.add_variable((), "zeros", name="last")
+
+    def update_state(self, y, y_pred, sample_weight=None):
+        self.last.assign(keras.ops.mean(keras.ops.square(y - y_pred)))
+
+    def result(self):
+        return self.last + 0.0  # a value of its own, which the next assignment leaves alone
+
+
+def reporting(logs_of):
+    class Own(keras.Sequential):
+        def train_step(self, *arguments):
+            done = super().train_step(*arguments)
+            return (logs_of(done[0]), done[1]) if isinstance(done, tuple) else logs_of(done)
+
+    return Own
+
+
+def test_within_epochs_a_step_of_ones_own_may_report_a_mean_or_the_loss_of_the_batch():
+    class Measures(ReduceOnPlateau):
+        def _measured(self, value):
+            measured.append(value)
+
+    x, found = np.linspace(-1, 1, 44, dtype="float32")[:, None], []
+    for kind in (keras.Sequential, reporting(dict), reporting(lambda logs: {"loss": logs["of_the_batch"]})):
+        model, measured = kind([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")]), []
+        model.compile(keras.optimizers.SGD(0.1), "mse", metrics=[LossOfTheBatch()])
+        rule = Measures(every_steps=4)
+        for _ in range(2):  # the second goes on with the three batches that the first has left
+            model.fit(x, 3 * x**2, batch_size=4, shuffle=False, verbose=0, callbacks=[rule])
+        found.append(measured)
+    assert len(found[0]) == 5
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-4)
+
+
+def test_within_epochs_a_step_that_reports_no_loss_is_refused_by_what_it_reports():
+    model = reporting(lambda logs: {"d_loss": logs["loss"]})([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"reports 'd_loss' but no 'loss'"):
+        model.fit(X, X, verbose=0, callbacks=[ReduceOnPlateau(every_steps=1)])
+
+
 def test_raises_after_improvements_but_not_above_the_maximum():
     rule = ReduceOnPlateau("said", mode="min", factor=0.5, patience=1, raise_after=2)
     assert run(made(), [1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5], rule) == 1.0

@@ -191,12 +191,14 @@ def test_a_script_that_hands_over_nothing_is_told_how(folder, terminal, command,
         (["compare", "problem.py", "--target", "nan"], "target=nan: give a finite number"),
         (["fit", "problem.py", "--backup-dir", "problem.py"], "backup_dir='problem.py' is a file; name a directory"),
         (["fit", "asks.py"], "task() missing 1 required positional argument: 'digits'"),
+        (["compare", "none.py"], "methods={}: give a dictionary of methods by name"),
         (["race", "bare.py"], "build() returned the model 'sequential"),
         (["fit", "json.py"], "'json.py' has the name of a module that is in use; rename the script."),
     ],
 )
 def test_what_the_user_can_mend_is_said_in_a_line(folder, terminal, words, message):
     Path("asks.py").write_text("def task(digits):\n    return digits")
+    Path("none.py").write_text(f"{SCRIPT}\ndef methods():\n    return {{}}\n")
     Path("bare.py").write_text(SCRIPT.replace('    model.compile(optimizer="sgd", loss="mse")\n', ""))
     Path("json.py").write_text(SCRIPT)
     status, printed, said = terminal(*words)
@@ -276,6 +278,12 @@ def test_plot_prints_schedules_and_writes_a_page(folder, terminal):
     rows = [line.split() for line in printed.splitlines() if line.strip().startswith(("0 ", "250", "999"))]
     assert rows == [["0", "0.004", "0.02"], ["250", "0.09378", "0.02"], ["999", "4e-07", "0.02"]]
     assert "OneCycle(0.1, 1000)" in (folder / "schedule.html").read_text()
+
+
+def test_plot_shows_a_thousand_steps_of_a_schedule_without_an_end(folder, terminal):
+    status, printed, _ = terminal("plot", "Constant(0.1)", "--report", "rate.json")
+    assert status == 0
+    assert [line.split() for line in printed.splitlines() if line.endswith("0.1")][-1] == ["1,000", "0.1"]
 
 
 def test_plot_turns_fractions_and_epochs_into_steps(folder, terminal):

@@ -2,6 +2,7 @@
 
 import io
 import re
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -42,3 +43,27 @@ def test_steps_that_are_executed_together_are_counted_together():
         x = np.ones((40, 1))
         model.fit(x, x, batch_size=10, epochs=2, verbose=0, callbacks=[watched.training(), look])
     assert completed == [4, 8]
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_run_that_goes_on_has_its_first_epochs_behind_it_and_compiling_is_not_counted_twice(monkeypatch, done):
+    screen, seconds, completed = io.StringIO(), [0.0], []
+    monkeypatch.setattr(_progress, "Console", lambda stderr: Console(file=screen, width=100))
+    monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+
+    class Clock(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seconds[0] += 100.0 if seconds[0] == 0.0 else 1.0  # the first batch compiles
+
+        def on_epoch_end(self, epoch, logs=None):
+            completed.append(watched._progress.tasks[0].completed)
+
+    model, x = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]), np.ones((40, 1))
+    model.compile(optimizer="sgd", loss="mse")
+    with Watched() as watched:
+        callbacks = [Clock(), watched.training()]
+        model.fit(x, x, batch_size=10, initial_epoch=done, epochs=3, verbose=0, callbacks=callbacks)
+    assert completed == [4, 8, 12][done:]
+    lines = screen.getvalue().splitlines()
+    assert lines[0].startswith(f"training  epoch {done + 1}/3")
+    assert lines[0].endswith(f"{3 * (2 - done)} s left")

@@ -91,6 +91,14 @@ def test_an_interval_needs_three_steps(count, known):
     assert (signal.low is not None, signal.high is not None) == (known, known)
 
 
+def test_there_is_no_interval_where_a_single_step_makes_the_whole_descent():
+    one = np.ones(4)
+    slope = np.array([-10.0, 1.0, 1.0, 1.0])  # without the first the steps go uphill
+    signal = reach(Steps(one, slope, one, slope + 3.5, length=one, weights_length=one))
+    assert signal.value == pytest.approx(2.0)
+    assert (signal.low, signal.high) == (None, None)
+
+
 def test_the_update_to_weight_ratio():
     steps = Steps(*(np.ones(3) for _ in range(4)), np.array([0.1, 0.2, 0.4]), np.full(3, 10.0))
     signal = update_to_weight(steps)

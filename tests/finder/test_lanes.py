@@ -9,6 +9,7 @@ from keras import layers, ops
 
 from keras_lr.finder._lanes import Lanes
 from keras_lr.training._borrow import borrowed, prepare
+from keras_lr.training._loss_scale import MOST_HALVINGS, settled
 from keras_lr.training._training_data import TrainingData
 
 
@@ -85,3 +86,20 @@ def test_the_steps_of_a_lane_are_not_lost_to_a_loss_scale_that_begins_too_high()
         assert lanes._steps.counted() >= 3  # another batch may need one halving more
         assert 4 < lanes.steps_run < 40
     assert float(keras.ops.convert_to_numpy(optimizer.dynamic_scale)) == 2.0**15
+
+
+@pytest.mark.numpy_only
+def test_a_loss_scale_that_is_not_the_cause_is_left_as_it_was():
+    class AlwaysOverflows:
+        skips_overflows, scale = True, 2.0**15
+
+        def copy(self):
+            return self.scale
+
+        def counted(self):
+            return 0
+
+        def step(self, batch, learning_rate):
+            self.scale /= 2
+
+    assert settled(AlwaysOverflows(), ["a batch"]) == (2.0**15, MOST_HALVINGS)

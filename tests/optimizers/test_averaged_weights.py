@@ -124,6 +124,18 @@ def test_statistics_of_batch_normalization_belong_to_the_average():
     assert float(history.history["val_loss"][-1]) == pytest.approx(loss_of(model), rel=1e-5)
 
 
+def test_the_passes_that_recompute_statistics_leave_the_masks_to_come_as_they_were():
+    masks, (x, _) = [], data()
+    for batches in (1, 4):
+        keras.utils.set_random_seed(3)
+        hidden = [keras.layers.Dense(6), keras.layers.BatchNormalization(), keras.layers.Dropout(0.2)]
+        model = keras.Sequential([keras.Input((3,)), *hidden, keras.layers.Dense(1)])
+        model.compile(ScheduleFreeSGD(0.1), "mse")
+        fit(model, 2, [AveragedWeights(x, batches=batches, batch_size=16)])
+        masks.append(ops.convert_to_numpy(hidden[2].seed_generator.state))
+    np.testing.assert_array_equal(*masks)
+
+
 def test_statistics_are_recomputed_from_the_inputs_of_a_loader_too():
     torch = pytest.importorskip("torch")
     x, y = data()

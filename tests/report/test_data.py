@@ -1,6 +1,8 @@
 """A report as data and back."""
 
+import copy
 import json
+import pickle
 
 import pytest
 
@@ -15,6 +17,11 @@ def test_what_is_read_back_says_and_draws_the_same(race_report, tmp_path):
     assert str(again) == str(race_report)
     assert again.to_json() == race_report.to_json()
     assert (tmp_path / "again.html").read_bytes() == (tmp_path / "race.html").read_bytes()
+
+
+@pytest.mark.parametrize("through", [copy.deepcopy, lambda report: pickle.loads(pickle.dumps(report))])
+def test_a_copy_and_one_that_has_travelled_say_the_same(race_report, through):
+    assert through(race_report).to_json() == race_report.to_json()
 
 
 def test_it_is_standard_json(race_report):

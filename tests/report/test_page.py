@@ -9,7 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from keras_lr.report import Chart, Line, Report, Table
 from keras_lr.report._drawable import COLOURS, SCALE, colour
-from keras_lr.report._page import _shown
+from keras_lr.report._page import _shown, sentence
 
 VOID = {"meta", "link", "circle", "rect", "path"}
 
@@ -152,3 +152,10 @@ def test_an_ending_may_be_in_capitals(race_report, tmp_path):
 def test_another_ending_is_refused(race_report, tmp_path):
     with pytest.raises(ValueError, match=r"ends in '.pkl'; a result is saved as a page, 'report.html', or as data"):
         race_report.save(tmp_path / "report.pkl")
+
+
+def test_a_line_of_which_nothing_can_be_drawn_is_said_to_have_no_value():
+    lines = [Line("negative", [1, 2], [-1, -2]), Line("lost", [1, 2], [float("nan")] * 2), Line("empty", [], [])]
+    said = sentence(Chart("c", "step", "loss", lines, log_y=True))
+    for words in ("negative, without a value.", "lost, not finite from 1 on.", "empty, without a value."):
+        assert words in said

@@ -7,7 +7,7 @@ import pytest
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-from keras_lr.report import Band, Chart, Line, Points, Report, Text
+from keras_lr.report import Band, Chart, Line, Mark, Points, Report, Span, Text
 from keras_lr.report._drawable import SCALE, colour
 from keras_lr.report._figure import figure
 
@@ -69,6 +69,15 @@ def test_all_infinite_and_empty_lines_are_drawn():
     axes.figure.canvas.draw()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_chart_of_a_single_place_is_drawn_without_a_warning():
+    line, mark, span = Line("median", [0.1], [1.0]), Mark("best", 0.1), Span("as good as the best", 0.1, 0.1)
+    chart = Chart("c", "x", "y", [line], points=[Points("seeds", [0.1], [1.0])], marks=[mark], spans=[span], log_x=True)
+    (axes,) = Report("r", [chart]).plot()
+    axes.figure.canvas.draw()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["median", "seeds", "best"]
+
+
 def test_what_has_no_place_on_the_horizontal_axis_is_left_out():
     line = Line("l", [np.nan, -1.0, 0.0, 1.0, np.inf], [1.0, 2.0, 3.0, 4.0, 5.0])
     for log_x, places in ((False, [-1.0, 0.0, 1.0]), (True, [1.0])):
@@ -99,6 +108,12 @@ def test_what_has_one_name_has_one_line_in_the_legend():
     parts = {"points": [Points("loss", [1], [2])], "bands": [Band("loss", [1, 2], [1, 1], [2, 2])]}
     _, (entry,) = figure(Chart("c", "x", "y", [Line("loss", [1, 2], [1, 2])], **parts))
     assert (entry.style, entry.traces) == ("solid", [0, 1, 2, 3])
+
+
+def test_points_of_a_lines_name_have_no_line_of_their_own_in_the_legend_of_a_picture():
+    points = [Points("lanes", [1, 2], [3, 4]), Points("others", [1, 2], [3, 4])]
+    (axes,) = Report("r", [Chart("c", "x", "y", [Line("lanes", [1, 2], [3, 4])], points)]).plot()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["lanes", "others"]
 
 
 def test_the_colours_of_a_family_run_from_one_end_of_the_scale_to_the_other():

@@ -49,7 +49,8 @@ def test_the_text_holds_everything_but_the_charts(race_report):
 
 
 def test_control_characters_do_not_reach_the_terminal():
-    text = str(Report("a\x1b[31mred", [Facts({"b\r\n": "c\x07"}), Table("d\x1b]0;t\x07", ("e\t",), [("f\x00",)])]))
+    facts, table = Facts({"b\r\n": "c\x07"}, "g\x1b[2J"), Table("d\x1b]0;t\x07", ("e\t",), [("f\x00",)])
+    text = str(Report("a\x1b[31mred", [facts, table, Table("h\x07", (), [])]))
     assert all(character.isprintable() or character == "\n" for character in text)
 
 

@@ -200,3 +200,19 @@ def test_texts_in_a_pipeline_are_tried():
     lengths = np.char.str_len(words).astype("float32")
     result = keras_lr.fit(model, tf.data.Dataset.from_tensor_slices((words, lengths)).batch(32), epochs=8, verbose=0)
     assert result.history["loss"][-1] < result.history["loss"][0]
+
+
+def test_a_last_batch_that_is_smaller_is_not_tried():
+    class Cut(Pairs):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return tuple(part[8 * index : min(8 * index + 8, 20)] for part in (X, Y))
+
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    data = TrainingData(Cut())
+    prepare(model, data.example())
+    with borrowed(model) as steps:
+        assert [len(x) for x, _ in data.batches(steps, 3, seed=0)] == [8, 8]

@@ -318,3 +318,13 @@ def test_where_nothing_got_better_no_target_is_reached():
     assert "No method got better than the untrained model" in str(result)
     assert "ends best  a (0.4)" in str(result)
     assert "first at the target" not in str(result)
+
+
+@pytest.mark.numpy_only
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("untrained", [np.nan, -np.inf])
+def test_where_the_untrained_value_is_not_finite_no_target_is_told(untrained):
+    result = a_result([untrained], [[0.4], [0.5]])
+    assert np.isnan(result.targets[0])
+    assert "No target can be told; untrained" in str(result)
+    assert "got better than" not in str(result)

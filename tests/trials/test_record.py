@@ -1,5 +1,6 @@
 """Trials in a storage: killed, resumed, shared, and read by Optuna itself."""
 
+import dataclasses
 import math
 import signal
 import sqlite3
@@ -8,14 +9,15 @@ import sys
 import textwrap
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 import optuna
 import pytest
-from problems import a_linear_task, a_task
+from problems import a_linear_task, a_task, linear
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
@@ -115,6 +117,29 @@ def test_another_sweep_is_refused_by_the_difference(file, arguments, message):
         sweep(file, **arguments)
     with pytest.raises(ValueError, match=r"holds trials of another kind: .*Repeat the call that began it"):
         keras_lr.sweep(a_task(), [0.1], storage=file)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("mae", "number 0 of its losses is mean_squared_error, and here mean_absolute_error"),
+        (keras.losses.Huber(0.5), "is mean_squared_error, and here {'loss': 'Huber', .*'delta': 0.5"),
+        (["mse"], None),
+    ],
+)
+def test_a_sweep_of_another_loss_is_refused(file, loss, message):
+    def with_loss(given):
+        def build():
+            model = linear()
+            model.compile("sgd", given)
+            return model
+
+        return dataclasses.replace(a_linear_task(), build=build)
+
+    arguments = {"rates": [0.1], "seeds": 1, "storage": file, "widen": False}
+    keras_lr.sweep(with_loss("mse"), **arguments)
+    with nullcontext() if message is None else pytest.raises(ValueError, match=message):
+        keras_lr.sweep(with_loss(loss), **arguments)
 
 
 def test_the_rates_of_the_race_are_those_of_the_first_who_asked(file, monkeypatch):
@@ -229,6 +254,14 @@ def test_a_url_may_name_the_study(file):
 
 
 @pytest.mark.numpy_only
+@pytest.mark.parametrize("name", ["trials?mode=ro", "50%25.db", "{rate}.db", "a#b:c@d é.db"])
+def test_a_file_has_the_name_that_was_given_whatever_it_means_in_a_url(tmp_path, name):
+    with InStorage(tmp_path / name, "keras_lr.sweep", Trial, {}, maximize=False):
+        pass
+    assert [found.name for found in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.numpy_only
 def test_no_connection_stays_open(file):
     at_work = set()
 
@@ -295,6 +328,7 @@ UNUSABLE = [
     (None, "{folder}/none/it", "there is no folder '.*none'; make it first"),
     (None, "sqlite:///{folder}/none/it", "cannot be used: unable to open database file"),
     (None, "nosuch://user:secret@host/it", r"'nosuch://user:\*\*\*@host/it' cannot be used: Can't load plugin"),
+    (None, "nosuch://user:sec/ret@host/it", r"'nosuch://user:\*\*\*@host/it' cannot be used"),
     (None, "no url://", "cannot be used: Could not parse"),
 ]
 

@@ -2,7 +2,6 @@
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -101,7 +100,6 @@ def _noise_of(differences: np.ndarray) -> float:
     return float(np.median(sizes)) / 0.954 if len(sizes) else 0.0
 
 
-def usual_window_steps(params: dict[str, Any]) -> int:
-    """Return how many losses of a run are judged together: a twentieth of it, 4 to 50 steps."""
-    epochs, steps = params.get("epochs") or 1, params.get("steps")
-    return min(50, max(4, epochs * steps // 20)) if steps else 50
+def usual_window_steps(run_steps: int | None = None) -> int:
+    """Return how many losses of a run are judged together: a twentieth of it, 4 to 50 steps; 50 where nobody knows."""
+    return 50 if run_steps is None else min(50, max(4, run_steps // 20))

@@ -77,13 +77,13 @@ class GuardedRun:
         self._plan = own_plan(optimizer) if given is None else plan(given, accumulated_batches(optimizer))
         with ExitStack() as stack:  # closed at once where the model is refused
             stack.enter_context(told_of_another_fit(model, self.close))
-            stack.enter_context(told_of_reset_metrics(model, self._metrics_were_reset))
+            stack.enter_context(told_of_reset_metrics(model, lambda: setattr(self, "_metrics_taken", True)))
             stack.enter_context(steerable(model))
             self._steps = TrainingSteps(model)
             stack.callback(self._steps.release)
             self._stack = stack.pop_all()
         own_step = type(model).train_step is not keras.Model.train_step
-        length = max(SHORTEST, (self._window_steps or usual_window_steps(params)) // self._stride)
+        length = max(SHORTEST, (self._window_steps or usual_window_steps()) // self._stride)
         self._window = LossWindow(length, self._steps.means if own_step else None)
         patience = max(2, math.ceil(self._trial_steps / (length * self._stride)))
         self._watch = LossWatch(trial=self._trial_loss, patience=patience)
@@ -101,8 +101,12 @@ class GuardedRun:
 
     def begin_epoch(self, epoch: int, steps: int | None) -> None:
         """Follow Keras, which begins a new mean of the loss; `steps` are those of the epoch, if they are known."""
+        run_steps = (self._epochs - epoch) * steps if steps else None  # Keras says only now with which epoch it begins
+        if self.step == 0 and run_steps is not None and self._window_steps is None:
+            self._window.limit(usual_window_steps(run_steps) // self._stride)
+            self._checks_left = min(self._checks_left, self._window.length // 2)
         if self.step == 0 and self._wants_probation:
-            self._put_on_probation((self._epochs - epoch) * steps if steps else None)
+            self._put_on_probation(run_steps)
         self._window.begin_mean()
         self._metrics_taken = False
         self._rate_in_hand.begin_epoch()
@@ -167,9 +171,6 @@ class GuardedRun:
         self._recent = _Copy(recent, recent_best, values["recent"])
         self._steps.put(values["now"])
 
-    def _metrics_were_reset(self) -> None:
-        self._metrics_taken = True
-
     def _before(self) -> None:
         if self._metrics_taken:  # by an evaluation within the epoch, which leaves its own means in them
             self._reset_metrics()
@@ -179,8 +180,7 @@ class GuardedRun:
         self._rate_in_hand.set(self._rate)
 
     def _coming_rate(self) -> float:
-        # Steps that Keras executes together share one rate: that of their middle.
-        step = self.step + self._epoch.middle
+        step = self.step + self._epoch.middle  # of those that Keras executes together, which share one rate
         return self._plan(step) * self.factor * min(1.0, (step - self._returned_at) / WARMUP_STEPS)
 
     def _after(self, logs: dict[str, Any]) -> None:

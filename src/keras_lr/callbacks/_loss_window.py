@@ -64,6 +64,10 @@ class LossWindow:
         self._read = np.empty(0)
         return losses
 
+    def limit(self, length: int) -> None:
+        """Make it no longer than this, from now on."""
+        self.length = self._longest = max(SHORTEST, min(self._longest, length))
+
     def shorten(self) -> None:
         """Halve the window: of each that holds a bad batch all steps are lost, and bad rows come again every epoch."""
         self.length = max(SHORTEST, self.length // 2)

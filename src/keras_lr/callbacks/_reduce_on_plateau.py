@@ -10,8 +10,9 @@ import keras
 import numpy as np
 
 from keras_lr._arguments import Argument, check, check_flags, check_kind
+from keras_lr._backends.steps_interface import loss_of
 from keras_lr._backends.wrapped_optimizers import optimizers_in
-from keras_lr.callbacks._batch_losses import BatchLosses
+from keras_lr.callbacks._loss_window import LossWindow
 from keras_lr.schedules import Steerable
 from keras_lr.training._between_steps import told_of_another_fit, told_of_reset_metrics
 from keras_lr.training._executed_together import executed_together
@@ -122,7 +123,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             raise ValueError(Argument("ReduceOnPlateau", "mode").refusal("'auto', 'min' or 'max'", mode))
         self._more_is_better: bool | None = None
         self.changes: list[tuple[int, float]] = []
-        self._epoch, self._losses = 0, BatchLosses()
+        self._epoch, self._losses = 0, LossWindow(1)
         self._awaited = self._resuming = self._warned = False
         self._stack, self._metrics_taken = ExitStack(), False
         if every_steps is not None:
@@ -141,6 +142,10 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self._more_is_better = self._asked_for_the_way() if metrics is None or metrics.built else None
         self._resuming, self._warned = self.every_steps is None, False
         if self.every_steps is not None:
+            own_step = type(self.model).train_step is not keras.Model.train_step
+            calls, left = math.ceil(self.every_steps / executed_together(self.model)), self._losses.take()
+            self._losses = LossWindow(calls, self._means if own_step else None)
+            self._losses.go_on([calls, math.nan, left])  # where a fit before ended in the middle of a measurement
             self._stack.enter_context(told_of_another_fit(self.model, self._stack.close))
             self._stack.enter_context(told_of_reset_metrics(self.model, self._metrics_were_reset))
 
@@ -189,10 +194,13 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             self._metrics_taken = False
 
     def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        assert self.every_steps is not None
-        self._losses.add((logs or {})["loss"])
-        if len(self._losses) * executed_together(self._model) >= self.every_steps:
-            self._measured(float(np.mean(self._losses.read())))
+        self._losses.add(loss_of(logs or {}))
+        if self._losses.is_full():
+            self._measured(float(np.mean(self._losses.take())))
+
+    def _means(self) -> list[float]:
+        means = [metric for metric in self.model.metrics if isinstance(metric, keras.metrics.Mean)]
+        return [float(keras.ops.convert_to_numpy(metric.result())) for metric in means]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure, unless it has been done."""

@@ -26,7 +26,9 @@ def compare(
     """Train the model of SCRIPT by several methods: those of its methods(), or as compiled and by keras_lr.fit."""
     check_report(report)
     task = task_of(script, epochs)
-    methods = methods_of(script) or {"as compiled": _as_compiled, "keras-lr": keras_lr.fit}
+    methods = methods_of(script)
+    if methods is None:
+        methods = {"as compiled": _as_compiled, "keras-lr": keras_lr.fit}
     with Watched() as watched:
         result = keras_lr.compare(
             task, methods, seeds=seeds, target=target, storage=storage, n_jobs=jobs, progress=watched.trials

@@ -76,9 +76,12 @@ class _Training(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         steps = self.params.get("steps")
         self._bar = self._progress.add_task(self._name, total=steps and steps * self.params["epochs"])
+        self._begun = False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._first, self._began = epoch == 0, time.monotonic()
+        self._first, self._begun, self._began = not self._begun, True, time.monotonic()
+        if self._first:  # a run that goes on has some epochs behind it
+            self._progress.update(self._bar, completed=epoch * (self.params.get("steps") or 0))
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         # Counted at the beginning: at its end, Keras would wait for the device to hand over the losses.

@@ -45,8 +45,9 @@ def drawable_marks(chart: Chart) -> list[Mark]:
 
 
 def drawable_spans(chart: Chart) -> list[Span]:
-    """Return the spans both of whose ends have a place on the horizontal axis."""
-    return [span for span in chart.spans if _has_place(span.low, chart) and _has_place(span.high, chart)]
+    """Return the spans that have a width, and whose ends have a place on the horizontal axis."""
+    ends_have_places = [s for s in chart.spans if _has_place(s.low, chart) and _has_place(s.high, chart)]
+    return [span for span in ends_have_places if span.low != span.high]
 
 
 def _has_place(x: float, chart: Chart) -> bool:

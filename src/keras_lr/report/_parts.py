@@ -51,6 +51,9 @@ class Facts:
         values = {name: _plain(value) for name, value in dict(self.values).items()}
         object.__setattr__(self, "values", MappingProxyType(values))
 
+    def __reduce__(self) -> tuple[Any, ...]:  # a view of a dictionary can neither be copied nor travel
+        return Facts, (dict(self.values), self.title)
+
 
 @dataclass(frozen=True)
 class Table:

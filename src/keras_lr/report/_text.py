@@ -24,7 +24,7 @@ def _block(part: Text | Facts | Table) -> str:
             names = [_one_line(name) for name in part.values]
             width = max(map(len, names), default=0)
             rows = [f"{name:<{width}}  {_cell(value)}" for name, value in zip(names, part.values.values(), strict=True)]
-            return "\n".join([*([part.title] if part.title else []), *rows])
+            return "\n".join([*([_one_line(part.title)] if part.title else []), *rows])
         case Table():
             return _table(part)
 
@@ -40,7 +40,7 @@ def _table(table: Table) -> str:
     lines = ["  ".join(cells) for cells in zip(*aligned, strict=True)]
     rule = "-" * max(map(len, lines), default=0)
     below = [textwrap.fill(_one_line(table.note), _WIDTH)] if table.note else []
-    return "\n".join([_one_line(table.title), lines[0], rule, *lines[1:], *below]) if lines else table.title
+    return "\n".join([_one_line(table.title), *([lines[0], rule, *lines[1:]] if lines else []), *below])
 
 
 def _wrapped(rows: list[list[str]], names: Sequence[str]) -> list[list[str]]:

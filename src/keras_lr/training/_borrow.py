@@ -156,10 +156,18 @@ def check_targets(model: keras.Model, batch: Any, step: Any) -> None:
     kind = type(model)
     own = getattr(kind, step.__name__) is step and kind.compute_loss is keras.Model.compute_loss
     losses = [loss for loss in keras.tree.flatten(model.loss) if loss is not None]
-    if own and losses and keras.utils.unpack_x_y_sample_weight(batch)[1] is None:
+    y = keras.utils.unpack_x_y_sample_weight(batch)[1]
+    if own and losses and y is None:
         raise ValueError(
             f"y=None, and the loss {losses[0]!r} compares predictions with targets. Pass them as y beside x "
             "for arrays, in batches (inputs, targets) for a data set; y=x for an autoencoder."
+        )
+    named = model.loss.items() if isinstance(model.loss, dict) and isinstance(y, dict) else ()
+    missing = [name for name, loss in named if loss is not None and name not in y]
+    if own and missing:
+        raise ValueError(
+            f"y holds targets named {', '.join(map(repr, y))}, and the loss of the output {missing[0]!r} finds none. "
+            "Give the targets the names of the outputs, by which the losses were compiled."
         )
 
 

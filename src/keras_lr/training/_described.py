@@ -20,10 +20,20 @@ def described(model: keras.Model) -> dict[str, Any]:
     weights = [f"{v.name} {tuple(v.shape)} {keras.backend.standardize_dtype(v.dtype)}" for v in model.variables]
     return {
         "backend": keras.backend.backend(),
+        "losses": [_loss(given) for given in keras.tree.flatten(model.loss)],
         "optimizer": type(innermost(model.optimizer)).__name__,
         "settings of the optimizer": settings,
         "weights": weights,
     }
+
+
+def _loss(given: Any) -> Any:
+    """Return a compiled loss with its settings; of a function, which may do anything, the name."""
+    loss = None if given is None else keras.losses.get(given)
+    if isinstance(loss, keras.losses.Loss):
+        # Keras leaves some out of the configuration, such as Huber's delta.
+        return {"loss": type(loss).__name__, **_settings(loss.get_config() | getattr(loss, "_fn_kwargs", {}))}
+    return getattr(loss, "__name__", type(loss).__name__)
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class TrainingData:
         if self.steps_given is None or self._pass_steps is None:
             return epochs * self.steps_per_epoch
         passes, further = divmod(epochs, -(-self._pass_steps // self.steps_per_epoch))
-        return passes * self._pass_steps + min(further * self.steps_per_epoch, self._pass_steps)
+        return passes * self._pass_steps + further * self.steps_per_epoch
 
     def passes(self, steps: int) -> float:
         """Return how often a run of so many steps sees each row: at least 1, which stands for an unknown number too."""

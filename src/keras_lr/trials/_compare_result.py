@@ -61,10 +61,10 @@ class CompareResult(Shown):
         """The value at which a run has arrived, shape `(tasks,)`; NaN where no method got better than untrained.
 
         Where none was given: 95 % of the way from the untrained value to the best final value of any method, both the
-        median over the seeds.
+        median over the seeds; NaN where the untrained value is not finite.
         """
         sign = self._sign
-        start = np.median(sign * self.untrained, axis=1)
+        start = np.median(sign * np.where(np.isfinite(self.untrained), self.untrained, np.nan), axis=1)
         best = np.min(np.median(sign * self.values, axis=2), axis=1)
         found = np.where(best < start, start + SHARE_OF_THE_WAY * (best - start), np.nan)
         return np.where(np.isnan(self.given_targets), sign * found, self.given_targets)
@@ -162,7 +162,11 @@ class CompareResult(Shown):
             reached = f"{np.sum(arrived)} of {len(arrived)}"
             rows.append((*row, reached, *(t if np.isfinite(t) else None for t in times), in_all))
         untrained = float(np.median(self.untrained[index]))
-        goal = "No method got better than the untrained model" if np.isnan(target) else f"Target {target:.4g}"
+        goal = f"Target {target:.4g}"
+        if np.isnan(target):
+            goal = (
+                "No method got better than the untrained model" if np.isfinite(untrained) else "No target can be told"
+            )
         note = (
             f"{goal}; untrained {untrained:.4g}. Epochs, steps and seconds to the target: the median over the seeds, "
             "empty where most never arrive. In all: seconds of the whole run."

@@ -33,7 +33,7 @@ def called(storage: Storage) -> str:
     """Return how a storage is called in messages, without the password of a URL."""
     if not isinstance(storage, str | os.PathLike):
         return f"storage={type(storage).__name__}"
-    text = re.sub("(://[^/@]*?:)[^/@]*@", r"\1***@", os.fspath(storage))
+    text = re.sub("(://[^/@:]*:)[^@]*@", r"\1***@", os.fspath(storage))
     return f"storage={text!r}"
 
 
@@ -108,7 +108,8 @@ def _url_and_name(storage: str | os.PathLike[str], name: str) -> tuple[str, str]
         raise StorageError(f"storage={text!r}: there is no folder {str(path.parent)!r}; make it first.")
     if path.is_dir():
         raise StorageError(f"storage={text!r} is a folder; name a file in it, such as {str(path / 'trials.db')!r}.")
-    return f"sqlite:///{path}", name
+    made = needed("sqlalchemy.engine", "sweep", PURPOSE).URL.create("sqlite", database=str(path))
+    return made.render_as_string(), name  # which escapes what means something in a URL
 
 
 @contextmanager
