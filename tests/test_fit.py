@@ -1,5 +1,6 @@
 """The main job, end to end: a training without a learning rate, on real data and in the hard cases."""
 
+import tracemalloc
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ from keras_lr.callbacks._guarded_run import GuardedRun
 from keras_lr.finder import RaceResult, _ladder
 from keras_lr.finder._race import run_race
 from keras_lr.report import Chart, Table
-from keras_lr.training._spoilt_rows import LEFT_OUT, NOT_EVALUATED, NOT_TRIED
+from keras_lr.training._spoilt_rows import LEFT_OUT, NOT_EVALUATED, NOT_TRIED, ON_DISK, not_finite
 
 IMAGES = (load_digits().images / 16).astype("float32")[..., None]
 LABELS = load_digits().target
@@ -675,6 +676,32 @@ def test_rows_that_are_not_finite_are_left_out_as_if_they_had_never_been_there(s
     assert history["loss"] == history_of_whole["loss"]
     for one, other in zip(weights, weights_of_whole, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_mapped_file_with_rows_that_are_not_finite_is_not_copied_into_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_lr.training._training_data.TrainingData.leave_out", None)
+    x = np.memmap(tmp_path / "rows", "float32", "w+", shape=(8192, 4))
+    x[:] = np.random.default_rng(0).normal(size=x.shape)
+    y = answers(np.array(x))
+    x[5] = np.nan
+    model = a_network()
+    events = keras_lr.fit(model, x, y, epochs=1, batch_size=256, verbose=0).events
+    assert f"1 of 8,192 rows of x hold NaN or infinity: {ON_DISK}" in [event.text for event in events]
+    assert np.isfinite(model.get_weights()[0]).all()
+
+
+def test_rows_that_are_not_finite_are_found_without_a_copy_of_all():
+    rows = np.ones((4096, 64), "float32")
+    rows[7, 3], rows[4095, 63] = np.inf, np.nan
+    not_finite(rows)
+    tracemalloc.start()
+    found = not_finite(rows)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.flatnonzero(found).tolist() == [7, 4095]
+    assert most < rows.size / 2
+    assert np.flatnonzero(not_finite(np.array([1e308, 1e308, np.nan, 1.0]))).tolist() == [2]
+    assert not np.any(not_finite(np.full((3, 2), 1e308)))
 
 
 class FillsHoles(layers.Layer):

@@ -74,7 +74,8 @@ def fit(
         x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
             sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq:
             as in `model.fit`. Unless `verbose` is 0, the race and the events print a line each as well. Rows of arrays
-            that hold NaN or infinity are left out where a step on them, which is taken back, leaves no finite weights.
+            that hold NaN or infinity are left out where a step on them, which is taken back, leaves no finite weights;
+            of an `np.memmap` they are only named.
         backup_dir: where the state of the run is kept at the end of every epoch: weights, optimizer, the rate and the
             plan that were found, guard, history, and all random generators. After a crash, a kill or Ctrl-C the same
             call goes on at the start of the epoch that was broken off, without another race, and ends bit for bit where

@@ -14,6 +14,10 @@ NOT_TRIED = (
     "unless the model is made for that, a batch with such a row has no finite loss, and its step is lost; leave these "
     "rows out, or fill them"
 )
+ON_DISK = (
+    "a batch with such a row has no finite loss, and its step is lost; a file that is mapped into memory is not copied "
+    "without them: leave these rows out, or fill them"
+)
 NOT_EVALUATED = "unless the model is made for that, val_loss is not finite; leave these rows out, or fill them"
 
 
@@ -21,7 +25,8 @@ def leave_out_spoilt_rows(model: keras.Model, data: TrainingData) -> str:
     """Leave rows that are not finite out of arrays, where a step on them spoils the model; returns what was done.
 
     A model may be made for such rows, by a mask or a loss of its own, which only a step can tell. It is made on a batch
-    that is half of such rows, as a loss that divides by the number of good targets needs some, and taken back.
+    that is half of such rows, as a loss that divides by the number of good targets needs some, and taken back. An array
+    that is mapped from a file, and may be larger than the memory, stays whole.
 
     Args:
         model: built and compiled.
@@ -39,6 +44,8 @@ def leave_out_spoilt_rows(model: keras.Model, data: TrainingData) -> str:
         loss = float(steps.step(data.batch_of(steps, in_turn), 0.0))
         if np.isfinite(loss) and steps.finite():
             return ""
+    if any(isinstance(part, np.memmap) for part in keras.tree.flatten(data.training_arrays)):
+        return ON_DISK
     data.leave_out(rows)
     return LEFT_OUT
 
@@ -53,7 +60,10 @@ def _not_finite(given: Any) -> np.ndarray | None:
     array = given.to_numpy() if hasattr(given, "to_numpy") else given
     if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or not array.ndim:
         return None
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         if np.isfinite(np.sum(array, dtype=np.float64)):  # quick, and the rule
             return np.zeros(len(array), bool)
-    return ~np.all(np.isfinite(array.reshape(len(array), -1)), axis=1)
+        within = tuple(range(1, array.ndim))
+        rows = ~np.isfinite(np.sum(array, axis=within, dtype=np.float64))
+    rows[rows] = ~np.all(np.isfinite(array[rows]), axis=within)  # a sum may have overflowed
+    return rows
