@@ -190,6 +190,24 @@ def test_a_run_that_is_lost_before_the_second_look_is_judged_by_its_first_step(r
     assert monitor.diagnosis().judgement is judgement
 
 
+def test_the_first_step_that_is_judged_is_that_of_the_run():
+    rates = keras.optimizers.schedules.PiecewiseConstantDecay([3], [0.25, 40.0])
+    model, x, y = round_parabola(rates)
+    monitor = callbacks.Monitor(every=5)
+    model.fit(x, y, batch_size=4, epochs=5, verbose=0, callbacks=[monitor])
+    assert monitor.diagnosis().steps.loss_after[-1] > 2 * monitor.diagnosis().steps.loss[-1]
+    assert monitor.diagnosis().judgement is Judgement.UNDECIDED
+
+
+def test_the_first_step_is_the_first_update_where_gradients_are_accumulated():
+    model, x, y = round_parabola(40.0)
+    optimizer = keras.optimizers.SGD(40.0, gradient_accumulation_steps=2)
+    model.compile(optimizer, loss=lambda y, p: 4 * keras.ops.mean((y - p) ** 2, axis=-1))
+    monitor = callbacks.Monitor(every=50)
+    model.fit(x, y, batch_size=4, epochs=4, verbose=0, callbacks=[monitor])
+    assert monitor.diagnosis().judgement is Judgement.TOO_HIGH
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_beside_a_guard_no_step_is_seen_that_was_undone(first):
     monitor, guard = callbacks.Monitor(every=1), callbacks.Guard(probation=False)
