@@ -1,6 +1,7 @@
 """A comparison from end to end: what is trained, what is charged, what is said."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import keras_lr
 from keras_lr.report import Report
 from keras_lr.trials import CompareResult
 from keras_lr.trials._counted import StepCounter
+from keras_lr.trials._course import Course
 
 pytestmark = pytest.mark.above_backends
 
@@ -141,6 +143,18 @@ def test_a_run_that_diverges_is_the_worst_and_a_guard_may_save_it():
     assert np.all(np.isfinite(result.values[0, 1:]))
     assert np.all(np.isinf(result.steps_to_target[0, 0]))
     assert "0 of 2" in str(result)
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize("ends", [True, False])
+def test_only_a_training_that_cannot_come_back_is_ended_by_a_loss_that_is_not_finite(ends):
+    course, model = Course("loss", ends=ends), SimpleNamespace(stop_training=False)
+    course.set_model(model)
+    course.on_epoch_begin(0)
+    course.on_train_batch_end(0, {"loss": np.nan})
+    course.on_epoch_end(0, {"loss": 0.5})
+    assert model.stop_training is ends
+    assert course.outcome().diverged is ends
 
 
 def test_predictions_of_nan_are_a_divergence_whatever_trains():

@@ -245,6 +245,17 @@ def test_a_slow_process_that_still_beats_keeps_its_trial(file, monkeypatch):
 
 
 @pytest.mark.numpy_only
+def test_a_process_whose_heart_stands_still_does_not_give_up_its_own_trials(file, monkeypatch):
+    monkeypatch.setattr(_study, "BEAT_SECONDS", 100.0)
+    monkeypatch.setattr(_study, "LOST_SECONDS", 0.0)
+    with InStorage(file, "keras_lr.sweep", Trial, {}, maximize=False) as record:
+        for rate in (0.1, 0.2, 0.3):
+            assert record.claim(Trial(rate, 0))
+            time.sleep(0.01)
+        assert not record.claim(Trial(0.1, 0))
+
+
+@pytest.mark.numpy_only
 def test_a_url_may_name_the_study(file):
     url = f"sqlite:///{file}"
     for name in ("one", "two"):
