@@ -226,6 +226,14 @@ def test_callbacks_that_would_steer_the_rate_as_well_are_said_or_refused(capsys)
 
 
 @pytest.mark.above_backends
+def test_a_bad_batch_that_the_guard_steps_over_is_not_the_end(bad_batch):
+    result = fit(a_model(), bad_batch, shuffle=False, callbacks=[keras.callbacks.TerminateOnNaN()])
+    assert result.completed
+    assert result.steps == 6 * 44
+    assert any("the rate is kept" in event.text for event in result.events)
+    assert result.events[0].text == "the TerminateOnNaN among the callbacks has no effect in this fit"
+
+
 def test_a_step_that_reports_no_loss_is_refused_with_the_remedy():
     class Adversary(keras.Sequential):
         def train_step(self, *arguments):

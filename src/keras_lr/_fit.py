@@ -14,7 +14,7 @@ from keras_lr._backends.wrapped_optimizers import accumulated_batches
 from keras_lr._fit_events import (
     before_run,
     end_of_run,
-    only_sets_rate,
+    is_left_out,
     over_fit,
 )
 from keras_lr._fit_plan import plan_of_run, updates_as_far_as
@@ -98,7 +98,8 @@ def fit(
             evaluated before the race; the loss is not finite before any update; the backup in `backup_dir` is of
             another run; a callback of keras_lr steers the rate as well (`Guard`, `ReduceOnPlateau`), or Keras'
             `BackupAndRestore` would go on without the plan of the rate (`backup_dir` does it with the plan). A rate
-            that another callback sets has no effect; `events` says so of Keras' own, which are left out.
+            that another callback sets has no effect; `events` says so of Keras' own, which are left out, as is
+            `TerminateOnNaN`: a loss that is not finite is answered here.
 
     Costs: 40 to 100 steps for the race, up to a tenth of a run of more than 1,000 steps, never more than 0.3 of the
         run. Three copies of the weights and the optimizer's slots in the race, two in the run, and three in a backup,
@@ -145,7 +146,7 @@ def fit(
     found = read_backup(directory, run) if directory else None
     held_out = data.validation_arrays if validation_data is None else validation_data
     events = before_run(model, others, horizon, example, x=given[0], y=given[1], held_out=held_out, spoilt=spoilt)
-    others = [callback for callback in others if not only_sets_rate(callback)]
+    others = [callback for callback in others if not is_left_out(callback)]
 
     say = print if verbose else _silent
     told = _lines(say) if progress is True else told

@@ -14,6 +14,7 @@ from keras_lr.training._spoilt_rows import NOT_EVALUATED, not_finite
 SCALERS = (keras.layers.Rescaling, keras.layers.Normalization)
 MIXERS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 RATE_SETTERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+LEFT_OUT = (*RATE_SETTERS, keras.callbacks.TerminateOnNaN)  # which would end a run that the guard goes on with
 FAR = 10.0  # times the size 1 that networks begin with, or the standard deviation of targets where that is less
 OFFSET = 2.0  # standard deviations of the targets: from there on most of the first loss is that of their mean
 RISEN = 0.2  # share of the lowest validation loss that it has to rise by, and
@@ -50,7 +51,7 @@ def before_run(
 
 
 def set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.callbacks.Callback]) -> list[Event]:
-    """Return what has no effect, because the rate of every step is planned here."""
+    """Return what has no effect: the rate of every step is planned, and a loss that is not finite answered, here."""
     events = []
     rate = innermost(optimizer)._learning_rate
     if not isinstance(rate, keras.Variable):
@@ -69,14 +70,14 @@ def set_aside(optimizer: keras.optimizers.Optimizer, callbacks: Sequence[keras.c
                 "goes on from it would begin the plan anew and end before its decay. Leave it out, and pass "
                 f"backup_dir={str(callback.backup_dir)!r} to keras_lr.fit, which keeps both."
             )
-        if isinstance(callback, RATE_SETTERS):
+        if isinstance(callback, RATE_SETTERS) or is_left_out(callback):
             events.append(Event(0, f"the {type(callback).__name__} among the callbacks has no effect in this fit", 1.0))
     return events
 
 
-def only_sets_rate(callback: keras.callbacks.Callback) -> bool:
-    """Return whether a callback is one of Keras' that has no effect, and would only print rates that no step has."""
-    return type(callback) in RATE_SETTERS  # a class of the user's own may do more
+def is_left_out(callback: keras.callbacks.Callback) -> bool:
+    """Return whether a callback is one of Keras' that would print rates that no step has, or stop what is answered."""
+    return type(callback) in LEFT_OUT  # a class of the user's own may do more
 
 
 def slow_statistics(model: keras.Model, horizon: int) -> list[Event]:
