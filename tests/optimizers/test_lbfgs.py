@@ -12,7 +12,7 @@ from sklearn.datasets import load_breast_cancer
 
 from keras_lr.line_search import Status, StrongWolfe
 from keras_lr.optimizers import LBFGS
-from keras_lr.optimizers._lbfgs import Curvature, Iterate, fingerprint_of, minimize
+from keras_lr.optimizers._lbfgs import Curvature, Iterate, fingerprint_of, minimize, with_pair
 from keras_lr.training import attach
 
 
@@ -249,3 +249,12 @@ def test_a_loss_that_is_not_finite_is_the_reason_why_nothing_moved():
     assert (history["alpha"], history["search_status"]) == ([0.0], [Status.NOT_FINITE])
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize(("product", "kept"), [(2.0, True), (0.0, False), (-2.0, False)])
+def test_only_a_pair_of_positive_curvature_is_kept(product, kept):
+    before = Curvature(ops.convert_to_tensor([[1.0, 2.0]]), ops.convert_to_tensor([[3.0, 4.0]]))
+    step, change = ops.convert_to_tensor([1.0, 0.0]), ops.convert_to_tensor([product, 5.0])
+    after = with_pair(before, step, change)
+    for new, old, added in zip(after, before, (step, change), strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(new), ops.convert_to_numpy(added[None] if kept else old))

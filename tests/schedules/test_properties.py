@@ -414,3 +414,22 @@ def test_csv_holds_every_digit():
     lines = schedule.to_csv(range(4)).splitlines()
     assert lines[0] == "step,learning_rate"
     assert [float(line.split(",")[1]) for line in lines[1:]] == schedule.values(range(4)).tolist()
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize("decay", [1e-5, 1e-3, 0.07, 0.1, 3.0])
+def test_the_first_two_rates_of_a_time_based_decay_are_the_initial_one_to_the_last_bit(decay):
+    assert s.TimeBased(0.1, decay).values([0, 1]).tolist() == [0.1, 0.1]
+
+
+@pytest.mark.numpy_only
+def test_what_is_made_of_schedules_ends_where_the_last_of_them_does():
+    short, long = s.Linear(1.0, 4), s.Linear(1.0, 8)
+    assert [made.end_step for made in (short * long, short + long, short.at_most(long))] == [8, 8, 8]
+    assert (short * s.Power(1.0, 4)).end_step is None
+
+
+@pytest.mark.numpy_only
+def test_a_table_behind_another_schedule_is_not_asked_for_steps_before_its_own():
+    chained = s.Constant(1.0).then(s.Table.from_values([0.5, 0.25]), at_step=10)
+    assert chained.values([0, 9, 10, 11, 12]).tolist() == [1.0, 1.0, 0.5, 0.25, 0.25]

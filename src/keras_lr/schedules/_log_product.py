@@ -35,8 +35,7 @@ def _log_product_stirling(n: Any, d: float, xp: Any) -> Any:
     """
     t = d * n
     a = 1 / d
-    log_product = a * _entropy(t, xp) - xp.log1p(t) / 2 + _stirling_rest(a + n) - _stirling_rest(a)
-    return xp.where(n < 2, 0.0, log_product)
+    return a * _entropy(t, xp) - xp.log1p(t) / 2 + _stirling_rest(a + n) - _stirling_rest(a)
 
 
 def _entropy(t: Any, xp: Any) -> Any:
