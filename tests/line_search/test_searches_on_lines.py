@@ -156,6 +156,23 @@ def test_a_loss_that_cannot_fall_below_a_bound_is_not_expected_to(rule):
     assert 3.0 * bounded.first_trial(start, bounded.memory()) == pytest.approx(free.first_trial(start, free.memory()))
 
 
+def test_a_step_that_was_not_made_does_not_bound_the_next_ones():
+    rule = Polyak(initial=0.25)
+    _, memory = rule.step(None, Point(0.0, 3.0, 0.0), 7.0, rule.memory())  # nowhere to descend
+    assert memory == rule.memory()
+    _, memory = rule.step(None, Point(0.0, 3.0, -1.0), 0.125, memory)
+    assert memory.alpha == 0.125
+
+
+def test_the_first_trial_of_ponos_is_never_too_small_to_try_and_grows_again_where_none_was_cut():
+    rule, start = PoNoS(), Point(0.0, 1e-9, -100.0)
+    assert rule.first_trial(start, rule.memory()) == 1e-6
+    _, memory = rule.step(Line(lambda alpha: -1.0 - alpha, None), Point(0.0, 0.0, -1.0), 1.0, rule.memory())
+    assert memory.cuts == 0.0  # and not below, where a trial would be longer than Polyak's step
+    assert rule.first_trial(Point(0.0, 4.0, -1.0), memory) == pytest.approx(10.0)
+    assert rule.first_trial(Point(0.0, 0.4, -1.0), memory) == rule.first_trial(Point(0.0, 0.4, -1.0), rule.memory())
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

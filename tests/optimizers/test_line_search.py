@@ -157,6 +157,48 @@ def test_a_direction_that_does_not_descend_is_replaced_by_the_gradient_of_its_le
     np.testing.assert_allclose(weights(model), -0.1 * loss_and_gradient(np.zeros(5))[1], rtol=1e-5)
 
 
+class Sideways(Uphill):
+    """An optimizer that goes nearly at a right angle to the gradient, with this cosine to its negative."""
+
+    cosine = 0.0
+
+    def update_step(self, gradient, variable, learning_rate):
+        downhill = -gradient / ops.norm(gradient)
+        other = ops.roll(downhill, 1, axis=0)
+        other = other - downhill * ops.sum(downhill * other)
+        self.assign_add(variable, self.cosine * downhill + (1 - self.cosine**2) ** 0.5 * other / ops.norm(other))
+
+
+@pytest.mark.parametrize(("cosine", "replaced"), [(5e-4, 1), (2e-3, 0)])
+def test_a_direction_that_hardly_descends_is_replaced_too(cosine, replaced):
+    optimizer = Sideways()
+    optimizer.cosine = cosine
+    model = linear(LineSearch(EachStep(Backtracking(decrease=1e-6), Restarting(1e-4)), optimizer))
+    assert fit(model)["search_status"] == [Status.ACCEPTED]
+    assert model.optimizer.replaced == replaced
+
+
+class Careless(Rule):
+    """Tries a step that is none, and is content with it."""
+
+    def __init__(self, first, evaluates):
+        self.first, self.evaluates = first, evaluates
+
+    def first_trial(self, start, memory):
+        return self.first
+
+    def step(self, line, start, alpha, memory):
+        return Accepted(alpha, line.phi(alpha) if self.evaluates else start.value, 1, Status.ACCEPTED), memory
+
+
+@pytest.mark.parametrize("evaluates", [True, False])
+@pytest.mark.parametrize("first", [np.nan, -1.0, 0.0])
+def test_a_first_trial_that_is_no_step_moves_nothing(first, evaluates):
+    model = linear(LineSearch(Careless(first, evaluates)))
+    assert fit(model)["alpha"] == [0.0]
+    np.testing.assert_array_equal(weights(model), np.zeros(5))
+
+
 @pytest.mark.parametrize("search", EVERY, ids=lambda s: type(s).__name__)
 def test_a_batch_that_is_not_finite_moves_nothing_and_costs_nothing_later(search):
     model = linear(LineSearch(search))

@@ -136,8 +136,9 @@ class AcrossBatches(GlobalOptimizer):
         accept, settled = self.decide(search, seen, state)
 
         # The weights go on along the new u whether that is another one or not, so nothing reads the old u after it.
-        before = state.descent, [getattr(state, name) for name in self.direction.slots]
-        u, moments = either(accept, lambda: self._downhill(g, *before, state, settled.accepts), lambda: before)
+        old, kept = state.descent, [getattr(state, name) for name in self.direction.slots]
+        descend = self.direction.descend
+        u, moments = either(accept, lambda: descend(g, kept, old, settled.accepts), lambda: (old, kept))
 
         steepness = either(accept, lambda: self._steepness(g, u, seen), lambda: (search.start_slope, search.length))
         moments = lists.once_known(steepness[1], *moments)
@@ -151,18 +152,11 @@ class AcrossBatches(GlobalOptimizer):
             setattr(state, name, moment)
         if self.weight_decay is None:
             return move_(state.variables, x, u, origin - now.position)
-        return lists.add_(self.decay_(x, state, state.factors * taken), u, origin - now.position)
-
-    def _downhill(
-        self, g: Tensors, old: Tensors, moments: list[Tensors], state: State, made: Any
-    ) -> tuple[Tensors, list[Tensors]]:
-        """Return u, of which -u is the direction: g with every entry scaled by a positive number, so it descends."""
-        u, moments = self.direction.descend(g, moments, old, made)
-        return (u if self.layer_factors is None else lists.scale_(lists.copy(u), state.factors)), moments
+        return lists.add_(self.decay_(x, state, taken), u, origin - now.position)
 
     def _steepness(self, g: Tensors, u: Tensors, seen: Seen) -> tuple[Any, Any]:
         """Return the slope -gᵀu and ‖u‖."""
-        if not self.direction.slots and self.layer_factors is None:
+        if not self.direction.slots:
             return -seen.gradient_norm * seen.gradient_norm, seen.gradient_norm
         (product,), (square,) = unpack(*products(u, g))
         return -product, sqrt(square)
