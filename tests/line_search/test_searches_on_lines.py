@@ -13,6 +13,7 @@ from keras_lr.line_search import (
     PAL,
     SLS,
     Backtracking,
+    GeN,
     Goldstein,
     HagerZhang,
     Line,
@@ -154,6 +155,21 @@ def test_a_loss_that_cannot_fall_below_a_bound_is_not_expected_to(rule):
     start = Point(0.0, 3.0, -100.0)
     bounded, free = rule(lower_bound=2.0), rule()
     assert 3.0 * bounded.first_trial(start, bounded.memory()) == pytest.approx(free.first_trial(start, free.memory()))
+
+
+def test_a_slope_that_did_not_descend_says_nothing_of_the_next_trial():
+    for slope in (0.0, 1.0, math.nan):
+        assert SameDecrease()(Point(0.0, 4.0, -4.0), alpha=0.25, slope=slope) == 0.25
+    assert SameDecrease()(Point(0.0, 4.0, 0.0), alpha=0.25, slope=-8.0) == 0.25
+
+
+@pytest.mark.parametrize(("further", "expected"), [(10.0, 2.0), (math.inf, 1.9)], ids=["longest", "no parabola"])
+def test_the_step_of_gen_is_bounded_and_stays_where_losses_tell_no_parabola(further, expected):
+    losses = {-1.0: 5.0, -2.0: further}
+    rule = GeN(every=1, longest=2.0)
+    memory = rule.memory()._replace(alpha=1.9, steps=1.0)
+    accepted, memory = rule.step(Line(losses.__getitem__, None), Point(0.0, 0.1, -1.0), 1.9, memory)
+    assert accepted.alpha == memory.alpha == expected
 
 
 def test_a_step_that_was_not_made_does_not_bound_the_next_ones():
