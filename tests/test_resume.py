@@ -236,6 +236,14 @@ def test_a_backup_of_another_run_is_refused(a_backup, change, message):
 
 
 @pytest.mark.above_backends
+def test_a_backup_of_another_loss_is_refused(a_backup):
+    model = a_model()
+    model.compile("adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=False))
+    with pytest.raises(ValueError, match="from_logits"):
+        run(3, model=model, backup_dir=a_backup)
+
+
+@pytest.mark.above_backends
 def test_a_directory_that_cannot_be_made_is_refused_before_the_race(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"backup_dir='.*backup': it cannot be made \(Not a directory\)\. Name a dir"):
