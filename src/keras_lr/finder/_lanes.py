@@ -5,10 +5,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_lr._backends.steps_interface import TrainingSteps
-from keras_lr.finder import _ladder
+from keras_lr.finder import _ladder, _seldom_moved
 from keras_lr.schedules import Schedule
 from keras_lr.training._dead_network import is_dead, most_telling
 from keras_lr.training._loss_scale import settled
@@ -79,6 +80,23 @@ class Lanes:
                 break
         length = length or usual_length
         return distance / length if length else np.inf
+
+    def any_seldom_moved(self, rate: float) -> bool:
+        """Return whether there is a variable of which an update moves few weights, and the next one others.
+
+        Is asked after `centre`, of the probe that found it. Costs: an update at this rate, where that probe has moved
+        few weights of any variable.
+        """
+        start = self._weights(self._unmoved)
+        by_probe = _seldom_moved.shares_moved(self._weights(self._steps.copy()), start)
+        if np.all(by_probe >= _seldom_moved.FEW):
+            return False
+        self.train(np.full(self.accumulation, rate))
+        by_one = _seldom_moved.shares_moved(self._weights(self._steps.copy()), start)
+        return bool(np.any(_seldom_moved.are_seldom_moved(by_one, by_probe)))
+
+    def _weights(self, values: Any) -> list[np.ndarray]:
+        return [keras.ops.convert_to_numpy(weight) for weight in self._steps.parts(values).weights]
 
     def run(self, schedule: Schedule) -> np.ndarray:
         """Train over one complete schedule; returns the batch losses before each update, shape `(steps,)`."""

@@ -9,7 +9,7 @@ import numpy as np
 from keras_lr._arguments import check_seed
 from keras_lr._backends.wrapped_optimizers import accumulated_batches, innermost
 from keras_lr.callbacks._velocity import velocity
-from keras_lr.finder import _choice, _ladder
+from keras_lr.finder import _choice, _ladder, _seldom_moved
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import ADAPTIVE, FULL_LENGTH, PLAIN, kind_of
 from keras_lr.finder._race_result import RaceResult
@@ -51,7 +51,10 @@ def run_race(
         batches = data.batches(steps, max(length, _ladder.PROBE_STEPS) * accumulation, seed)
         constant = constant_loss(model, batches)
         lanes = Lanes(steps, batches, accumulation, _uncorrected_decay(optimizer) if length else 0.0)
-        centre = lanes.centre(_ladder.USUAL_LENGTH) / (_ladder.RUNG if adaptive and remembers else 1.0)
+        probed = lanes.centre(_ladder.USUAL_LENGTH)
+        exponent = _seldom_moved.exponent_of(optimizer)
+        seldom_moved = length > 0 and exponent > 0 and lanes.any_seldom_moved(probed)
+        centre = probed / (_ladder.RUNG if adaptive and remembers else 1.0)
         if not length and remembers and isinstance(optimizer, _FORGETTING):
             centre = min(centre, lanes.full_step_centre(sum(math.prod(v.shape) for v in model.trainable_weights)))
         most = _ladder.most_steps(updates) * accumulation
@@ -71,6 +74,15 @@ def run_race(
     momentum = float(optimizer.momentum) if velocity(optimizer) else 0.0
     passes = 1.0 if kind is PLAIN else data.passes(horizon_steps)
     factor, why = _choice.run_factor(choice, momentum, length, updates, passes, kind is FULL_LENGTH)
+    reason = _choice.reason(choice, rates, factor, horizon_steps, why, passes)
+    peak = choice.rate * factor
+    back = _seldom_moved.step_back(peak, length, updates, passes, exponent) if seldom_moved else 1.0
+    if back < 1:
+        factor *= back
+        reason += (
+            " A batch moves few rows of an embedding, or of other weights whose inputs are mostly 0; the run moves "
+            f"them more often than a lane of {length} steps, so the peak is {back:.2g} of that."
+        )
     return RaceResult(
         learning_rate=choice.rate * factor,
         low=choice.low * factor,
@@ -82,7 +94,7 @@ def run_race(
         horizon_steps=horizon_steps,
         total_steps=lanes.steps_run,
         optimizer=type(optimizer).__name__,
-        reason=_choice.reason(choice, rates, factor, horizon_steps, why, passes),
+        reason=reason,
     )
 
 
