@@ -20,6 +20,7 @@ ON_WORKLOADS = {
     "optimizers_on_workloads": "--workloads co2_deep_linear --only DoG --seeds 1 --output {folder}/runs.csv",
     "line_searches_on_workloads": "--workloads co2_deep_linear --searches PAL --starts 1 --output {folder}/runs.csv",
     "gradient_only_on_workloads": "starts --workloads co2_deep_linear",
+    "words": "--tasks pooled --epochs 1 --rows 640 --seeds 1 --output {folder}/runs.csv",
 }
 WITHOUT_A_FILE = {
     "breast_cancer_line_searches": "--batches 50 --seeds 1 --evaluations 20",
@@ -50,6 +51,7 @@ PRINTED = {
     "optimizers_on_workloads": ("co2_deep_linear", "DoG"),
     "line_searches_on_workloads": ("co2_deep_linear", "PAL"),
     "gradient_only_on_workloads": ("co2_deep_linear", "Inexact(overshoot=3.0", "AtTheCap()"),
+    "words": ("pooled, adam, 640 x 1, 0 ", "our loss over that of the best: mean "),
     "gradient_only_first_tries": ("| GradientOnly() | SGD |", "| digits_from_zero |"),
     "short_runs": ("digits_mlp momentum 20 steps, seed 0", "20, momentum  ", "all  "),
     "many_epochs": ("task='iris', optimizer='adam', epochs=1, seed=0", "iris  ", "all   "),

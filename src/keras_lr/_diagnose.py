@@ -13,7 +13,8 @@ from keras_lr.callbacks._plan import rates_at
 from keras_lr.diagnosis import Diagnosis, Signal, Steps
 from keras_lr.diagnosis._judgement import judge, rung_to_try
 from keras_lr.diagnosis._signals import Step, signals_of, stability
-from keras_lr.finder._ladder import RUNG
+from keras_lr.finder import _seldom_moved
+from keras_lr.finder._ladder import PROBE_STEPS, RUNG
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import FULL_LENGTH, kind_of
 from keras_lr.schedules import Constant, Schedule, Steerable
@@ -74,7 +75,7 @@ def diagnose(
             over the weights in mid-training; the rate is zero, negative or not finite; the number of steps cannot be
             known; the loss is not finite before any update.
 
-    Costs: 180 to 420 optimizer steps, mostly up to 330; 26 losses with gradients and, for Keras' SGD, 15 products with
+    Costs: 180 to 425 optimizer steps, mostly up to 335; 26 losses with gradients and, for Keras' SGD, 15 products with
         the Hessian; a few copies of the weights and of the optimizer's slots. What looks at single steps is compiled
         once a call, the training step only where `fit` has not compiled it before, and nothing for any rate.
 
@@ -118,10 +119,17 @@ def diagnose(
             look = Look(along, training, accumulation)
             still = lanes.train(np.zeros(LANE_STEPS * accumulation))
             losses = _on_a_ladder(lanes, still, rate, accumulation, look, told)
+            exponent = _seldom_moved.exponent_of(optimizer)
+            few_move = exponent > 0 and _any_seldom_moved(lanes, rate)
             steps = Steps.of(look.seen)
             signals = _signals(steps, rate, optimizer, lambda: along.sharpness(batches[0], look.after))
     factors = np.array(sorted(losses))
     table = np.stack([losses[factor] for factor in factors])
+    passes = data.passes(horizon)
+
+    def back(factor: float) -> float:
+        return _seldom_moved.step_back(rate * factor, LANE_STEPS, updates, passes, exponent)
+
     return Diagnosis(
         learning_rate=rate,
         verdict=judge(
@@ -130,9 +138,10 @@ def diagnose(
             still,
             stays=stays,
             updates=made,
-            passes=data.passes(horizon),
+            passes=passes,
             constant=constant_loss(model, batches),
             full_length_updates=updates if kind_of(optimizer) is FULL_LENGTH else 0,
+            seldom_moved=back if few_move else None,
         ),
         signals=signals,
         factors=factors,
@@ -195,6 +204,11 @@ def _on_a_ladder(
             way = rung_to_try(RUNG ** np.array(rungs), np.stack([losses[r] for r in rungs]), still)
             waiting = [rungs[0] - 1] if way < 0 else [rungs[-1] + 1] if way > 0 else []
     return {float(RUNG**rung): losses[rung] for rung in losses}
+
+
+def _any_seldom_moved(lanes: Lanes, rate: float) -> bool:
+    lanes.train(np.full(PROBE_STEPS * lanes.accumulation, rate))
+    return lanes.any_seldom_moved(rate)
 
 
 class Look:

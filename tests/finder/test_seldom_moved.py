@@ -11,12 +11,12 @@ from keras_lr.finder import _seldom_moved
 WORDS, CLASSES, LENGTH = 4000, 5, 20
 
 
-def texts(count, seed):
-    """Rows of words, a quarter of which tell the class."""
+def texts(count, seed, share=0.25):
+    """Rows of words, a share of which tell the class."""
     random = np.random.default_rng(seed)
     y = random.integers(0, CLASSES, count)
     x = random.integers(0, WORDS, (count, LENGTH))
-    tells = random.random(x.shape) < 0.25
+    tells = random.random(x.shape) < share
     return np.where(tells, x // CLASSES * CLASSES + y[:, None], x).astype("int32"), y
 
 
@@ -111,3 +111,12 @@ def test_what_is_seldom_moved():
     by_one = np.array([0.1, 0.2, 0.2, 1.0, 0.0, 0.2])
     by_probe = np.array([0.3, 0.2, 0.8, 1.0, 0.0, 0.28])
     assert _seldom_moved.are_seldom_moved(by_one, by_probe).tolist() == [True, False, False, False, False, False]
+
+
+def test_a_diagnosis_does_not_ask_for_the_rate_of_a_short_lane():
+    x, y = texts(4000, 1, share=0.75)
+    found = keras_lr.diagnose(bag_of_words(optimizers.Adam(0.001)), x, y, epochs=5, progress=False)
+    lowered = float(found.verdict.reason.removesuffix(" of that.").rpartition("take ")[2])
+    assert "A batch moves few rows of an embedding" in found.verdict.reason
+    assert lowered == pytest.approx(max((30 / 625) ** (1 - 2 / 15), 1 / 16), rel=0.02)
+    assert found.factor < 10 < found.factor / lowered

@@ -14,10 +14,13 @@ peak, as in `keras_lr.fit`, and by `E^(-0.3 w)` for a constant rate, w being the
 lane has won (`benchmarks/diagnose_over_epochs.py`).
 
 Nor do they see how steps add up that do not shrink where gradients disagree, as those of Lamb, Lion and Muon. For a run
-of T updates with one of them the factor is multiplied by `clip(100 / T, 0.1, 1)`.
+of T updates with one of them the factor is multiplied by `clip(100 / T, 0.1, 1)`. Nor how often the run moves weights
+that a batch seldom moves, as rows of an embedding of words; with Adam and its kin the factor is lowered as that of a
+race (`keras_lr.race`).
 """
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +84,7 @@ def judge(
     passes: float = 1.0,
     full_length_updates: float = 0,
     constant: float = np.inf,
+    seldom_moved: Callable[[float], float] | None = None,
 ) -> Verdict:
     """Judge a rate by lanes that saw the same batches.
 
@@ -96,6 +100,7 @@ def judge(
             multiplied by `clip(100 / T, 0.1, 1)`. Default 0: with another optimizer.
         constant: the loss of a constant answer; what is won by coming down to it counts for nothing. Default infinity:
             unknown.
+        seldom_moved: where a batch moves few of some variables' weights, by what a factor is multiplied for that.
 
     Returns:
         The verdict. It does not change when all losses are multiplied by a constant or, with one pass, when a constant
@@ -112,10 +117,17 @@ def judge(
     again = passes ** (-exponent * share_won(losses[seen.best], constant))
     steady = min(1.0, max(LEAST_FULL_LENGTH, FULL_LENGTH_UPDATES / (full_length_updates or FULL_LENGTH_UPDATES)))
     factor = edge * (STEP_BACK if step_back else 1.0) * again * steady
+    fewer = seldom_moved(factor) if seldom_moved else 1.0
+    factor *= fewer
     interval = factor / 10**BELOW, factor * 10**ABOVE
     reason = _reason(seen, lowest, edge, step_back, passes, again)
     if steady < 1:
         reason += f" Steps of this optimizer do not shrink where gradients disagree: take {steady:.2g} of that."
+    if fewer < 1:
+        reason += (
+            " A batch moves few rows of an embedding, or of other weights whose inputs are mostly 0; the run moves "
+            f"them more often than a lane: take {fewer:.2g} of that."
+        )
     return Verdict(_named(factor), reason, factor, *interval)
 
 

@@ -84,8 +84,8 @@ class Lanes:
     def any_seldom_moved(self, rate: float) -> bool:
         """Return whether there is a variable of which an update moves few weights, and the next one others.
 
-        Is asked after `centre`, of the probe that found it. Costs: an update at this rate, where that probe has moved
-        few weights of any variable.
+        Is asked of the lane just made, `PROBE_STEPS` updates at this or another constant rate, as the last of `centre`.
+        Costs: an update, where that lane has moved few weights of any variable.
         """
         start = self._weights(self._unmoved)
         by_probe = _seldom_moved.shares_moved(self._weights(self._steps.copy()), start)
