@@ -745,6 +745,49 @@ def test_windows_of_losses_are_judged(means, verdicts, scale):
     assert [watch.judge(scale * losses) for losses in windows(*means)] == verdicts
 
 
+@pytest.mark.parametrize("start", [1.0, -4.0])
+@pytest.mark.parametrize(("rise", "verdict"), [(2.4, None), (2.6, Trouble.EXPLODED)])
+def test_before_anything_was_won_a_loss_explodes_by_two_and_a_half_times_its_size(start, rise, verdict):
+    """As of weights that fit the data: the first steps of a new optimizer raise the loss a little."""
+    watch = LossWatch()
+    assert watch.judge(np.full(8, start)) is None
+    assert watch.judge(np.full(8, start + rise * abs(start))) is verdict
+
+
+@pytest.mark.parametrize(("level", "near"), [(2.1, True), (2.2, False)])
+def test_what_the_noise_of_a_median_may_hide_is_worth_going_back_to(level, near):
+    """On a plateau nothing else would be kept any more, and a return would go far back."""
+    watch, noise = LossWatch(), np.tile([0.1, -0.1], 8)  # its median is known to 0.07
+    for middle in (2.0, level):
+        assert watch.judge(middle + noise) is None
+    assert watch.near_best is near
+
+
+def test_the_noise_is_that_of_the_last_two_hundred_steps():
+    watch = LossWatch()
+    for scale in [1.0] * 20 + [0.01] * 11:
+        assert watch.judge(5.0 + scale * np.tile([1.0, -1.0], 10)) is None
+    assert watch.noise == pytest.approx(0.02 / 0.954)
+
+
+@pytest.mark.parametrize(("before", "verdict"), [(1.5, Trouble.BAD_BATCH), (2.5, Trouble.NOT_FINITE)])
+def test_a_loss_grew_before_it_was_not_finite_where_all_that_was_won_is_lost_by_then(before, verdict):
+    watch = LossWatch()
+    for level in (2.3, 0.5):
+        assert watch.judge(np.full(8, level)) is None
+    assert watch.judge(np.array([0.5, before, np.nan])) is verdict
+
+
+def test_a_trial_has_room_for_its_windows_where_several_steps_are_executed_together(backend):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    model, run, rates = a_model("adam"), GuardedRun(0.001, window_steps=8), []
+    model.steps_per_execution = 2
+    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: rates.append(run._rate))
+    model.fit(X[:448], Y[:448], verbose=0, callbacks=[Guarding(run), note])  # 14 steps, and two windows need 16
+    assert sorted(rates) == rates
+
+
 @pytest.mark.parametrize(
     ("optimizer", "stops"),
     [
