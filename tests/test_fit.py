@@ -615,6 +615,11 @@ def test_inputs_that_are_not_scaled_are_named(first, factor, says):
     assert all(f"mean is {np.mean(images):.3g}, their standard deviation {np.std(images):.3g}" in text for text in told)
 
 
+@pytest.mark.parametrize(("mean", "says"), [(-11.0, True), (-9.0, False), (9.0, False), (11.0, True)])
+def test_inputs_far_from_zero_are_named_though_they_hardly_scatter(mean, says):
+    assert bool(unscaled_inputs(flat_model(), (mean + 0.0 * IMAGES[:8], LABELS[:8]))) is says
+
+
 def test_sparse_inputs_are_trained_on_and_looked_at_as_any_other():
     sparse = pytest.importorskip("scipy.sparse")
     x = sparse.random(64, 8, density=0.3, format="csr", random_state=0)
