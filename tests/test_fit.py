@@ -583,6 +583,7 @@ def test_a_model_that_over_fits_is_named_with_the_epoch_that_was_best():
         ([1.0, 0.1, 0.01], [1.0, 1e-3, 1e-2], False),  # less than a fiftieth of what it fell by
         ([1.0, 0.1, 0.01], [1.0, 1e-3, 3e-2], True),
         ([1.0, 0.1, 0.2], [1.0, 0.6, 0.9], False),  # the training loss rose as well: no fitting
+        ([1.0, 0.1, 0.1], [1.0, 0.6, 0.9], False),  # nor did it fall
         ([-1.0, -5.0, -9.0], [-1.0, -4.0, -3.0], True),
         ([1.0, 0.5, 0.1], [0.6, np.nan, 0.9], False),
         ([1.0, 0.5, 0.1], [], False),
@@ -830,6 +831,16 @@ def test_averages_of_a_frozen_layer_that_no_run_moves_are_not_called_too_slow(tr
     layer = layers.BatchNormalization(trainable=trainable)
     model = keras.Sequential([keras.Input((4,)), layer, layers.Dense(1)])
     assert len(slow_statistics(model, 20)) == trainable
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(("mean", "variance", "says"), [(0.0, 1.0, True), (0.1, 1.0, False), (0.0, 0.9, False)])
+def test_averages_of_which_either_has_moved_are_not_called_too_slow(mean, variance, says):
+    layer = layers.BatchNormalization()
+    model = keras.Sequential([keras.Input((4,)), layer, layers.Dense(1)])
+    layer.moving_mean.assign(np.full(4, mean))
+    layer.moving_variance.assign(np.full(4, variance))
+    assert bool(slow_statistics(model, 20)) is says
 
 
 @pytest.mark.above_backends
