@@ -147,7 +147,8 @@ def test_several_inputs_and_outputs_with_sample_weights():
     assert result.history["loss"][-1] < 0.3 * result.history["loss"][0]
 
 
-def test_a_generator_is_read_once_and_in_order():
+@pytest.mark.parametrize("initial_epoch", [0, 1])
+def test_a_generator_is_read_once_and_in_order(initial_epoch):
     order = []
 
     def batches():
@@ -158,10 +159,11 @@ def test_a_generator_is_read_once_and_in_order():
             yield IMAGES[rows], LABELS[rows]
             k += 1
 
-    result = keras_lr.fit(a_model(), batches(), epochs=3, steps_per_epoch=40, verbose=0)
+    arguments = {"steps_per_epoch": 40, "epochs": initial_epoch + 2, "initial_epoch": initial_epoch}
+    result = keras_lr.fit(a_model(), batches(), verbose=0, **arguments)
     assert order == sorted(set(order))
-    assert len(order) <= 120 + 12  # what the race has read is trained on again by the run; Keras reads a little ahead
-    assert result.steps == 120
+    assert len(order) <= 80 + 12  # what the race has read is trained on again by the run; Keras reads a little ahead
+    assert result.steps == 80
 
 
 @pytest.mark.parametrize("samples", [40, 160, 640])
@@ -583,6 +585,7 @@ def test_a_model_that_over_fits_is_named_with_the_epoch_that_was_best():
         ([1.0, 0.1, 0.01], [1.0, 1e-3, 1e-2], False),  # less than a fiftieth of what it fell by
         ([1.0, 0.1, 0.01], [1.0, 1e-3, 3e-2], True),
         ([1.0, 0.1, 0.2], [1.0, 0.6, 0.9], False),  # the training loss rose as well: no fitting
+        ([1.0, 0.1, 0.1], [1.0, 0.6, 0.9], False),  # nor did it fall
         ([-1.0, -5.0, -9.0], [-1.0, -4.0, -3.0], True),
         ([1.0, 0.5, 0.1], [0.6, np.nan, 0.9], False),
         ([1.0, 0.5, 0.1], [], False),
@@ -613,6 +616,11 @@ def test_inputs_that_are_not_scaled_are_named(first, factor, says):
     told = [event.text for event in unscaled_inputs(flat_model(*first), (images, LABELS[:32]))]
     assert len(told) == says
     assert all(f"mean is {np.mean(images):.3g}, their standard deviation {np.std(images):.3g}" in text for text in told)
+
+
+@pytest.mark.parametrize(("mean", "says"), [(-11.0, True), (-9.0, False), (9.0, False), (11.0, True)])
+def test_inputs_far_from_zero_are_named_though_they_hardly_scatter(mean, says):
+    assert bool(unscaled_inputs(flat_model(), (mean + 0.0 * IMAGES[:8], LABELS[:8]))) is says
 
 
 def test_sparse_inputs_are_trained_on_and_looked_at_as_any_other():
@@ -825,6 +833,16 @@ def test_averages_of_a_frozen_layer_that_no_run_moves_are_not_called_too_slow(tr
     layer = layers.BatchNormalization(trainable=trainable)
     model = keras.Sequential([keras.Input((4,)), layer, layers.Dense(1)])
     assert len(slow_statistics(model, 20)) == trainable
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(("mean", "variance", "says"), [(0.0, 1.0, True), (0.1, 1.0, False), (0.0, 0.9, False)])
+def test_averages_of_which_either_has_moved_are_not_called_too_slow(mean, variance, says):
+    layer = layers.BatchNormalization()
+    model = keras.Sequential([keras.Input((4,)), layer, layers.Dense(1)])
+    layer.moving_mean.assign(np.full(4, mean))
+    layer.moving_variance.assign(np.full(4, variance))
+    assert bool(slow_statistics(model, 20)) is says
 
 
 @pytest.mark.above_backends

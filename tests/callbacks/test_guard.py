@@ -561,9 +561,18 @@ def test_two_guards_in_one_fit_are_refused_and_one_in_the_next_is_not():
         (18 * 32, 1, 0, 8, [8]),
         (128, 12, 0, 7, [7]),
         (128, 12, 0, 8, [8, 32]),
+        (256, 5, 0, 8, [8, 32]),
         (128, 24, 12, 8, [8, 32]),
     ],
-    ids=["no room", "room for one", "no room halfway", "short windows", "twice", "twice from a later epoch"],
+    ids=[
+        "no room",
+        "room for one",
+        "no room halfway",
+        "short windows",
+        "twice",
+        "twice, just",
+        "twice from a later epoch",
+    ],
 )
 def test_when_a_tenth_of_the_rate_is_tried(rows, epochs, initial_epoch, window, tried):
     model, guard, used = a_model(keras.optimizers.SGD(0.1)), keras_lr.callbacks.Guard(window_steps=window), []
@@ -736,6 +745,49 @@ def test_windows_of_losses_are_judged(means, verdicts, scale):
     assert [watch.judge(scale * losses) for losses in windows(*means)] == verdicts
 
 
+@pytest.mark.parametrize("start", [1.0, -4.0])
+@pytest.mark.parametrize(("rise", "verdict"), [(2.4, None), (2.6, Trouble.EXPLODED)])
+def test_before_anything_was_won_a_loss_explodes_by_two_and_a_half_times_its_size(start, rise, verdict):
+    """As of weights that fit the data: the first steps of a new optimizer raise the loss a little."""
+    watch = LossWatch()
+    assert watch.judge(np.full(8, start)) is None
+    assert watch.judge(np.full(8, start + rise * abs(start))) is verdict
+
+
+@pytest.mark.parametrize(("level", "near"), [(2.1, True), (2.2, False)])
+def test_what_the_noise_of_a_median_may_hide_is_worth_going_back_to(level, near):
+    """On a plateau nothing else would be kept any more, and a return would go far back."""
+    watch, noise = LossWatch(), np.tile([0.1, -0.1], 8)  # its median is known to 0.07
+    for middle in (2.0, level):
+        assert watch.judge(middle + noise) is None
+    assert watch.near_best is near
+
+
+def test_the_noise_is_that_of_the_last_two_hundred_steps():
+    watch = LossWatch()
+    for scale in [1.0] * 20 + [0.01] * 11:
+        assert watch.judge(5.0 + scale * np.tile([1.0, -1.0], 10)) is None
+    assert watch.noise == pytest.approx(0.02 / 0.954)
+
+
+@pytest.mark.parametrize(("before", "verdict"), [(1.5, Trouble.BAD_BATCH), (2.5, Trouble.NOT_FINITE)])
+def test_a_loss_grew_before_it_was_not_finite_where_all_that_was_won_is_lost_by_then(before, verdict):
+    watch = LossWatch()
+    for level in (2.3, 0.5):
+        assert watch.judge(np.full(8, level)) is None
+    assert watch.judge(np.array([0.5, before, np.nan])) is verdict
+
+
+def test_a_trial_has_room_for_its_windows_where_several_steps_are_executed_together(backend):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    model, run, rates = a_model("adam"), GuardedRun(0.001, window_steps=8), []
+    model.steps_per_execution = 2
+    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: rates.append(run._rate))
+    model.fit(X[:448], Y[:448], verbose=0, callbacks=[Guarding(run), note])  # 14 steps, and two windows need 16
+    assert sorted(rates) == rates
+
+
 @pytest.mark.parametrize(
     ("optimizer", "stops"),
     [
@@ -807,6 +859,100 @@ def test_a_return_goes_to_weights_from_before_the_trouble_and_stops_the_velocity
     assert guard._run._watch.best == 3.0  # as it was known at step 4
     for v in velocity(model.optimizer):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(v), 0.0)
+
+
+def judged_as(monkeypatch, *troubles, gained=True, near_best=True):
+    """Let windows be judged by a script, whose last word holds."""
+    script = iter(troubles)
+
+    def judge(watch, losses, weights_are_finite=True):
+        judged.append(losses)
+        watch.gained, watch.near_best = gained, near_best
+        watch.said = next(script, getattr(watch, "said", None))
+        return watch.said
+
+    judged = []
+    monkeypatch.setattr(LossWatch, "judge", judge)
+    return judged
+
+
+def guarded(run, x=X, batch_size=8, **arguments):
+    """Train under guard; return the rate of every step."""
+    rates = []
+    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: rates.append(run._rate))
+    callbacks = [Guarding(run), note]
+    a_model("adam").fit(
+        x, Y[: len(x)], batch_size=batch_size, shuffle=False, verbose=0, callbacks=callbacks, **arguments
+    )
+    return rates
+
+
+def test_a_training_that_no_return_helps_is_stopped(monkeypatch):
+    judged_as(monkeypatch, Trouble.EXPLODED)
+    run = GuardedRun(0.001, window_steps=4, probation=False)
+    guarded(run, epochs=2)
+    assert [event.step for event in run.events[:13]] == [*range(4, 52, 4), 48]
+    assert "stopped at the weights of step 0: 12 returns did not help" in run.events[12].text
+
+
+def test_a_loss_that_stays_high_at_any_rate_is_let_be_and_what_follows_is_worth_going_back_to(monkeypatch):
+    """As of data in an order. Were it not, an explosion later on would undo everything since the beginning."""
+    judged_as(monkeypatch, *[Trouble.LOST] * 6, Trouble.EXPLODED, None, near_best=False)
+    run = GuardedRun(0.001, window_steps=4, probation=False)
+    guarded(run)
+    assert [event.step for event in run.events] == [4, 8, 12, 16, 28]
+    assert "back to the weights of step 20;" in run.events[-1].text
+
+
+def test_more_bad_batches_in_a_row_than_six_are_laid_to_the_rate_though_something_was_won(monkeypatch):
+    judged_as(monkeypatch, *[Trouble.BAD_BATCH] * 7, None)
+    run = GuardedRun(0.001, window_steps=4, probation=False, trial_loss=1.0)
+    guarded(run)
+    assert [event.factor for event in run.events] == [1.0] * 6 + [0.25]
+
+
+def test_only_looks_that_find_a_network_alive_are_counted(monkeypatch):
+    """Of one that dies again and again at ever lower rates, the third death must be seen like the first."""
+    judged_as(monkeypatch, None, gained=False)
+    monkeypatch.setattr("keras_lr.callbacks._guarded_run.life_of", lambda *_: Life.DEAD)
+    run = GuardedRun(0.001, window_steps=4, probation=False)
+    guarded(run, X[:320])  # ten windows of four, of which the first has no batch to look at, and two looks at most
+    assert [event.step for event in run.events] == [*range(8, 44, 4)]
+
+
+@pytest.mark.parametrize(("bad", "step"), [(8, 4), (9, 8)], ids=["first of its window", "second"])
+def test_a_bad_batch_goes_back_to_weights_whose_loss_was_seen_and_the_rate_comes_back_in_ten_steps(
+    monkeypatch, bad, step
+):
+    judged_as(monkeypatch, None, None, Trouble.BAD_BATCH, None)
+    x, run = X.copy(), GuardedRun(0.5, window_steps=4, probation=False)
+    x[8 * bad] = np.nan
+    rates = guarded(run, x)
+    assert [event.step for event in run.events] == [12]
+    assert f"back to the weights of step {step}; the rate is kept" in run.events[0].text
+    np.testing.assert_allclose(rates[12:24], 0.5 * np.minimum(1.0, np.arange(1, 13) / 10))
+
+
+def test_a_bad_batch_while_a_tenth_of_the_rate_is_tried_says_nothing_against_the_rate():
+    x, guard = X.copy(), keras_lr.callbacks.Guard(window_steps=8)
+    x[32 * 12] = np.nan  # between the eighth step and the sixteenth
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(10)])  # with no activation that hides it
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    history = model.fit(x, Y, shuffle=False, verbose=0, callbacks=[guard]).history
+    assert (guard.factor, guard.events) == (1.0, [])
+    assert np.isfinite(history["loss"][0])
+
+
+@pytest.mark.parametrize(("given", "length"), [(24, 6), (None, 5)])
+def test_a_window_has_as_many_steps_where_several_are_executed_together(monkeypatch, backend, given, length):
+    if backend == "torch":
+        pytest.skip("Keras refuses steps_per_execution on the PyTorch backend")
+    judged = judged_as(monkeypatch, None)
+    model = a_model("adam")
+    model.steps_per_execution = 4
+    guard = keras_lr.callbacks.Guard(window_steps=given, probation=False)
+    model.fit(X, Y, batch_size=16, epochs=8, verbose=0, callbacks=[guard])  # 400 steps, a twentieth of them 20
+    assert {len(losses) for losses in judged} == {length}
 
 
 def streamed(batches):

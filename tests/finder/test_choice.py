@@ -300,6 +300,13 @@ def test_a_race_of_one_lane_says_so():
     assert _choice.reason(choice, rates, 1.0, 60) == "There was room for one lane only, at 0.02."
 
 
+@pytest.mark.parametrize(("lanes", "vertex"), [(1, 0.1), (3, 1e-3), (3, 10.0)])
+def test_beside_a_peak_that_no_two_lanes_surround_half_a_decade_on_either_side_is_unknown(lanes, vertex):
+    rates = _ladder.rungs(0.1, lanes)
+    choice = _choice.choose(rates, bowl(rates, vertex))
+    assert (choice.low, choice.high) == pytest.approx((choice.rate / _ladder.RUNG, choice.rate * _ladder.RUNG))
+
+
 NOISE = np.random.default_rng(1).normal(size=12)
 
 

@@ -141,6 +141,21 @@ def test_a_race_keeps_to_its_steps_with_all_looks():
     assert looks[-1] > 1
 
 
+class Overflowing(DeepNetwork):
+    """Stands for lanes whose loss is infinite above a rate."""
+
+    def run(self, schedule):
+        losses = super().run(schedule)
+        return np.where(np.max(schedule.values(np.arange(12))) > self.dies_above, np.inf, losses)
+
+
+def test_of_a_lane_whose_loss_is_not_finite_nobody_asks_whether_it_died():
+    lanes = Overflowing(dies_above=0.2, best=0.1)
+    ladder = climbed(lanes, 0.1, 200)
+    assert sorted(ladder.losses()) == pytest.approx([0.0316, 0.1, 0.316], rel=0.01)
+    assert (lanes.looks, lanes.steps_run) == (0, 4 + 3 * 12)
+
+
 class Trained(DeepNetwork):
     """Stands for lanes that lose or win the more, the higher their rate, and explode from some rate on."""
 
@@ -206,6 +221,22 @@ def test_on_a_plateau_the_ladder_does_not_go_down_for_ever(trusted_rungs):
     ladder = climbed(Plateau(lost=0), 0.1, 200, trusted_rungs)
     assert len(ladder.losses()) == 3 + trusted_rungs
     assert ladder.untouched == pytest.approx(2.3)
+
+
+class OneGains(DeepNetwork):
+    """Stands for lanes of which one gains a little on untouched weights, after a first batch of low loss."""
+
+    def run(self, schedule):
+        self.steps_run += 12
+        gains = abs(np.log(np.max(schedule.values(np.arange(12))) / self.best)) < 0.5
+        return np.where(np.arange(12) == 0, 2.0, 2.25 if gains else 2.3)
+
+
+def test_below_a_lane_that_does_as_untouched_weights_do_no_rung_is_raced():
+    """Whatever the best one does: lower rates move the weights even less."""
+    ladder = climbed(OneGains(dies_above=9.0, best=0.1), 0.1, 200)
+    assert ladder.untouched is not None
+    assert sorted(ladder.losses()) == pytest.approx([0.0316, 0.1, 0.316], rel=0.01)
 
 
 def test_where_every_rate_does_harm_the_ladder_goes_down():
@@ -386,10 +417,11 @@ def test_a_lane_whose_network_died_counts_as_one_that_diverged():
         ({1.0}, {10.0}, [0.1]),
         ({1.0, 10.0}, set(), [0.1]),
         ({0.1, 1.0}, set(), [0.1, 1.0, 10.0]),
+        ({1.0}, set(), [0.1, 1.0, 10.0]),
         ({1.0, 10.0}, {0.1}, [1.0, 10.0]),
         ({0.1, 1.0, 10.0}, set(), [0.1, 1.0, 10.0]),
     ],
-    ids=["of its rate", "two", "below a living one", "no other is finite", "all"],
+    ids=["of its rate", "two", "below a living one", "between living ones", "no other is finite", "all"],
 )
 def test_which_lanes_died_of_their_rate(died, diverged, finite):
     raced = {rate: np.full(3, np.inf if rate in diverged else 1.0) for rate in (0.1, 1.0, 10.0)}

@@ -124,6 +124,29 @@ def test_exact_minimiser_of_a_quadratic(rule):
     assert machine.search.accepted_step_size == pytest.approx(exact, rel=1e-5)
 
 
+@pytest.mark.parametrize(("trial", "second"), [(4.0, 2.0), (0.25, 0.5)], ids=["back by half", "on to double"])
+def test_three_losses_fix_the_parabola_on_whichever_side_the_second_trial_is(trial, second):
+    rule, search = Quadratic(Enforced.VALUES), set_out(Limits(), at_rest(trial), -2.0, 1.0, 1e6, 1.0)
+    for expected in (second, 1.0):  # the loss is (alpha - 1)²
+        alpha = search.step_size
+        decision = judge(rule, Limits(), search, Seen(2.0 * (alpha - 1.0), 1.0, (alpha - 1.0) ** 2))
+        search = decision.search
+        assert not decision.accept
+        assert search.step_size == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("slope", "factor"),
+    [(1e4, 1 / 5), (3.0, 1 / 4), (-0.5, 2.0), (-0.99, 5.0)],
+    ids=["far less", "less", "more", "far more"],
+)
+def test_one_steep_batch_changes_the_trial_by_the_growth_at_the_most(slope, factor):
+    """Without the bound a single outlier among the slopes would make all further steps tiny, or huge."""
+    search = at_rest(0.3)._replace(position=0.3, cap=1e6, length=1.0, start_slope=-1.0)
+    found = judge(Quadratic(growth=5.0), Limits(), search, Seen(slope, 1.0)).search
+    assert found.step_size == pytest.approx(0.3 * factor)
+
+
 def test_largest_tolerated_overshoot_is_nearly_twice_the_exact_step():
     machine = Machine(Maximum(growth=1.01), [2.0], initial_step=0.5, max_update_norm=1e6)
     while machine.search.accepts == 0:

@@ -130,12 +130,27 @@ def test_the_trials_are_those_of_the_paper_on_random_lines(method, numbers, firs
     np.testing.assert_allclose(found[:same], expected[:same], rtol=1e-6, atol=1e-12)
 
 
-def test_an_interval_between_neighbouring_numbers_ends_the_search():
+@pytest.mark.parametrize("slope", [5.0, 1e20], ids=["steep", "so steep that a secant ends where it begins"])
+def test_an_interval_between_neighbouring_numbers_ends_the_search(slope):
     """Left of a cliff every slope is too steep, and right of it every loss too high."""
 
     def cliff(alpha):
-        return (-alpha, -1.0) if alpha < 1.0 / 3.0 else (10.0 + 5.0 * alpha, 5.0)
+        return (-alpha, -1.0) if alpha < 1.0 / 3.0 else (10.0 + slope * alpha, slope)
 
     found = HagerZhang(max_evaluations=500)(Line(None, cliff), Point(0.0, 0.0, -1.0), 1.0)
     assert (found.alpha, found.status) == (pytest.approx(1.0 / 3.0), Status.DECREASE_ONLY)
     assert found.evaluations < 100
+
+
+def test_no_trial_is_looked_at_twice_on_a_plateau():
+    """Where units die the loss is flat: a slope of exactly 0 puts the minimum of the secant at the trial itself."""
+
+    def plateau(alpha):
+        if alpha < 0.1:
+            return -alpha, -1.0
+        return (5.0, 0.0) if alpha < 0.9 else (5.0 + alpha, 1.0)
+
+    trials = trials_of(HagerZhang(), plateau, 1.0)
+    assert trials[:2] == [1.0, 0.5]
+    assert len(set(trials)) == len(trials)
+    assert 0.0 < trials[-1] < 0.1

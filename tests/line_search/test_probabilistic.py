@@ -5,7 +5,17 @@ from oracles.compiled import compiled_on_jax
 from scipy import integrate, interpolate, stats
 
 from keras_lr.line_search._gaussian_process import posterior
-from keras_lr.line_search._noisy_line import NO_LINE, Notes, Proposal, at_origin, observe, propose, set_out_line
+from keras_lr.line_search._noisy_line import (
+    NO_LINE,
+    Notes,
+    Proposal,
+    at_origin,
+    follow_misfits,
+    next_first_step,
+    observe,
+    propose,
+    set_out_line,
+)
 from keras_lr.line_search._probabilistic import (
     Wolfe,
     expected_improvement,
@@ -128,6 +138,25 @@ def test_a_mean_that_ascends_from_the_origin_on_ends_the_search_with_a_small_ste
     found = proposal([(0.0, 0.0, -1.0), (1.0, 5.0, 5.0)], 0.01, 100.0)
     assert (found.accept, found.last) == (False, True)
     assert found.place == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(1.0, 2.0), (499.0, 998.0), (501.0, 10.0), (0.051, 0.102), (0.049, 10.0)]
+)
+def test_the_next_line_begins_with_the_mean_step_where_the_accepted_one_is_far_off_it(step, expected):
+    """Far off are more than a hundredfold and less than a hundredth: one step by noise does not set the scale."""
+    found = next_first_step(Wolfe(expansion=2.0), tensor(step), tensor(10.0))
+    assert float(ops.convert_to_numpy(found)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("used", "misfits"), [(1.0, (0.5 * 4.0**2, 0.5 * 0.5**2)), (2.0, (7.0, 8.0))])
+def test_two_batches_are_compared_at_the_first_trial_of_a_line_only(used, misfits):
+    """Farther out a misfit is the loss's own curvature, and as noise it would have every step accepted."""
+    notes = NO_LINE._replace(steepness=2.0, used=used, value_misfit=7.0, slope_misfit=8.0)
+    notes = Notes(*map(tensor, notes))
+    # Of a step 1 and slopes -2 and -1 comes a rise of -1.5; 2.5 is 4 more.
+    found = follow_misfits(Wolfe(memory=0.0), notes, tensor(1.0), tensor(2.5), tensor(-1.0))
+    assert [float(ops.convert_to_numpy(v)) for v in (found.value_misfit, found.slope_misfit)] == pytest.approx(misfits)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,20 @@ def test_weights_that_are_all_zero_count_as_length_one():
     np.testing.assert_allclose(lengths, 0.2 * FALL * unit_of_the_cap(norms), rtol=1e-4)
 
 
+def test_weights_that_have_become_shorter_do_not_lower_the_cap():
+    """As by weight decay or a constraint: what they were long at once is how far they may have to go back."""
+    weight = keras.Variable(np.array([1.0, 2.0, 2.0], "float32"), name="w")
+    optimizer = at_the_cap(max_update_ratio=schedules.Constant(0.5))
+    optimizer.build([weight])
+    outwards = keras.ops.convert_to_tensor([-1.0, -2.0, -2.0])
+    optimizer.apply([outwards], [weight])  # 3 long, and half of that is added
+    for _ in range(18):  # the second measurement of the length says 4.5, the third less
+        optimizer.apply([outwards], [weight])
+        weight.assign([0.1, 0.2, 0.2])
+    optimizer.apply([outwards], [weight])
+    assert np.linalg.norm(flat([weight])) == pytest.approx(0.3 + 0.5 * np.sqrt(3.0 * 4.5), rel=1e-4)
+
+
 def test_a_change_of_unit_changes_nothing():
     """With weights and first step in another unit the same trials are accepted, at the same places."""
 

@@ -151,6 +151,26 @@ def test_the_loss_of_a_step_is_the_batchs_own_where_the_model_keeps_its_mean():
     assert losses[0] == losses[2] != losses[1]
 
 
+@pytest.mark.above_backends
+def test_the_loss_scale_that_keras_puts_around_an_optimizer_is_no_second_one():
+    """With mixed_float16 `compile` does so by itself, and a `train_step` of one's own is none that has two."""
+
+    class OwnStep(keras.Sequential):
+        def train_step(self, *arguments):
+            return super().train_step(*arguments)
+
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = OwnStep([keras.Input((6,)), layers.Dense(1)])
+        model.compile("adam", loss="mse")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    prepare(model, TrainingData(X, Y, batch_size=16).example())
+    with borrowed(model) as steps:
+        assert steps.finite()
+
+
 def test_one_entry_of_one_weight_that_is_not_finite_is_seen():
     model = a_model(keras.optimizers.SGD(0.1))
     prepare(model, TrainingData(X, Y, batch_size=16).example())

@@ -46,8 +46,7 @@ class LossWatch:
         """
         finite = np.isfinite(losses)
         if not finite.all():
-            usual = self.start if self._windows < 1 else self.best
-            grew = self._rose(losses[: int(np.argmin(finite))][-3:], usual)
+            grew = self._rose(losses[: int(np.argmin(finite))][-3:], self.best)
             return Trouble.NOT_FINITE if grew else Trouble.BAD_BATCH
         if not weights_are_finite:
             return Trouble.NOT_FINITE if self._rose(losses, self.start) else Trouble.BAD_BATCH

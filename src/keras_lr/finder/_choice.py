@@ -281,6 +281,6 @@ def _undoes(losses: np.ndarray, best: np.ndarray) -> bool:
 def _error_of_differences(losses: np.ndarray, best: int) -> float:
     neighbours = [i for i in (best - 1, best + 1) if 0 <= i < len(losses) and np.all(np.isfinite(losses[i]))]
     differences = [losses[i, 1:] - losses[best, 1:] for i in neighbours]
-    if not differences or losses.shape[1] < 3:
+    if not differences:
         return 0.0
     return float(np.mean([np.std(d, ddof=1) / np.sqrt(len(d)) for d in differences]))

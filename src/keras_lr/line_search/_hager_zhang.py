@@ -131,11 +131,10 @@ class HagerZhang(Value):
         whole = where(state.phase == int(Phase.BISECT), state.whole, growing | (state.phase == int(Phase.MIDDLE)))
         again = secant(select(rises, state.high, state.low), point)  # S2, S3: the end that moved, before and after
         try_again = (state.phase == int(Phase.SECANT)) & inside(again, low.alpha, high.alpha, 0.0)
-        try_again = try_again & (again != low.alpha) & (again != high.alpha)
         width = high.alpha - low.alpha
         shrunk = whole | (width <= self.shrinkage * state.before)
         next_secant = secant(low, high)
-        good_secant = inside(next_secant, low.alpha, high.alpha, 0.0) & (next_secant > low.alpha)
+        good_secant = inside(next_secant, low.alpha, high.alpha, 0.0)
         middle = opposite(shrunk & good_secant)
 
         cases = [

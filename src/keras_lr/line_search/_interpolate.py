@@ -31,10 +31,10 @@ def secant(a: Point, b: Point) -> Tensor:
 
 
 def inside(trial: Tensor, a: Tensor, b: Tensor, margin: float) -> Tensor:
-    """Whether `trial` lies between `a` and `b` in either order, `margin` of the width away from both."""
+    """Whether `trial` lies between `a` and `b` in either order, more than `margin` of the width away from both."""
     low, high = at_most(a, b), at_least(a, b)
     gap = margin * (high - low)
-    return (trial >= low + gap) & (trial <= high - gap)
+    return (trial > low + gap) & (trial < high - gap)
 
 
 def between(a: Point, b: Point) -> Tensor:

@@ -101,14 +101,13 @@ def propose(conditions: Wolfe, observed: Any, notes: Notes, place: Any) -> Propo
     wolfe = probability_of_wolfe(conditions, asked, found)
     lowest = ops.min(ops.where(there, at_places.mean, float("inf")))
     utility = expected_improvement(lowest, found.mean, found.variance) * wolfe
-    allowed = ops.concatenate([ops.ones_like(exist[:1]), exist])
-    best = ops.argmax(ops.where(allowed, utility[1:], -1.0))
+    best = ops.take(asked[1:], ops.argmax(utility[1:]))
     # The mean already ascends at the origin and has no minimum in the first cell: a small step, taken as it is.
     hopeless = (found.origin[0][1] > 0.0) & ops.logical_not(exist[0])
     return Proposal(
         accept=wolfe[0] > conditions.probability,
-        place=ops.where(hopeless, _HOPELESS_FRACTION * places[1], ops.take(asked[1:], best)),
-        beyond=(best == 0) & ops.logical_not(hopeless),
+        place=ops.where(hopeless, _HOPELESS_FRACTION * places[1], best),
+        beyond=(best == beyond) & ops.logical_not(hopeless),
         last=hopeless,
     )
 

@@ -114,7 +114,7 @@ class StrongWolfe(Value):
         done = usable & flat_enough(start, point.slope, self.curvature)
         better = done | (usable & (point.value < low.value))
         # A step at the limit that still descends is as good as this line gets.
-        at_limit = better & (point.alpha >= self.longest) & opposite(zoom.closed)
+        at_limit = better & (point.alpha >= self.longest)
         turns = where(zoom.closed, point.slope * (high.alpha - low.alpha) >= 0.0, point.slope >= 0.0)
         new_high = select(better, select(turns, low, high), point)
         closed = zoom.closed | opposite(better) | turns
