@@ -41,7 +41,7 @@ def test_words_are_not_learnt_by_heart_at_a_rate_that_only_lanes_ask_for():
 
 
 @pytest.mark.parametrize(
-    ("name", "exponent"), [("Adam", 1), ("AdamW", 1), ("Nadam", 1), ("Adamax", 0.5), ("RMSprop", 0.5)]
+    ("name", "exponent"), [("Adam", 1), ("AdamW", 1), ("Nadam", 1), ("Adamax", 0.5), ("RMSprop", 0.5), ("Lion", 0.5)]
 )
 def test_the_peak_is_lower_by_the_lanes_that_the_run_is_long_and_the_result_says_so(name, exponent):
     x, y = texts(1600, 1)
@@ -52,7 +52,7 @@ def test_the_peak_is_lower_by_the_lanes_that_the_run_is_long_and_the_result_says
     assert result.reason.endswith(f"so the peak is {back:.2g} of that.")
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adagrad", "Lion"])
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "Lamb"])
 def test_an_optimizer_whose_steps_shrink_with_the_gradient_keeps_its_peak(name):
     x, y = texts(1600, 1)
     result = keras_lr.race(bag_of_words(getattr(optimizers, name)()), x, y, epochs=4, progress=False)

@@ -21,6 +21,7 @@ _EXPONENTS = {
     keras.optimizers.Nadam: 1.0,
     keras.optimizers.Adamax: 0.5,
     keras.optimizers.RMSprop: 0.5,
+    keras.optimizers.Lion: 0.5,
 }
 
 
