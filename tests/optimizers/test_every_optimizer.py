@@ -303,6 +303,34 @@ def test_fits_compiled_once(name):
     assert np.isfinite([float(v) for v in history["loss"]]).all()
 
 
+class WithNothing(keras.layers.Dense):
+    """A layer with a weight that has no entries, as one for columns of which there are none."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.nothing = self.add_weight(shape=(0,), name="nothing")
+
+    def call(self, inputs):
+        return super().call(inputs) + ops.sum(self.nothing)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [optimizers.AdaHessian, optimizers.LDoG, optimizers.ProbabilisticLineSearch, lambda: optimizers.Prodigy(every=2)],
+    ids=["AdaHessian", "LDoG", "ProbabilisticLineSearch", "Prodigy every 2"],
+)
+def test_a_weight_without_entries_is_let_be(make):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,)), WithNothing(1)])
+    optimizer = make()
+    model.compile(optimizer, "mse")
+    if getattr(optimizer, "needs_batch", False):
+        attach(model)
+    x = np.random.RandomState(0).randn(32, 3).astype("float32")
+    losses = model.fit(x, x.sum(1, keepdims=True), batch_size=8, epochs=2, verbose=0).history["loss"]
+    assert losses[1] < losses[0]
+
+
 BETAS = [
     (name, beta)
     for name in dir(optimizers)

@@ -63,7 +63,7 @@ def after(number: Any, a: Tensors) -> Any:
 
     What depends on it overwrites the weights, and the gradients are the last to need them.
     """
-    zero = _zero([x.reshape(-1)[0] for x in a])
+    zero = _zero([x.reshape(-1)[:1] for x in a])
     return number | (zero > 0.0) if number.dtype == bool else number + zero
 
 
@@ -75,7 +75,7 @@ def once_known(number: Any, *lists: Tensors) -> tuple[Tensors, ...]:
 
 def computed(a: Tensors) -> Tensors:
     """Return a, which is computed once, before what is computed from it."""
-    one = 1.0 + _zero([a[0].reshape(-1)[0]])
+    one = 1.0 + _zero([a[0].reshape(-1)[:1]])
     return [x / one for x in a]
 
 
