@@ -62,6 +62,9 @@ class TrainingSteps(Protocol):
     def finite(self) -> bool:
         """Return whether all trainable weights are finite; waits for the device."""
 
+    def weights(self) -> list[np.ndarray]:
+        """Return all trainable weights as they are now; waits for the device."""
+
     def moved(self, values: Values) -> tuple[float, float]:
         """Return the distance of all trainable weights from those of a copy, and the length of the copy's."""
 

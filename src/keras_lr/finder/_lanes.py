@@ -87,16 +87,13 @@ class Lanes:
         Is asked of the lane just made, `PROBE_STEPS` updates at this or another constant rate, as the last of `centre`.
         Costs: an update, where that lane has moved few weights of any variable.
         """
-        start = self._weights(self._unmoved)
-        by_probe = _seldom_moved.shares_moved(self._weights(self._steps.copy()), start)
+        start = [keras.ops.convert_to_numpy(weight) for weight in self._steps.parts(self._unmoved).weights]
+        by_probe = _seldom_moved.shares_moved(self._steps.weights(), start)
         if np.all(by_probe >= _seldom_moved.FEW):
             return False
         self.train(np.full(self.accumulation, rate))
-        by_one = _seldom_moved.shares_moved(self._weights(self._steps.copy()), start)
+        by_one = _seldom_moved.shares_moved(self._steps.weights(), start)
         return bool(np.any(_seldom_moved.are_seldom_moved(by_one, by_probe)))
-
-    def _weights(self, values: Any) -> list[np.ndarray]:
-        return [keras.ops.convert_to_numpy(weight) for weight in self._steps.parts(values).weights]
 
     def run(self, schedule: Schedule) -> np.ndarray:
         """Train over one complete schedule; returns the batch losses before each update, shape `(steps,)`."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_lr._backends.learning_rate_variable import learning_rate_variable
 from keras_lr._backends.steps_interface import Parts, Steered, distance_and_length, loss_of, unsteered
@@ -61,11 +62,12 @@ class StepsInPlace(ABC):
         weights = self._model.trainable_variables
         return all(bool(keras.ops.all(keras.ops.isfinite(v))) for v in weights)
 
+    def weights(self) -> list[np.ndarray]:
+        return [keras.ops.convert_to_numpy(v) for v in self._model.trainable_variables]
+
     def moved(self, values: Any) -> tuple[float, float]:
-        start = {id(v): value for v, value in zip(self._variables(), self._tensors(values), strict=True)}
-        weights = self._model.trainable_variables
-        to_numpy = keras.ops.convert_to_numpy
-        return distance_and_length([to_numpy(v) for v in weights], [to_numpy(start[id(v)]) for v in weights])
+        before = [keras.ops.convert_to_numpy(value) for value in self.parts(values).weights]
+        return distance_and_length(self.weights(), before)
 
     def counted(self) -> int:
         return int(keras.ops.convert_to_numpy(self._count))

@@ -85,8 +85,11 @@ class TrainingSteps:
         weights = [v.value for v in self._model.trainable_variables] if self._state is None else self._state[0]
         return bool(jnp.all(jnp.stack([jnp.all(jnp.isfinite(w)) for w in weights])))
 
+    def weights(self) -> list[np.ndarray]:
+        return [np.asarray(v) for v in self._state[0]]
+
     def moved(self, values: Any) -> tuple[float, float]:
-        return distance_and_length([np.asarray(v) for v in self._state[0]], [np.asarray(v) for v in values[0]])
+        return distance_and_length(self.weights(), [np.asarray(v) for v in values[0]])
 
     def counted(self) -> int:
         return int(self._state[2][self._count_index])
