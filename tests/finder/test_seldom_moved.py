@@ -120,3 +120,11 @@ def test_a_diagnosis_does_not_ask_for_the_rate_of_a_short_lane():
     assert "A batch moves few rows of an embedding" in found.verdict.reason
     assert lowered == pytest.approx(max((30 / 625) ** (1 - 2 / 15), 1 / 16), rel=0.02)
     assert found.factor < 10 < found.factor / lowered
+
+
+@pytest.mark.parametrize(("make", "words", "said"), [("Adam", WORDS, True), ("Adam", 50, False), ("SGD", WORDS, False)])
+def test_a_range_test_says_that_its_rate_may_be_too_high(make, words, said):
+    x, y = texts(4000, 1, share=0.75)
+    test = keras_lr.range_test(bag_of_words(getattr(optimizers, make)()), x % words, y, progress=False)
+    assert test.seldom_moved == said
+    assert ("keras_lr.race makes up for that" in test.suggest().reason) == said

@@ -21,6 +21,7 @@ from keras_lr.finder._ladder import NoRateMoves
 from keras_lr.finder._lanes import Lanes
 from keras_lr.finder._own_rule import kind_of
 from keras_lr.finder._range_test_result import RangeTestResult
+from keras_lr.finder._seldom_moved import exponent_of
 from keras_lr.training._borrow import borrowed, prepare, refuse_ftrl, refuse_no_model, refuse_overwritten_weights
 from keras_lr.training._first_fit import first_fit_unspent
 from keras_lr.training._progress import Progress, checked_progress
@@ -137,6 +138,8 @@ def range_test(
             batches = data.batches(training, steps * accumulation, seed)
             lanes = Lanes(training, batches, accumulation)
             moving_rate = _moving_rate(lanes)
+            keeps_length = exponent_of(optimizer) > 0
+            seldom_moved = moving_rate is not None and keeps_length and lanes.any_seldom_moved(moving_rate)
             rates = _rates(low, high, moving_rate, steps, spacing)
             losses, swept = np.full((sweeps, steps), np.nan), 0
             for i in range(sweeps):
@@ -163,6 +166,7 @@ def range_test(
         optimizer=type(optimizer).__name__,
         is_validation=watch is not None,
         total_steps=lanes.steps_run + swept * accumulation,
+        seldom_moved=seldom_moved,
     )
 
 

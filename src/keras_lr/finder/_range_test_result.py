@@ -58,6 +58,8 @@ class RangeTestResult(Shown):
         optimizer: name of its class.
         is_validation: whether the losses are of validation data instead of the training batches.
         total_steps: the training steps that the test has cost, those of the probe included.
+        seldom_moved: whether a batch moves few rows of an embedding, or of other weights whose inputs are mostly 0, by
+            steps of Adam or its kin.
 
     Example:
     >>> import keras, keras_lr, numpy as np
@@ -76,6 +78,7 @@ class RangeTestResult(Shown):
     optimizer: str = "Adam"
     is_validation: bool = False
     total_steps: int = 0
+    seldom_moved: bool = False
 
     @property
     def losses(self) -> np.ndarray:
@@ -144,10 +147,11 @@ class RangeTestResult(Shown):
         edge = (
             "was half of the way back to its start at the rate" if seen.has_climbed else "was still low up to the rate"
         )
-        return (
+        found = (
             f"The loss had fallen by half when the rates summed up to {10**seen.fall:.2g}, and {edge} "
             f"{10**seen.edge:.2g}; with {self.kind.name} the best rate as {use.value} lies near {rate:.2g}."
         )
+        return found + (_SELDOM_MOVED if self.seldom_moved else "")
 
     def _peer_suggestion(self, rule: Rule) -> Suggestion:
         answers: list[float] = []
@@ -237,3 +241,9 @@ def _interval(suggestion: Suggestion) -> str:
     if suggestion.low is None or suggestion.high is None:
         return "none"
     return f"{suggestion.low:.2g} to {suggestion.high:.2g}"
+
+
+_SELDOM_MOVED = (
+    " But a batch moves few rows of an embedding, or of other weights whose inputs are mostly 0, and a training moves "
+    "them far more often than this test: the rate may be ten times too high. keras_lr.race makes up for that."
+)
